@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+find_package(Kokkos 4.6 REQUIRED CONFIG)
+find_package(Eigen3 5.0 REQUIRED CONFIG)
+find_path(CELLVAE_RANDOM123 Random123/philox.h REQUIRED)
+add_library(cellvae_random123 INTERFACE)
+target_include_directories(cellvae_random123 SYSTEM INTERFACE ${CELLVAE_RANDOM123})
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(ZLIB REQUIRED)
+find_package(Boost REQUIRED)
+find_package(Catch2 3 REQUIRED CONFIG)

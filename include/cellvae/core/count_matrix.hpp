@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cellvae/core/views.hpp"
+
+namespace cellvae {
+
+/// A column of labels from a fixed list. `codes` holds one position in `categories` a row; -1 is a missing value.
+struct Categorical {
+    std::vector<std::string> categories;
+    std::vector<std::int32_t> codes;
+    bool ordered = false;
+};
+
+/// The values of one annotation column. `std::vector<bool>` stands for flags. A missing number is NaN.
+using ColumnValues = std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<bool>,
+                                  std::vector<std::string>, Categorical>;
+
+/// One named column of annotations, with one value a row.
+struct AnnotationColumn {
+    std::string name;
+    ColumnValues values;
+};
+
+/// What is known of each cell (obs) or each gene (var): its name and any number of columns, in the file's order.
+struct Annotations {
+    std::vector<std::string> names;
+    std::vector<AnnotationColumn> columns;
+    std::string index_name = "_index";
+
+    /// The column of that name, or null.
+    [[nodiscard]] const AnnotationColumn* find(std::string_view name) const {
+        for (const auto& column : columns)
+            if (column.name == name) return &column;
+        return nullptr;
+    }
+
+    /// Adds a column, in the place of one of the same name where there is one.
+    void set(AnnotationColumn column) {
+        for (auto& present : columns)
+            if (present.name == column.name) {
+                present = std::move(column);
+                return;
+            }
+        columns.push_back(std::move(column));
+    }
+};
+
+/// Counts of cells x genes in compressed rows, on the host, with the names and annotations of both sides.
+///
+/// The nonzeros of cell c lie at row_offsets[c] to row_offsets[c + 1]; within a cell, genes ascend and none appears twice.
+struct CountMatrix {
+    std::vector<std::int64_t> row_offsets{0};  ///< cells + 1
+    std::vector<GeneIndex> columns;            ///< the gene of each nonzero
+    std::vector<float> values;                 ///< the count of each nonzero
+    Annotations obs;                           ///< of the cells; `obs.names` holds the cells' names
+    Annotations var;                           ///< of the genes; `var.names` holds the genes' names
+
+    /// Total count of each cell over all genes of the file, kept when genes are chosen. Empty: the sums of the rows.
+    std::vector<double> library_sizes;
+
+    [[nodiscard]] Index cells() const { return static_cast<Index>(row_offsets.size()) - 1; }
+    [[nodiscard]] Index genes() const { return static_cast<Index>(var.names.size()); }
+    [[nodiscard]] Index nonzeros() const { return static_cast<Index>(values.size()); }
+
+    /// The total count of a cell over all genes of the file.
+    [[nodiscard]] double library_size(Index cell) const {
+        const auto row = static_cast<std::size_t>(cell);
+        if (!library_sizes.empty()) return library_sizes[row];
+        double total = 0;
+        for (auto k = static_cast<std::size_t>(row_offsets[row]); k < static_cast<std::size_t>(row_offsets[row + 1]); ++k)
+            total += static_cast<double>(values[k]);
+        return total;
+    }
+};
+
+}  // namespace cellvae
