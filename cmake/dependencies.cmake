@@ -1,10 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-find_package(Kokkos 4.6 REQUIRED CONFIG)
-find_package(Eigen3 5.0 REQUIRED CONFIG)
-find_path(CELLVAE_RANDOM123 Random123/philox.h REQUIRED)
-add_library(cellvae_random123 INTERFACE)
-target_include_directories(cellvae_random123 SYSTEM INTERFACE ${CELLVAE_RANDOM123})
-find_package(HDF5 REQUIRED COMPONENTS C)
-find_package(ZLIB REQUIRED)
-find_package(Boost REQUIRED)
-find_package(Catch2 3 REQUIRED CONFIG)
+# Kokkos, Eigen, Random123, Catch2, CLI11 and nlohmann_json are looked for on this machine first (find_package), and fetched
+# at a pinned version where they are not there. FETCHCONTENT_SOURCE_DIR_<NAME> (KOKKOS, EIGEN3, RANDOM123, CATCH2, CLI11,
+# NLOHMANN_JSON) takes a folder of sources instead. HDF5, zlib and Boost come with every system and are never fetched.
+include(FetchContent)
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+
+# A fetched part is neither tested nor held to our warnings. What find_package finds is visible to a project that adds
+# this one as a folder.
+macro(cellvae_make_available)
+  set(BUILD_TESTING OFF)
+  set(CMAKE_COMPILE_WARNING_AS_ERROR OFF)
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+  FetchContent_MakeAvailable(${ARGN})
+endmacro()
+
+function(cellvae_find_library_dependencies)
+  FetchContent_Declare(Kokkos
+    GIT_REPOSITORY https://github.com/kokkos/kokkos.git GIT_TAG 5.2.2 GIT_SHALLOW ON
+    FIND_PACKAGE_ARGS 4.6 CONFIG)
+  FetchContent_Declare(Eigen3
+    GIT_REPOSITORY https://gitlab.com/libeigen/eigen.git GIT_TAG 5.0.1 GIT_SHALLOW ON
+    FIND_PACKAGE_ARGS 5.0 CONFIG)
+  FetchContent_Declare(Random123
+    GIT_REPOSITORY https://github.com/DEShawResearch/random123.git GIT_TAG v1.14.0 GIT_SHALLOW ON
+    SOURCE_SUBDIR headers-alone
+    FIND_PACKAGE_ARGS MODULE)
+
+  find_package(OpenMP QUIET COMPONENTS CXX)
+  if(OpenMP_CXX_FOUND)
+    option(Kokkos_ENABLE_OPENMP "Kokkos on OpenMP, where Kokkos is fetched" ON)
+  endif()
+  cellvae_make_available(Kokkos Eigen3 Random123)
+  if(NOT TARGET Random123::Random123)
+    FetchContent_GetProperties(Random123)
+    set(Random123_INCLUDE_DIR ${random123_SOURCE_DIR}/include)
+    find_package(Random123 REQUIRED MODULE GLOBAL)
+  endif()
+endfunction()
+
+# Sets CELLVAE_HAS_IO: a project that adds this one as a folder may do without files, and then needs no HDF5.
+macro(cellvae_find_io_dependencies)
+  find_package(HDF5Serial MODULE GLOBAL ${ARGN})
+  find_package(ZLIB GLOBAL ${ARGN})
+  if(HDF5Serial_FOUND AND ZLIB_FOUND)
+    set(CELLVAE_HAS_IO TRUE)
+  endif()
+endmacro()
+
+# Boost.Math's headers.
+macro(cellvae_find_testing_dependencies)
+  find_package(Boost 1.74 CONFIG GLOBAL ${ARGN})
+endmacro()
+
+function(cellvae_find_test_framework)
+  FetchContent_Declare(Catch2
+    GIT_REPOSITORY https://github.com/catchorg/Catch2.git GIT_TAG v3.7.1 GIT_SHALLOW ON
+    FIND_PACKAGE_ARGS 3 CONFIG)
+  cellvae_make_available(Catch2)
+endfunction()
+
+function(cellvae_find_program_dependencies)
+  FetchContent_Declare(CLI11
+    GIT_REPOSITORY https://github.com/CLIUtils/CLI11.git GIT_TAG v2.1.2 GIT_SHALLOW ON
+    FIND_PACKAGE_ARGS 2.1 CONFIG)
+  FetchContent_Declare(nlohmann_json
+    GIT_REPOSITORY https://github.com/nlohmann/json.git GIT_TAG v3.11.2 GIT_SHALLOW ON
+    FIND_PACKAGE_ARGS 3.11 CONFIG)
+  cellvae_make_available(CLI11 nlohmann_json)
+endfunction()
