@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cellvae/math/elementary.hpp"
+
+/// The logistic function and its relatives, relative accuracy in both tails, branch-free (see elementary.hpp).
+namespace cellvae::math_detail {
+
+/// log(1 + e) for e in [0, 1].
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Real log1p_of_unit(Real e) {
+    const bool is_large = e > static_cast<Real>(0.41421356237309504880);
+    return assemble_logarithm(select(is_large, Real(1), Real(0)), select(is_large, Real(0.5) * (e - Real(1)), e),
+                              Real(0));
+}
+
+}  // namespace cellvae::math_detail
+
+namespace cellvae::math {
+
+/// log(1 + e^x) = max(x, 0) + log1p(e^-|x|): never overflows, and tends to e^x and to x.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Real softplus(Real x) {
+    using namespace math_detail;
+    return select(x > Real(0), x, Real(0)) + log1p_of_unit(math::exp(-magnitude(x)));
+}
+
+/// 1 / (1 + e^-x), with full relative accuracy where it is tiny: logistic(-100) is e^-100 (a denormal number in float).
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Real logistic(Real x) {
+    using namespace math_detail;
+    const Real e = math::exp(-magnitude(x));
+    return select(x < Real(0), e, Real(1)) / (Real(1) + e);
+}
+
+/// log(logistic(x)) = -softplus(-x).
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Real log_logistic(Real x) {
+    return -math::softplus(-x);
+}
+
+/// log(e^a + e^b). -infinity is the logarithm of zero: log_sum_exp(-infinity, b) = b, also when b is -infinity.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Real log_sum_exp(Real a, Real b) {
+    using namespace math_detail;
+    const Real larger = select(a > b, a, b);
+    const Real smaller = select(a > b, b, a);
+    const Real difference = select(a == b, Real(0), smaller - larger);  // two equal infinities would give NaN
+    return larger + log1p_of_unit(math::exp(difference));
+}
+
+/// log(sum of e^x_i) of values that come one by one, in one pass. Starts as the logarithm of zero.
+///
+///     LogSumExp<float> total;
+///     for (float x : values) total.add(x);
+///     total.value();
+template <class Real>
+struct LogSumExp {
+    Real largest = -math_detail::FloatingPoint<Real>::infinity;
+    Real sum = 0;  ///< of e^(x_i - largest)
+
+    KOKKOS_FORCEINLINE_FUNCTION void add(Real x) { add(LogSumExp{x, Real(1)}); }
+
+    /// Adds the values that another one has seen.
+    KOKKOS_FORCEINLINE_FUNCTION void add(const LogSumExp& other) {
+        using namespace math_detail;
+        const Real top = select(largest > other.largest, largest, other.largest);
+        sum = sum * math::exp(select(largest == top, Real(0), largest - top)) +
+              other.sum * math::exp(select(other.largest == top, Real(0), other.largest - top));
+        largest = top;
+    }
+
+    KOKKOS_FORCEINLINE_FUNCTION Real value() const { return largest + math::log(sum); }
+};
+
+}  // namespace cellvae::math
