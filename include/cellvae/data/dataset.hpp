@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cellvae/data/cells.hpp"
+#include "cellvae/data/target.hpp"
+
+namespace cellvae {
+
+struct DatasetOptions {
+    Input input = Input::log1p;
+    std::optional<Target> target;  ///< none: default_target of the likelihood
+};
+
+namespace data_detail {
+
+/// What is to be said to somebody whose values a likelihood refuses.
+template <class Likelihood>
+std::string wanted_values() {
+    switch (default_target<Likelihood>()) {
+        case Target::counts: return "whole counts from 0 on; give the raw counts, not normalised values";
+        case Target::unit_maximum: return "values in [0, 1]; use the target unit_maximum";
+        default: return "finite values";
+    }
+}
+
+/// A view of host memory where the backend can read it, else a copy in the backend's memory.
+template <class Exec, class Value>
+Kokkos::View<const Value*, typename Exec::memory_space> on_backend(std::span<const Value> values, const char* label) {
+    using Space = typename Exec::memory_space;
+    if constexpr (runs_on_host<Exec>) {
+        return Kokkos::View<const Value*, Space>(values.data(), values.size());
+    } else {
+        Kokkos::View<Value*, Space> copy(Kokkos::view_alloc(Kokkos::WithoutInitializing, std::string(label)), values.size());
+        Kokkos::deep_copy(copy, Kokkos::View<const Value*, Kokkos::HostSpace>(values.data(), values.size()));
+        return copy;
+    }
+}
+
+}  // namespace data_detail
+
+/// Cells as one backend reads them, checked against a likelihood: counts in compressed rows, and for each cell its library
+/// size, largest count and base measure.
+///
+/// On host backends it looks into the memory of the CellsView that it was made from, which must outlive it.
+template <class Exec>
+struct Dataset {
+    using Space = typename Exec::memory_space;
+
+    Kokkos::View<const std::int64_t*, Space> row_offsets;  ///< cells + 1
+    Kokkos::View<const GeneIndex*, Space> columns;         ///< the gene of each nonzero
+    Kokkos::View<const float*, Space> values;              ///< the count of each nonzero
+    Vector<double, Space> library;                         ///< total count of each cell over all genes of the file
+    Vector<double, Space> maximum;                         ///< largest count of each cell
+    Vector<double, Space> base_measure;  ///< of each cell: the likelihood's log base measure, summed over all genes
+    Input input = Input::log1p;
+    Target target = Target::counts;
+    Index cell_count = 0;
+    Index gene_count = 0;
+    std::vector<std::int64_t> host_offsets;  ///< row offsets on the host, from which minibatches take their sizes
+    CellsView cells_view;                    ///< where the counts came from: errors take names from it
+
+    [[nodiscard]] Index cells() const { return cell_count; }
+    [[nodiscard]] Index genes() const { return gene_count; }
+
+    /// The largest number of nonzeros that any `count` cells have together.
+    [[nodiscard]] Index most_nonzeros(Index count) const {
+        std::vector<Index> sizes;
+        sizes.reserve(static_cast<std::size_t>(cells()));
+        for (std::size_t cell = 0; cell + 1 < host_offsets.size(); ++cell)
+            sizes.push_back(host_offsets[cell + 1] - host_offsets[cell]);
+        const Index taken = std::min(count, cells());
+        std::partial_sort(sizes.begin(), sizes.begin() + taken, sizes.end(), std::greater<>());
+        Index total = 0;
+        for (Index i = 0; i < taken; ++i) total += sizes[static_cast<std::size_t>(i)];
+        return total;
+    }
+};
+
+/// Checks cells against a likelihood and makes them readable for a backend.
+///
+/// @throws ShapeError if the arrays are not compressed rows of cells x genes
+/// @throws InputError if there is no cell or gene, if a cell is empty where its library size is needed, or if a target lies
+///         outside the likelihood's support; the message names cell, gene and value
+template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
+[[nodiscard]] Dataset<Exec> make_dataset(const Exec& exec, const CellsView& cells, const DatasetOptions& options = {}) {
+    cells.check();
+    if (cells.cells() == 0 || cells.genes() == 0)
+        throw InputError(message("there are ", cells.cells(), " cells and ", cells.genes(), " genes: at least one of each is needed"));
+    Dataset<Exec> data;
+    data.input = options.input;
+    data.target = options.target.value_or(default_target<Likelihood>());
+    data.cell_count = cells.cells();
+    data.gene_count = cells.genes();
+    data.cells_view = cells;
+    data.host_offsets.assign(cells.row_offsets.begin(), cells.row_offsets.end());
+    const auto count = static_cast<std::size_t>(cells.cells());
+    std::vector<double> library(count), maximum(count), base_measure(count);
+    const double zero_measure = Likelihood::log_base_measure(0.0);
+    if (!Likelihood::supports(0.0) && cells.nonzeros() < cells.cells() * cells.genes())
+        throw InputError(message("the likelihood ", Likelihood::name, " does not support zero, which most counts are"));
+    for (std::size_t cell = 0; cell < count; ++cell) {
+        const auto begin = static_cast<std::size_t>(cells.row_offsets[cell]);
+        const auto end = static_cast<std::size_t>(cells.row_offsets[cell + 1]);
+        double total = 0;
+        double most = 0;
+        for (auto k = begin; k < end; ++k) {
+            total += static_cast<double>(cells.values[k]);
+            most = std::max(most, static_cast<double>(cells.values[k]));
+        }
+        library[cell] = cells.library_sizes.empty() ? total : cells.library_sizes[cell];
+        maximum[cell] = most;
+        const bool divides = data.target != Target::counts || data.input == Input::log1p_normalised;
+        if (divides && begin < end && !(library[cell] > 0 && most > 0))
+            throw InputError(message(cells.cell_name(static_cast<Index>(cell)), " has the library size ", library[cell],
+                                     ": normalised values need counts from 0 on that add up to more than 0"));
+        double measure = zero_measure * static_cast<double>(cells.genes() - static_cast<Index>(end - begin));
+        for (auto k = begin; k < end; ++k) {
+            const auto value = static_cast<double>(cells.values[k]);
+            const double target = target_value(data.target, value, library[cell], maximum[cell]);
+            if (!std::isfinite(value) || !Likelihood::supports(target))
+                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), ", ", cells.gene_name(cells.columns[k]),
+                                         ": the value ", target, " is outside the support of the likelihood ", Likelihood::name,
+                                         ", which wants ", data_detail::wanted_values<Likelihood>()));
+            if (data.input != Input::raw && data.input != Input::target && value < 0)
+                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), ", ", cells.gene_name(cells.columns[k]),
+                                         ": the count ", value, " is negative, and the encoder's input ", name_of(data.input),
+                                         " wants counts from 0 on; use the input raw for other values"));
+            measure += Likelihood::log_base_measure(target);
+        }
+        base_measure[cell] = measure;
+    }
+    data.row_offsets = data_detail::on_backend<Exec>(cells.row_offsets, "cellvae::dataset::row_offsets");
+    data.columns = data_detail::on_backend<Exec>(cells.columns, "cellvae::dataset::columns");
+    data.values = data_detail::on_backend<Exec>(cells.values, "cellvae::dataset::values");
+    const auto copied = [&](const std::vector<double>& source, const char* label) {
+        Vector<double, typename Exec::memory_space> copy(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), count);
+        Kokkos::deep_copy(exec, copy, Kokkos::View<const double*, Kokkos::HostSpace>(source.data(), count));
+        return copy;
+    };
+    data.library = copied(library, "cellvae::dataset::library");
+    data.maximum = copied(maximum, "cellvae::dataset::maximum");
+    data.base_measure = copied(base_measure, "cellvae::dataset::base_measure");
+    exec.fence("cellvae::make_dataset");
+    return data;
+}
+
+}  // namespace cellvae

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "cellvae/data/dataset.hpp"
+
+namespace cellvae {
+
+/// Genes are worked on in panels of this many, on every backend: the first layer's backward pass and the output layer find
+/// a cell's nonzeros of a panel through `Minibatch::panel_offsets`. The number fixes the order of all sums over genes.
+inline constexpr Index genes_per_panel = 128;
+
+[[nodiscard]] KOKKOS_INLINE_FUNCTION constexpr Index panel_count(Index genes) {
+    return (genes + genes_per_panel - 1) / genes_per_panel;
+}
+
+/// The cells of one step on a backend. Its memory is made once, for the largest minibatch that a data set can give; what is
+/// in use are the first cells() rows.
+template <class Real, class Exec>
+class Minibatch {
+public:
+    using Space = typename Exec::memory_space;
+
+    /// @param most_cells the size of the largest minibatch
+    Minibatch(const Exec& exec, const Dataset<Exec>& data, Index most_cells)
+        : most_cells_(std::min(most_cells, data.cells())), genes_(data.genes()) {
+        const auto rows = static_cast<std::size_t>(most_cells_);
+        const auto nonzeros = static_cast<std::size_t>(data.most_nonzeros(most_cells_));
+        const auto panels = static_cast<std::size_t>(panel_count(genes_));
+        cell = Vector<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::cell"), rows);
+        row_offsets = Vector<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::row_offsets"), rows + 1);
+        columns = Vector<GeneIndex, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::columns"), nonzeros);
+        inputs = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::inputs"), nonzeros);
+        targets = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::targets"), nonzeros);
+        panel_offsets = Matrix<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::panel_offsets"), rows, panels + 1);
+        log_library = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_library"), rows);
+        base_measure = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::base_measure"), rows);
+    }
+
+    Vector<Index, Space> cell;             ///< the number of each row's cell in the data set
+    Vector<Index, Space> row_offsets;      ///< cells() + 1
+    Vector<GeneIndex, Space> columns;      ///< the gene of each nonzero
+    Vector<Real, Space> inputs;            ///< what the encoder sees of each nonzero
+    Vector<Real, Space> targets;           ///< what the likelihood explains of each nonzero
+    Matrix<Index, Space> panel_offsets;    ///< cells() x (panels + 1): where each panel's nonzeros start
+    Vector<Real, Space> log_library;       ///< log of each cell's total count over all genes of the file
+    Vector<double, Space> base_measure;    ///< of each cell, see Dataset
+
+    [[nodiscard]] Index cells() const { return cells_; }
+    [[nodiscard]] Index genes() const { return genes_; }
+    [[nodiscard]] Index most_cells() const { return most_cells_; }
+
+    /// Fills the minibatch with the cells whose numbers stand in `order`, in that order.
+    /// @throws ShapeError if there are more of them than most_cells()
+    template <class Order>
+    void assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order);
+
+private:
+    Index most_cells_;
+    Index genes_;
+    Index cells_ = 0;
+};
+
+namespace data_detail {
+
+template <class Real, class Exec, class Order>
+void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, const Dataset<Exec>& data, const Order& order) {
+    const auto cell = batch.cell;
+    const auto row_offsets = batch.row_offsets;
+    const auto columns = batch.columns;
+    const auto inputs = batch.inputs;
+    const auto targets = batch.targets;
+    const auto panel_offsets = batch.panel_offsets;
+    const auto log_library = batch.log_library;
+    const auto base_measure = batch.base_measure;
+    const auto source_offsets = data.row_offsets;
+    const auto source_columns = data.columns;
+    const auto source_values = data.values;
+    const auto library = data.library;
+    const auto maximum = data.maximum;
+    const auto source_measure = data.base_measure;
+    const Input input = data.input;
+    const Target target = data.target;
+    const Index panels = panel_count(data.genes());
+
+    Kokkos::parallel_scan(
+        "cellvae::minibatch::row_offsets", Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
+        KOKKOS_LAMBDA(const Index row, Index& before, const bool final) {
+            const Index source = order(row);
+            if (final) row_offsets(row) = before;
+            before += source_offsets(source + 1) - source_offsets(source);
+            if (final) row_offsets(row + 1) = before;
+        });
+    Kokkos::parallel_for(
+        "cellvae::minibatch::rows", Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), KOKKOS_LAMBDA(const Index row) {
+            const Index source = order(row);
+            const Index begin = source_offsets(source);
+            const Index count = source_offsets(source + 1) - begin;
+            const Index start = row_offsets(row);
+            const auto cell_library = static_cast<Real>(library(source));
+            const auto cell_maximum = static_cast<Real>(maximum(source));
+            cell(row) = source;
+            log_library(row) = Kokkos::log(cell_library);
+            base_measure(row) = source_measure(source);
+            Index panel = 0;
+            panel_offsets(row, 0) = start;
+            for (Index k = 0; k < count; ++k) {
+                const GeneIndex gene = source_columns(begin + k);
+                const auto value = static_cast<Real>(source_values(begin + k));
+                for (; panel < gene / genes_per_panel; ++panel) panel_offsets(row, panel + 1) = start + k;
+                columns(start + k) = gene;
+                inputs(start + k) = input_value(input, target, value, cell_library, cell_maximum);
+                targets(start + k) = target_value(target, value, cell_library, cell_maximum);
+            }
+            for (; panel < panels; ++panel) panel_offsets(row, panel + 1) = start + count;
+        });
+}
+
+}  // namespace data_detail
+
+template <class Real, class Exec>
+template <class Order>
+void Minibatch<Real, Exec>::assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order) {
+    cells_ = static_cast<Index>(order.extent(0));
+    if (cells_ > most_cells_)
+        throw ShapeError(message("a minibatch of ", cells_, " cells was asked of one made for ", most_cells_));
+    data_detail::assemble_minibatch(exec, *this, data, order);
+}
+
+}  // namespace cellvae

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cellvae/models/model_kernels.hpp"
+#include "cellvae/nn/mlp.hpp"
+#include "cellvae/nn/output_layer.hpp"
+#include "cellvae/priors/standard_gaussian.hpp"
+
+namespace cellvae {
+
+/// Sizes and run-time choices of a model. The types choose what is computed, this how large it is.
+struct ModelOptions {
+    Index latent = 10;                                  ///< dimensions of z
+    std::vector<Index> hidden{128};                     ///< widths of the encoder's hidden layers; the decoder has them reversed
+    std::optional<std::vector<Index>> decoder_hidden;   ///< widths of the decoder's hidden layers, where they differ
+    ActivationKind activation = ActivationKind::relu;   ///< read by networks with AnyActivation
+    Normalisation normalisation = Normalisation::none;  ///< of the hidden layers of both networks
+    double dropout = 0;                                 ///< of the encoder's hidden units, in training
+    MeanScale scale = MeanScale::none;                  ///< what the likelihood's mean is relative to
+    std::vector<std::string> shared;                    ///< likelihood parameters with one value a gene
+    Index samples = 1;                                  ///< samples of z a cell, in training
+    std::uint64_t seed = 0;                             ///< of the initial values
+};
+
+/// What a step needs beyond the minibatch.
+struct StepOptions {
+    double beta = 1;          ///< weight of the KL
+    std::uint64_t seed = 0;   ///< of the noise
+    std::uint32_t step = 0;   ///< number of the step: the same cell gets other noise in another step
+};
+
+/// A variational autoencoder of cells x genes: encoder, prior and likelihood are types and compose freely.
+///
+/// Memory: the parameters and their gradient, and one panel of genes; it does not grow with the number of cells.
+template <class Encoder, class Prior, Likelihood L, class Real = float, class Exec = Kokkos::DefaultExecutionSpace>
+class Vae {
+public:
+    using real_type = Real;
+    using execution_space = Exec;
+    using likelihood_type = L;
+    using prior_type = Prior;
+    using Space = typename Exec::memory_space;
+    using Slice = MatrixSlice<Real, Space>;
+    using Inference = typename Prior::template Inference<Real, Exec, Encoder>;
+
+    static constexpr auto term_names = Inference::term_names;  ///< the first is the bound
+    static constexpr std::size_t term_count = term_names.size();
+    using Terms = std::array<double, term_count>;
+
+    /// @throws OptionError for options that do not fit each other or the likelihood
+    Vae(const Exec& exec, Index genes, const ModelOptions& options)
+        : options_(checked(options)),
+          products_(exec),
+          inference_(parameters_, state_, genes, options.latent, encoder_options(options)),
+          decoder_(parameters_, state_, "decoder", options.latent, false, decoder_options(options)),
+          output_(parameters_, "decoder", decoder_.outputs(), genes, {options.scale, options.shared}) {
+        parameters_.allocate(exec);
+        state_.allocate(exec);
+        inference_.initialise(exec, parameters_, state_, options.seed);
+        decoder_.initialise(exec, parameters_, state_, options.seed);
+        output_.initialise(exec, parameters_, options.seed);
+        host_totals_ = Kokkos::create_mirror_view(totals_);
+    }
+
+    Vae(const Vae&) = delete;
+    Vae& operator=(const Vae&) = delete;
+
+    /// Starts the heads' biases from the statistics of the data set's genes.
+    void start_from(const Exec& exec, const Dataset<Exec>& data) { output_.start_from(exec, parameters_, data); }
+
+    /// Makes the memory for minibatches of that shape; what is there already is kept where it suffices.
+    void reserve(const Exec& exec, const Minibatch<Real, Exec>& batch) {
+        const auto nonzeros = static_cast<Index>(batch.columns.extent(0));
+        if (batch.most_cells() <= most_cells_ && nonzeros <= most_nonzeros_) return;
+        most_cells_ = std::max(most_cells_, batch.most_cells());
+        most_nonzeros_ = std::max(most_nonzeros_, nonzeros);
+        const Index rows = most_cells_ * options_.samples;
+        inference_.reserve(exec, most_cells_, options_.samples);
+        decoder_.reserve(exec, inference_.rows_per_cell() * most_cells_);
+        output_.reserve(exec, most_cells_, most_nonzeros_, options_.samples);
+        weights_ = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::weights"), static_cast<std::size_t>(rows));
+        log_prob_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::log_prob"), static_cast<std::size_t>(rows));
+        terms_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::terms"), static_cast<std::size_t>(most_cells_),
+                                       term_count);
+    }
+
+    /// The bound and its gradient: the means over the minibatch's cells of the bound and its terms, and in
+    /// parameters().gradients() the gradient of the mean bound by every parameter.
+    Terms gradient(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, step, Mode::training);
+        inference_.draw_noise(pass);
+        return gradient_at_noise(pass, step.beta);
+    }
+
+    /// The same with the noise as it stands in inference().noise().
+    Terms gradient_at_noise(const Pass<Real, Exec>& pass, double beta) {
+        inference_.encode(pass);
+        inference_.sample(pass);
+        const Slice z = inference_.z(pass);
+        const auto rows = static_cast<Index>(z.extent(0));
+        const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
+        const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
+        inference_.row_weights(pass, weights);
+        const Slice hidden = decoder_.forward(pass, z, rows);
+        output_.gradient(pass, hidden, weights, log_prob, decoder_.empty() ? inference_.d_z(pass) : decoder_.d_output(rows));
+        if (!decoder_.empty()) decoder_.backward(pass, z, inference_.d_z(pass), rows);
+        inference_.backward(pass, beta);
+        return finish(pass, beta, log_prob);
+    }
+
+    /// The means over the minibatch's cells of the bound and its terms, as for held-out cells: no dropout, running statistics,
+    /// and noise that is keyed for evaluation.
+    Terms bound(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, step, Mode::evaluation);
+        inference_.encode(pass);
+        inference_.draw_noise(pass);
+        const auto log_prob = decode(pass);
+        return finish(pass, step.beta, log_prob);
+    }
+
+    /// The importance-weighted estimate of log p(x) (Burda et al. 2016) of each cell: the log of the mean over `samples`
+    /// of p(x, z) / q(z | x). With one sample its mean is the bound with the sampled KL.
+    /// @param result cells, overwritten
+    void log_likelihood(const Exec& exec, const Minibatch<Real, Exec>& batch, Index samples, std::uint64_t seed,
+                        const VectorSlice<double, Space>& result) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, {.beta = 1, .seed = seed, .step = 0}, Mode::evaluation);
+        const Index per_pass = inference_.rows_per_cell();
+        const auto rows = static_cast<std::size_t>(batch.cells() * per_pass);
+        if (ratio_.extent(0) < rows) {
+            ratio_ = Vector<double, Space>("cellvae::model::ratio", rows);
+            sums_ = Matrix<double, Space>("cellvae::model::sums", rows, 2);
+        }
+        inference_.encode(pass);
+        models_detail::start_log_mean_exp(exec, sums_, batch.cells());
+        Index drawn = 0;
+        for (; drawn < samples; drawn += per_pass) {
+            inference_.draw_noise(pass, static_cast<std::uint32_t>(drawn));
+            const auto log_prob = decode(pass);
+            const VectorSlice<double, Space> ratio(ratio_.data(), rows);
+            inference_.log_ratio(pass, ratio);
+            models_detail::add_base_measure(pass, log_prob);
+            models_detail::add_log_mean_exp(exec, sums_, log_prob, ratio, batch.cells(), std::min(per_pass, samples - drawn));
+        }
+        models_detail::finish_log_mean_exp(exec, sums_, samples, result);
+    }
+
+    /// The mean of q(z | x) of each cell. @param latent cells x latent, overwritten
+    void encode(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& latent) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, {}, Mode::evaluation);
+        inference_.encode(pass);
+        Kokkos::deep_copy(exec, latent, inference_.mean(pass));
+    }
+
+    /// Per cell: bound and terms of the last call of gradient() or bound(). cells x term_count, on the backend.
+    [[nodiscard]] const Matrix<double, Space>& terms() const { return terms_; }
+
+    [[nodiscard]] Pass<Real, Exec> pass(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step,
+                                        Mode mode) const {
+        return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode};
+    }
+
+    [[nodiscard]] const ParameterStore<Real, Exec>& parameters() const { return parameters_; }
+    [[nodiscard]] const ParameterStore<Real, Exec>& state() const { return state_; }
+    [[nodiscard]] const Inference& inference() const { return inference_; }
+    [[nodiscard]] OutputLayer<L, Real, Exec>& output() { return output_; }
+    [[nodiscard]] const ModelOptions& options() const { return options_; }
+    [[nodiscard]] Index genes() const { return output_.genes(); }
+
+    /// The composed type in words, as the model file and messages have it.
+    [[nodiscard]] static std::string name() {
+        return message("vae, prior ", Prior::name, ", likelihood ", L::name, ", ", sizeof(Real) == sizeof(float) ? "float" : "double");
+    }
+
+private:
+    static const ModelOptions& checked(const ModelOptions& options) {
+        if (options.latent < 1) throw OptionError(message("the latent needs at least one dimension, found ", options.latent));
+        if (options.samples < 1) throw OptionError(message("a step needs at least one sample, found ", options.samples));
+        if (options.samples > 1 && options.normalisation == Normalisation::batch)
+            throw OptionError("batch normalisation is for one sample a cell: use layer normalisation, or none");
+        return options;
+    }
+
+    static MlpOptions encoder_options(const ModelOptions& options) {
+        return {.hidden = options.hidden, .activation = options.activation, .normalisation = options.normalisation,
+                .dropout = options.dropout};
+    }
+
+    static MlpOptions decoder_options(const ModelOptions& options) {
+        MlpOptions result{.activation = options.activation, .normalisation = options.normalisation};
+        result.hidden = options.decoder_hidden.value_or(std::vector<Index>(options.hidden.rbegin(), options.hidden.rend()));
+        return result;
+    }
+
+    /// log p(x | z) of every row at z from the noise as it stands, without base measures.
+    VectorSlice<double, Space> decode(const Pass<Real, Exec>& pass) {
+        inference_.sample(pass);
+        const Slice z = inference_.z(pass);
+        const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
+        output_.log_prob(pass, decoder_.forward(pass, z, static_cast<Index>(z.extent(0))), log_prob);
+        return log_prob;
+    }
+
+    Terms finish(const Pass<Real, Exec>& pass, double beta, const VectorSlice<double, Space>& log_prob) {
+        models_detail::add_base_measure(pass, log_prob);
+        inference_.terms(pass, beta, log_prob, terms_);
+        models_detail::mean_terms(pass.exec, terms_, pass.batch->cells(), totals_);
+        Kokkos::deep_copy(pass.exec, host_totals_, totals_);
+        pass.exec.fence("cellvae::terms");
+        Terms means;
+        for (std::size_t i = 0; i < term_count; ++i) means[i] = host_totals_(i);
+        return means;
+    }
+
+    ModelOptions options_;
+    ParameterStore<Real, Exec> parameters_;
+    ParameterStore<Real, Exec> state_;
+    Products<Real, Exec> products_;
+    Inference inference_;
+    typename Encoder::template Network<Real, Exec> decoder_;
+    OutputLayer<L, Real, Exec> output_;
+    Index most_cells_ = 0;
+    Index most_nonzeros_ = 0;
+    Vector<Real, Space> weights_;                     // rows
+    Vector<double, Space> log_prob_;                  // rows
+    Vector<double, Space> ratio_;                     // rows
+    Matrix<double, Space> sums_;                      // cells x 2
+    Matrix<double, Space> terms_;                     // cells x terms
+    Kokkos::View<double[term_count], Space> totals_{"cellvae::model::totals"};
+    typename Kokkos::View<double[term_count], Space>::host_mirror_type host_totals_;
+};
+
+}  // namespace cellvae

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "cellvae/core/views.hpp"
+#include "cellvae/distributions/likelihood.hpp"
+
+namespace cellvae::nn_detail {
+
+/// Where one parameter of the likelihood comes from, as kernels see it: pointers into the flat arrays.
+template <class Real>
+struct Head {
+    const Real* weight = nullptr;  ///< genes x hidden; null for a parameter that all cells share
+    const Real* bias = nullptr;    ///< one a gene: the bias, or the shared value itself
+    Real* d_weight = nullptr;
+    Real* d_bias = nullptr;
+    bool adds_library = false;  ///< log(library size) is added
+    Real lower = 0;             ///< the likelihood's bounds of this parameter
+    Real upper = 0;
+};
+
+template <class Real, std::size_t Count>
+using Heads = Kokkos::Array<Head<Real>, Count>;
+
+/// The parameter inside its bounds.
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real bounded(Real eta, Real lower, Real upper) {
+    return eta < lower ? lower : (eta > upper ? upper : eta);
+}
+
+/// The gradient by the unbounded parameter: what would lead further out is zero, what leads back passes.
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper) {
+    const Real not_up = d < Real(0) ? d : Real(0);
+    const Real not_down = d > Real(0) ? d : Real(0);
+    return eta > upper ? not_up : (eta < lower ? not_down : d);
+}
+
+/// The log-probability of one entry and its gradient by the unbounded parameters, times `weight`. `X` is the value, or Zero.
+template <class Likelihood, class Real, std::size_t Count, class X>
+KOKKOS_INLINE_FUNCTION LogProb<Real, Count> bounded_log_prob(X x, const Parameters<Real, Count>& eta, const Heads<Real, Count>& heads,
+                                                             Real weight) {
+    Parameters<Real, Count> inside{};
+    for (std::size_t n = 0; n < Count; ++n) inside[n] = bounded(eta[n], heads[n].lower, heads[n].upper);
+    LogProb<Real, Count> result = Likelihood::log_prob(x, inside);
+    for (std::size_t n = 0; n < Count; ++n)
+        result.d_log_prob[n] = weight * gated(result.d_log_prob[n], eta[n], heads[n].lower, heads[n].upper);
+    return result;
+}
+
+}  // namespace cellvae::nn_detail

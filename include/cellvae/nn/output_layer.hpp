@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cellvae/distributions/concepts.hpp"
+#include "cellvae/nn/linear.hpp"
+#include "cellvae/nn/output_layer_device.hpp"
+#include "cellvae/nn/output_layer_host.hpp"
+
+namespace cellvae {
+
+/// What the likelihood's mean is relative to.
+enum class MeanScale {
+    none,     ///< nothing
+    library,  ///< the cell's library size: its logarithm is added to log_mean or log_rate
+};
+
+[[nodiscard]] constexpr std::string_view name_of(MeanScale scale) { return scale == MeanScale::none ? "none" : "library"; }
+
+struct OutputOptions {
+    MeanScale scale = MeanScale::none;
+    std::vector<std::string> shared;  ///< parameters of the likelihood with one learned value a gene, for all cells
+};
+
+/// The last layer and the likelihood in one: from hidden rows to the log-probability of the minibatch's counts and back to the
+/// gradients of its weights and of the rows. Parameters of cells x genes exist for one panel of genes at a time.
+///
+/// The heads' parameters are NAME/PARAMETER/weight (genes x hidden) and NAME/PARAMETER/bias (1 x genes), or for a shared
+/// parameter NAME/PARAMETER/shared (1 x genes).
+template <Likelihood L, class Real, class Exec>
+class OutputLayer {
+public:
+    static constexpr std::size_t count = parameter_count<L>;
+    using Space = typename Exec::memory_space;
+    using Slice = MatrixSlice<Real, Space>;
+
+    /// @throws OptionError for a shared parameter that the likelihood does not have, or a scale that it cannot take
+    OutputLayer(ParameterStore<Real, Exec>& store, const std::string& name, Index hidden, Index genes, const OutputOptions& options)
+        : hidden_(hidden), genes_(genes), options_(options) {
+        if (options.scale == MeanScale::library && L::log_mean_parameter < 0)
+            throw OptionError(message("the likelihood ", L::name, " has no log-mean parameter to which the library size could be ",
+                                      "added: use the scale none, or a likelihood with log_mean or log_rate"));
+        for (const auto& shared : options.shared)
+            if (std::find(L::parameters.begin(), L::parameters.end(), shared) == L::parameters.end())
+                throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared, " to share; it has ",
+                                          parameter_list()));
+        for (std::size_t n = 0; n < count; ++n) {
+            const std::string path = name + "/" + std::string(L::parameters[n]);
+            if (is_shared(n)) {
+                weight_[n] = -1;
+                bias_[n] = store.add(path + "/shared", 1, genes);
+            } else {
+                weight_[n] = store.add(path + "/weight", genes, hidden);
+                bias_[n] = store.add(path + "/bias", 1, genes);
+            }
+        }
+    }
+
+    /// Weights uniform in +-1/sqrt(hidden), biases zero.
+    void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
+        const double limit = 1.0 / std::sqrt(static_cast<double>(hidden_));
+        for (std::size_t n = 0; n < count; ++n) {
+            if (weight_[n] >= 0) nn_detail::fill_uniform(exec, store, weight_[n], limit, seed);
+            Kokkos::deep_copy(exec, store.value(bias_[n]), Real(0));
+        }
+    }
+
+    /// Starts biases and shared values from the genes' statistics, by the likelihood's own from_moments: without it the first
+    /// epoch learns little but the genes' means. Does nothing for a likelihood without from_moments.
+    void start_from(const Exec& exec, const ParameterStore<Real, Exec>& store, const Dataset<Exec>& data) const;
+
+    /// Makes the memory for passes over minibatches of at most that many cells and nonzeros, each with `samples` rows.
+    void reserve(const Exec& exec, Index most_cells, Index most_nonzeros, Index samples, bool device_driver = !runs_on_host<Exec>) {
+        const auto rows = static_cast<std::size_t>(most_cells * samples);
+        device_driver_ = device_driver;
+        if (device_driver) {
+            const auto width = static_cast<std::size_t>(std::min(nn_detail::device_panel_width, genes_));
+            panel_.eta = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::eta"),
+                                                                           count, rows, width);
+            panel_.log_prob = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::log_prob"), rows, width);
+            panel_.found = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
+                Kokkos::view_alloc(exec, "cellvae::output_layer::found"), count + 1, static_cast<std::size_t>(samples),
+                static_cast<std::size_t>(most_nonzeros));
+        } else {
+            const auto lanes = static_cast<std::size_t>(nn_detail::lane_count(genes_));
+            lane_log_prob_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_log_prob"), lanes, rows);
+            lane_d_hidden_ = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
+                Kokkos::view_alloc(exec, "cellvae::output_layer::lane_d_hidden"), lanes, rows, static_cast<std::size_t>(hidden_));
+            lane_memory_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_memory"), lanes,
+                                               static_cast<std::size_t>(nn_detail::lane_memory_size<Real, count>));
+        }
+    }
+
+    /// The log-probability of each row's cell, summed over genes, without base measures.
+    /// @param hidden rows x hidden @param log_prob rows, overwritten
+    void log_prob(const Pass<Real, Exec>& pass, const Slice& hidden, const VectorSlice<double, Space>& log_prob) const {
+        run<false>(pass, hidden, VectorSlice<const Real, Space>(), log_prob, Slice());
+    }
+
+    /// The same, and the gradient of sum over rows of weight * log-probability: by the heads' parameters into the store, and by
+    /// the hidden rows into d_hidden (rows x hidden). All are overwritten.
+    void gradient(const Pass<Real, Exec>& pass, const Slice& hidden, const VectorSlice<const Real, Space>& weights,
+                  const VectorSlice<double, Space>& log_prob, const Slice& d_hidden) const {
+        run<true>(pass, hidden, weights, log_prob, d_hidden);
+    }
+
+    /// As kernels see the heads.
+    [[nodiscard]] nn_detail::Heads<Real, count> heads(const ParameterStore<Real, Exec>& store) const {
+        nn_detail::Heads<Real, count> heads{};
+        for (std::size_t n = 0; n < count; ++n) {
+            auto& head = heads[n];
+            if (weight_[n] >= 0) {
+                head.weight = store.value(weight_[n]).data();
+                head.d_weight = store.gradient(weight_[n]).data();
+            }
+            head.bias = store.value(bias_[n]).data();
+            head.d_bias = store.gradient(bias_[n]).data();
+            head.adds_library = options_.scale == MeanScale::library && static_cast<int>(n) == L::log_mean_parameter;
+            const Bounds bounds = L::bounds(static_cast<int>(n));
+            head.lower = static_cast<Real>(bounds.lower);
+            head.upper = static_cast<Real>(bounds.upper);
+        }
+        return heads;
+    }
+
+    [[nodiscard]] Index genes() const { return genes_; }
+    [[nodiscard]] Index hidden() const { return hidden_; }
+
+private:
+    [[nodiscard]] bool is_shared(std::size_t n) const {
+        return std::find(options_.shared.begin(), options_.shared.end(), L::parameters[n]) != options_.shared.end();
+    }
+
+    static std::string parameter_list() {
+        std::string list;
+        for (const auto& parameter : L::parameters) list += (list.empty() ? "" : ", ") + std::string(parameter);
+        return list;
+    }
+
+    template <bool Gradient>
+    void run(const Pass<Real, Exec>& pass, const Slice& hidden, const VectorSlice<const Real, Space>& weights,
+             const VectorSlice<double, Space>& log_prob, const Slice& d_hidden) const {
+        require_size(static_cast<Index>(hidden.extent(1)), hidden_, "width of the output layer's rows");
+        require_size(pass.batch->genes(), genes_, "genes of the minibatch");
+        const auto heads = this->heads(*pass.parameters);
+        if constexpr (runs_on_host<Exec>) {
+            if (!device_driver_) {
+                const nn_detail::HostOutputPass<Real, Exec, count> host{
+                    *pass.batch, hidden, weights, heads, lane_log_prob_, lane_d_hidden_, lane_memory_, genes_,
+                    nn_detail::lane_count(genes_)};
+                nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
+                return;
+            }
+        }
+        nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);
+    }
+
+    Index hidden_;
+    Index genes_;
+    OutputOptions options_;
+    std::array<int, count> weight_{};
+    std::array<int, count> bias_{};
+    bool device_driver_ = false;
+    Matrix<double, Space> lane_log_prob_;
+    Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden_;
+    Matrix<Real, Space> lane_memory_;
+    nn_detail::DevicePanel<Real, Space, count> panel_;
+};
+
+template <Likelihood L, class Real, class Exec>
+void OutputLayer<L, Real, Exec>::start_from(const Exec& exec, const ParameterStore<Real, Exec>& store,
+                                            const Dataset<Exec>& data) const {
+    if constexpr (requires { L::from_moments(1.0, 1.0); }) {
+        const CellsView& cells = data.cells_view;
+        const auto genes = static_cast<std::size_t>(genes_);
+        std::vector<double> sums(genes), squares(genes);
+        double library_sum = 0;
+        for (std::size_t cell = 0; cell < static_cast<std::size_t>(cells.cells()); ++cell) {
+            const auto begin = static_cast<std::size_t>(cells.row_offsets[cell]);
+            const auto end = static_cast<std::size_t>(cells.row_offsets[cell + 1]);
+            double total = 0, most = 0;
+            for (auto k = begin; k < end; ++k) {
+                total += static_cast<double>(cells.values[k]);
+                most = std::max(most, static_cast<double>(cells.values[k]));
+            }
+            if (!cells.library_sizes.empty()) total = cells.library_sizes[cell];
+            library_sum += total;
+            for (auto k = begin; k < end; ++k) {
+                const double target = target_value(data.target, static_cast<double>(cells.values[k]), total, most);
+                sums[static_cast<std::size_t>(cells.columns[k])] += target;
+                squares[static_cast<std::size_t>(cells.columns[k])] += target * target;
+            }
+        }
+        const auto cell_count = static_cast<double>(cells.cells());
+        const double offset = options_.scale == MeanScale::library ? std::log(library_sum / cell_count) : 0;
+        std::array<std::vector<Real>, count> start;
+        for (auto& values : start) values.resize(genes);
+        for (std::size_t gene = 0; gene < genes; ++gene) {
+            const double mean = sums[gene] / cell_count;
+            const double variance = std::max(squares[gene] / cell_count - mean * mean, 0.0);
+            // a gene that was never seen starts as if half a count had been
+            const bool positive_targets = data.target != Target::log_normalised;
+            const auto eta = L::from_moments(positive_targets && sums[gene] <= 0 ? 0.5 / cell_count : mean, variance);
+            for (std::size_t n = 0; n < count; ++n)
+                start[n][gene] = static_cast<Real>(eta[n] - (static_cast<int>(n) == L::log_mean_parameter ? offset : 0));
+        }
+        for (std::size_t n = 0; n < count; ++n)
+            Kokkos::deep_copy(exec, store.value(bias_[n]),
+                              MatrixSlice<const Real, Kokkos::HostSpace>(start[n].data(), 1, genes));
+        exec.fence("cellvae::output_layer::start_from");
+    }
+}
+
+}  // namespace cellvae

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "cellvae/nn/linear.hpp"
+
+namespace cellvae {
+
+namespace nn_detail {
+
+template <class Real, class Exec, class Slice>
+void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& weight, const Slice& bias, const Slice& y) {
+    const auto row_offsets = batch.row_offsets;
+    const auto columns = batch.columns;
+    const auto inputs = batch.inputs;
+    const auto outputs = static_cast<Index>(y.extent(1));
+    if constexpr (runs_on_host<Exec>) {
+        Kokkos::parallel_for(
+            "cellvae::sparse_forward", Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), [=](const Index row) {
+                Real* sums = &y(row, 0);
+                for (Index o = 0; o < outputs; ++o) sums[o] = bias(0, o);
+                for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k) {
+                    const Real value = inputs(k);
+                    const Real* gene_weights = &weight(columns(k), 0);
+                    for (Index o = 0; o < outputs; ++o) sums[o] += value * gene_weights[o];
+                }
+            });
+    } else {
+        using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
+        Kokkos::parallel_for(
+            "cellvae::sparse_forward", Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
+            KOKKOS_LAMBDA(const Member& team) {
+                const Index row = team.league_rank();
+                Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
+                    Real sum = bias(0, o);
+                    for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k) sum += inputs(k) * weight(columns(k), o);
+                    y(row, o) = sum;
+                });
+            });
+    }
+}
+
+template <class Real, class Exec, class Slice>
+void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& d_y, const Slice& d_weight) {
+    const auto panel_offsets = batch.panel_offsets;
+    const auto columns = batch.columns;
+    const auto inputs = batch.inputs;
+    const auto outputs = static_cast<Index>(d_y.extent(1));
+    const Index genes = batch.genes();
+    const Index rows = batch.cells();
+    if constexpr (runs_on_host<Exec>) {
+        Kokkos::parallel_for(
+            "cellvae::sparse_backward",
+            Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, panel_count(genes)).set_chunk_size(1),
+            [=](const Index panel) {
+                const Index begin = panel * genes_per_panel;
+                const Index end = begin + genes_per_panel < genes ? begin + genes_per_panel : genes;
+                for (Index gene = begin; gene < end; ++gene)
+                    for (Index o = 0; o < outputs; ++o) d_weight(gene, o) = 0;
+                for (Index row = 0; row < rows; ++row) {
+                    const Real* d_row = &d_y(row, 0);
+                    for (Index k = panel_offsets(row, panel); k < panel_offsets(row, panel + 1); ++k) {
+                        const Real value = inputs(k);
+                        Real* target = &d_weight(columns(k), 0);
+                        for (Index o = 0; o < outputs; ++o) target[o] += value * d_row[o];
+                    }
+                }
+            });
+    } else {
+        using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
+        Kokkos::parallel_for(
+            "cellvae::sparse_backward", Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(panel_count(genes)), Kokkos::AUTO),
+            KOKKOS_LAMBDA(const Member& team) {
+                const Index panel = team.league_rank();
+                const Index begin = panel * genes_per_panel;
+                const Index end = begin + genes_per_panel < genes ? begin + genes_per_panel : genes;
+                // one thread an output: it alone touches that column of the panel's gradient
+                Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
+                    for (Index gene = begin; gene < end; ++gene) d_weight(gene, o) = 0;
+                    for (Index row = 0; row < rows; ++row)
+                        for (Index k = panel_offsets(row, panel); k < panel_offsets(row, panel + 1); ++k)
+                            d_weight(columns(k), o) += inputs(k) * d_y(row, o);
+                });
+            });
+    }
+}
+
+}  // namespace nn_detail
+
+/// The first layer of an encoder: y = x W + b for the sparse cells of a minibatch. Forward and backward touch nonzeros alone,
+/// and the dense input never exists. `weight` is stored genes x outputs, so that a gene's weights lie together.
+template <class Real, class Exec>
+class SparseLinear {
+public:
+    using Slice = MatrixSlice<Real, typename Exec::memory_space>;
+
+    SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs)
+        : genes_(genes),
+          weight_(store.add(name + "/weight", genes, outputs)),
+          bias_(store.add(name + "/bias", 1, outputs)) {}
+
+    /// Weights and biases uniform in +-1/sqrt(genes), as PyTorch's linear layers start.
+    void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
+        const double limit = 1.0 / std::sqrt(static_cast<double>(genes_));
+        nn_detail::fill_uniform(exec, store, weight_, limit, seed);
+        nn_detail::fill_uniform(exec, store, bias_, limit, seed);
+    }
+
+    /// @param y cells x outputs, overwritten
+    void forward(const Pass<Real, Exec>& pass, const Slice& y) const {
+        nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_), pass.parameters->value(bias_), y);
+    }
+
+    /// Writes the gradients of weight and bias; they are overwritten.
+    /// @param d_y cells x outputs
+    void backward(const Pass<Real, Exec>& pass, const Slice& d_y) const {
+        nn_detail::sparse_backward(pass.exec, *pass.batch, d_y, pass.parameters->gradient(weight_));
+        nn_detail::sum_rows(pass.exec, d_y, pass.parameters->gradient(bias_));
+    }
+
+private:
+    Index genes_;
+    int weight_;
+    int bias_;
+};
+
+}  // namespace cellvae

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "cellvae/nn/mlp.hpp"
+
+namespace cellvae {
+
+namespace priors_detail {
+
+/// The encoder's log variances are used inside these bounds, like a likelihood's parameters: e^20 does not overflow a float
+/// anywhere below, and the way back stays open.
+inline constexpr double log_variance_limit = 20;
+
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real limited(Real log_variance) {
+    const auto limit = Real(log_variance_limit);
+    return log_variance > limit ? limit : (log_variance < -limit ? -limit : log_variance);
+}
+
+/// noise (samples x cells rows x latent): standard normal, keyed by (seed, step, cell, sample, dimension).
+template <class Real, class Exec, class Slice>
+void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t first_sample) {
+    const auto cell = pass.batch->cell;
+    const Index cells = pass.batch->cells();
+    const std::uint64_t seed = pass.seed;
+    const std::uint32_t step = pass.step;
+    const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
+    Kokkos::parallel_for(
+        "cellvae::draw_noise", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
+                                first_sample + static_cast<std::uint32_t>(row / cells));
+            const auto latent = static_cast<Index>(noise.extent(1));
+            for (Index l = 0; l < latent; ++l) noise(row, l) = random.normal<Real>();
+        });
+}
+
+/// z = mean + exp(log_variance / 2) noise, for every row.
+template <class Real, class Exec, class Slice>
+void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise, const Slice& z) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        "cellvae::reparametrise", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const auto latent = static_cast<Index>(z.extent(1));
+            const Index cell = row % cells;
+            for (Index l = 0; l < latent; ++l)
+                z(row, l) = mean(cell, l) + Kokkos::exp(limited(log_variance(cell, l)) / Real(2)) * noise(row, l);
+        });
+}
+
+/// kl (cells): KL(N(mean, exp(log_variance)) || N(0, I)), summed over the latent dimensions (Kingma and Welling 2014).
+template <class Real, class Exec, class Slice, class KlView>
+void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const KlView& kl) {
+    Kokkos::parallel_for(
+        "cellvae::standard_kl", Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()), KOKKOS_LAMBDA(const Index cell) {
+            const auto latent = static_cast<Index>(mean.extent(1));
+            double sum = 0;
+            for (Index l = 0; l < latent; ++l) {
+                const auto m = static_cast<double>(mean(cell, l));
+                const double v = limited(static_cast<double>(log_variance(cell, l)));
+                sum += m * m + (Kokkos::expm1(v) - v);
+            }
+            kl(cell) = sum / 2;
+        });
+}
+
+/// The gradient of the mean bound by mean and log variance, from that by z.
+/// @param d_z rows x latent: of the reconstruction's part of the mean bound
+/// @param beta weight of the KL
+template <class Real, class Exec, class Slice>
+void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance, const Slice& noise,
+                       const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
+    const Index cells = pass.batch->cells();
+    const Real kl_weight = beta / static_cast<Real>(cells);
+    Kokkos::parallel_for(
+        "cellvae::standard_backward", Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            const auto latent = static_cast<Index>(mean.extent(1));
+            const auto rows = static_cast<Index>(d_z.extent(0));
+            for (Index l = 0; l < latent; ++l) {
+                const Real v = limited(log_variance(cell, l));
+                const Real deviation = Kokkos::exp(v / Real(2));
+                Real through_mean = 0, through_variance = 0;
+                for (Index row = cell; row < rows; row += cells) {
+                    through_mean += d_z(row, l);
+                    through_variance += d_z(row, l) * noise(row, l);
+                }
+                const Real d_v = through_variance * deviation / Real(2) - kl_weight * Kokkos::expm1(v) / Real(2);
+                const Real raw = log_variance(cell, l);
+                const bool outward = (raw > v && d_v > Real(0)) || (raw < v && d_v < Real(0));
+                d_mean(cell, l) = through_mean - kl_weight * mean(cell, l);
+                d_log_variance(cell, l) = outward ? Real(0) : d_v;
+            }
+        });
+}
+
+/// log p(z) - log q(z | x) of each row, for the importance-weighted bound. The normalisers cancel.
+template <class Real, class Exec, class Slice, class RatioView>
+void standard_log_ratio(const Pass<Real, Exec>& pass, const Slice& log_variance, const Slice& noise, const Slice& z,
+                        const RatioView& ratio) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        "cellvae::standard_log_ratio", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const auto latent = static_cast<Index>(z.extent(1));
+            double sum = 0;
+            for (Index l = 0; l < latent; ++l) {
+                const auto at = static_cast<double>(z(row, l));
+                const auto e = static_cast<double>(noise(row, l));
+                sum += e * e - at * at + static_cast<double>(limited(log_variance(row % cells, l)));
+            }
+            ratio(row) = sum / 2;
+        });
+}
+
+}  // namespace priors_detail
+
+/// The prior p(z) = N(0, I), with q(z | x) a Gaussian of diagonal variance and the KL in closed form.
+///
+/// A prior's `Inference` owns everything between a minibatch and the latent rows that the decoder reads: the encoder's
+/// networks, the samples, and the terms of the bound that are not the reconstruction.
+struct StandardGaussian {
+    static constexpr std::string_view name = "gaussian";
+
+    template <class Real, class Exec, class Encoder>
+    class Inference {
+    public:
+        using Space = typename Exec::memory_space;
+        using Slice = MatrixSlice<Real, Space>;
+
+        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes, Index latent,
+                  const MlpOptions& options)
+            : latent_(latent),
+              encoder_(store, state, "encoder", genes, true, options),
+              mean_head_(store, "encoder/mean", encoder_.outputs(), latent),
+              log_variance_head_(store, "encoder/log_variance", encoder_.outputs(), latent) {}
+
+        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state,
+                        std::uint64_t seed) const {
+            encoder_.initialise(exec, store, state, seed);
+            mean_head_.initialise(exec, store, seed);
+            log_variance_head_.initialise(exec, store, seed);
+        }
+
+        /// Makes the memory for minibatches of at most that many cells, each with `samples` rows.
+        void reserve(const Exec& exec, Index most_cells, Index samples) {
+            samples_ = samples;
+            encoder_.reserve(exec, most_cells);
+            const auto make = [&](const char* label, Index rows) {
+                return Matrix<Real, Space>(Kokkos::view_alloc(exec, std::string(label)), static_cast<std::size_t>(rows),
+                                           static_cast<std::size_t>(latent_));
+            };
+            mean_ = make("cellvae::latent::mean", most_cells);
+            log_variance_ = make("cellvae::latent::log_variance", most_cells);
+            d_mean_ = make("cellvae::latent::d_mean", most_cells);
+            d_log_variance_ = make("cellvae::latent::d_log_variance", most_cells);
+            noise_ = make("cellvae::latent::noise", most_cells * samples);
+            z_ = make("cellvae::latent::z", most_cells * samples);
+            d_z_ = make("cellvae::latent::d_z", most_cells * samples);
+            kl_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::kl"), static_cast<std::size_t>(most_cells));
+        }
+
+        /// Rows of z for each cell of a minibatch.
+        [[nodiscard]] Index rows_per_cell() const { return samples_; }
+
+        /// The parameters of q(z | x): mean() and log_variance(), and the KL.
+        void encode(const Pass<Real, Exec>& pass) const {
+            const Index cells = pass.batch->cells();
+            const Slice hidden = encoder_.forward(pass, Slice(), cells);
+            mean_head_.forward(pass, hidden, mean(pass));
+            log_variance_head_.forward(pass, hidden, log_variance(pass));
+            priors_detail::standard_kl(pass, mean(pass), log_variance(pass), kl_);
+        }
+
+        /// Draws the noise of every row; `first_sample` numbers the samples.
+        void draw_noise(const Pass<Real, Exec>& pass, std::uint32_t first_sample = 0) const {
+            priors_detail::draw_noise(pass, noise(pass), first_sample);
+        }
+
+        /// z from the noise as it stands.
+        void sample(const Pass<Real, Exec>& pass) const {
+            priors_detail::reparametrise(pass, mean(pass), log_variance(pass), noise(pass), z(pass));
+        }
+
+        /// The weight of each row's reconstruction in the mean bound.
+        void row_weights(const Pass<Real, Exec>& pass, const VectorSlice<Real, Space>& weights) const {
+            Kokkos::deep_copy(pass.exec, weights, Real(1) / static_cast<Real>(weights.extent(0)));
+        }
+
+        /// The terms of the bound of each cell, in the order of term_names.
+        /// @param log_prob rows: log p(x | z), base measures included @param terms cells x 3, overwritten
+        template <class LogProbView, class TermsView>
+        void terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob, const TermsView& terms) const;
+
+        static constexpr std::array<std::string_view, 3> term_names{"bound", "reconstruction", "kl"};
+
+        /// log p(z) - log q(z | x) of each row.
+        template <class RatioView>
+        void log_ratio(const Pass<Real, Exec>& pass, const RatioView& ratio) const {
+            priors_detail::standard_log_ratio(pass, log_variance(pass), noise(pass), z(pass), ratio);
+        }
+
+        /// Writes the gradients of its parameters, from that of z, which the caller wrote into d_z().
+        void backward(const Pass<Real, Exec>& pass, double beta) const {
+            const Index cells = pass.batch->cells();
+            const Slice d_mean = first_rows(d_mean_, cells);
+            const Slice d_log_variance = first_rows(d_log_variance_, cells);
+            priors_detail::standard_backward(pass, static_cast<Real>(beta), mean(pass), log_variance(pass), noise(pass), d_z(pass),
+                                             d_mean, d_log_variance);
+            const Slice hidden = encoder_.output(cells);
+            mean_head_.backward_parameters(pass, hidden, d_mean);
+            log_variance_head_.backward_parameters(pass, hidden, d_log_variance);
+            const Slice d_hidden = encoder_.d_output(cells);
+            mean_head_.backward_input(pass, d_mean, d_hidden);
+            log_variance_head_.backward_input(pass, d_log_variance, d_hidden, true);
+            encoder_.backward(pass, Slice(), Slice(), cells);
+        }
+
+        [[nodiscard]] Slice mean(const Pass<Real, Exec>& pass) const { return first_rows(mean_, pass.batch->cells()); }
+        [[nodiscard]] Slice log_variance(const Pass<Real, Exec>& pass) const {
+            return first_rows(log_variance_, pass.batch->cells());
+        }
+        [[nodiscard]] Slice noise(const Pass<Real, Exec>& pass) const { return first_rows(noise_, rows(pass)); }
+        [[nodiscard]] Slice z(const Pass<Real, Exec>& pass) const { return first_rows(z_, rows(pass)); }
+        [[nodiscard]] Slice d_z(const Pass<Real, Exec>& pass) const { return first_rows(d_z_, rows(pass)); }
+
+    private:
+        [[nodiscard]] Index rows(const Pass<Real, Exec>& pass) const { return pass.batch->cells() * samples_; }
+
+        Index latent_;
+        Index samples_ = 1;
+        typename Encoder::template Network<Real, Exec> encoder_;
+        Linear<Real, Exec> mean_head_;
+        Linear<Real, Exec> log_variance_head_;
+        Matrix<Real, Space> mean_, log_variance_, d_mean_, d_log_variance_;  // cells x latent
+        Matrix<Real, Space> noise_, z_, d_z_;                                // rows x latent
+        Vector<double, Space> kl_;                                           // cells
+    };
+};
+
+namespace priors_detail {
+
+template <class Real, class Exec, class KlView, class LogProbView, class TermsView>
+void standard_terms(const Pass<Real, Exec>& pass, double beta, Index samples, const KlView& kl, const LogProbView& log_prob,
+                    const TermsView& terms) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        "cellvae::standard_terms", Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            double reconstruction = 0;
+            for (Index s = 0; s < samples; ++s) reconstruction += log_prob(s * cells + cell);
+            reconstruction /= static_cast<double>(samples);
+            terms(cell, 0) = reconstruction - beta * kl(cell);
+            terms(cell, 1) = reconstruction;
+            terms(cell, 2) = kl(cell);
+        });
+}
+
+}  // namespace priors_detail
+
+template <class Real, class Exec, class Encoder>
+template <class LogProbView, class TermsView>
+void StandardGaussian::Inference<Real, Exec, Encoder>::terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob,
+                                                             const TermsView& terms) const {
+    priors_detail::standard_terms(pass, beta, samples_, kl_, log_prob, terms);
+}
+
+}  // namespace cellvae
