@@ -38,13 +38,9 @@ function(cellvae_find_library_dependencies)
   endif()
 endfunction()
 
-# Sets CELLVAE_HAS_IO: a project that adds this one as a folder may do without files, and then needs no HDF5.
 macro(cellvae_find_io_dependencies)
   find_package(HDF5Serial MODULE GLOBAL ${ARGN})
   find_package(ZLIB GLOBAL ${ARGN})
-  if(HDF5Serial_FOUND AND ZLIB_FOUND)
-    set(CELLVAE_HAS_IO TRUE)
-  endif()
 endmacro()
 
 # Boost.Math's headers.

@@ -6,8 +6,10 @@ include(CMakePackageConfigHelpers)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/cellvae)
 foreach(target IN ITEMS cellvae cellvae_io cellvae_testing)
-  install(TARGETS ${target} EXPORT ${target}Targets FILE_SET HEADERS COMPONENT cellvae_development)
-  install(EXPORT ${target}Targets NAMESPACE cellvae:: DESTINATION ${package_folder} COMPONENT cellvae_development)
+  if(TARGET ${target})
+    install(TARGETS ${target} EXPORT ${target}Targets FILE_SET HEADERS COMPONENT cellvae_development)
+    install(EXPORT ${target}Targets NAMESPACE cellvae:: DESTINATION ${package_folder} COMPONENT cellvae_development)
+  endif()
 endforeach()
 
 configure_package_config_file(cmake/cellvaeConfig.cmake.in cmake/cellvaeConfig.cmake INSTALL_DESTINATION ${package_folder})

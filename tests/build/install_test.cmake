@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Installs cellvae into a folder of its own, and configures, builds and runs a project outside the tree three times: against
+# the install without zlib (so without files), against the install with files, and with the sources as a folder of its own.
+# SOURCE and BUILD are this project's folders, WORK is an empty one; GENERATOR and COMPILER are those of BUILD.
+cmake_minimum_required(VERSION 3.25)
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\n${said}")
+  endif()
+endfunction()
+
+set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
+set(without_files -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DWITH_IO=OFF)
+
+function(check name program)
+  message(NOTICE "${name}")
+  run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/consumer -B ${WORK}/${name} ${common} ${ARGN})
+  run(${CMAKE_COMMAND} --build ${WORK}/${name} --target ${program})
+  run(${WORK}/${name}/${program})
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix --component cellvae_development)
+
+check(installed_without_files consumer -DCMAKE_PREFIX_PATH=${WORK}/prefix ${without_files})
+check(installed_with_files consumer_of_files -DCMAKE_PREFIX_PATH=${WORK}/prefix -DWITH_IO=ON)
+check(as_a_folder consumer -DCELLVAE_SOURCE=${SOURCE} ${without_files})
