@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "cellvae/distributions/counts.hpp"
+#include "cellvae/distributions/exponentials.hpp"
 #include "cellvae/distributions/likelihood.hpp"
-#include "cellvae/distributions/logistic_parts.hpp"
 
 namespace cellvae {
 
@@ -31,7 +31,7 @@ struct Bernoulli {
     static constexpr bool supports(double x) { return x >= 0 && x <= 1; }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 1> log_prob(Real x, const Parameters<Real, 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 1> log_prob(Real x, const Parameters<Real, 1>& eta) {
         const auto parts = distributions_detail::logistic_parts(eta[0]);
         const Real rest = Real(1) - x;
         return {-(x * parts.softplus_of_minus + rest * parts.softplus),
@@ -39,7 +39,7 @@ struct Bernoulli {
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>& eta) {
         const auto parts = distributions_detail::logistic_parts(eta[0]);
         return {-parts.softplus, {-parts.logistic}};
     }

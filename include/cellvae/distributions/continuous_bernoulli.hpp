@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cellvae/distributions/counts.hpp"
+#include "cellvae/distributions/exponentials.hpp"
 #include "cellvae/distributions/likelihood.hpp"
 #include "cellvae/math/elementary.hpp"
 
@@ -20,7 +21,7 @@ inline constexpr Real continuous_bernoulli_window = Real(1);
 
 /// log(sinh(n / 2) / (n / 2)) = sum over k of B_2k n^2k / (2k (2k)!), for `square` = n^2 <= 1.
 template <class Real>
-KOKKOS_INLINE_FUNCTION Real log_sinhc_series(Real square) {
+KOKKOS_FORCEINLINE_FUNCTION Real log_sinhc_series(Real square) {
     return square *
            (Real(0.041666666666666664) +
             square * (Real(-0.00034722222222222224) +
@@ -34,7 +35,7 @@ KOKKOS_INLINE_FUNCTION Real log_sinhc_series(Real square) {
 
 /// Its derivative by n, divided by n: 1/12 - n^2/720 + ...
 template <class Real>
-KOKKOS_INLINE_FUNCTION Real d_log_sinhc_over_n_series(Real square) {
+KOKKOS_FORCEINLINE_FUNCTION Real d_log_sinhc_over_n_series(Real square) {
     return Real(0.08333333333333333) +
            square * (Real(-0.001388888888888889) +
                      square * (Real(3.306878306878307e-05) +
@@ -80,28 +81,30 @@ struct ContinuousBernoulli {
     static constexpr bool supports(double x) { return x >= 0 && x <= 1; }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 1> log_prob(Real x, const Parameters<Real, 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 1> log_prob(Real x, const Parameters<Real, 1>& eta) {
+        using math_detail::select;
+        constexpr Real window = distributions_detail::continuous_bernoulli_window<Real>;
         const Real a = eta[0];
         const bool positive = a > Real(0);
-        const Real n = positive ? a : -a;
-        const bool near = n < distributions_detail::continuous_bernoulli_window<Real>;
-        const Real square = near ? n * n : Real(0);
-        const Real far_n = near ? distributions_detail::continuous_bernoulli_window<Real> : n;
+        const Real n = math_detail::magnitude(a);
+        const bool near = n < window;
+        const Real square = select(near, n * n, Real(0));
+        const Real far_n = select(near, window, n);
         const Real from_middle = x - Real(0.5);
         // the distance from the end at which the density is largest, with the sign of a
-        const Real from_end = positive ? x - Real(1) : x;
-        const Real shrunk = math::exp(-far_n);
+        const Real from_end = select(positive, x - Real(1), x);
+        const Real shrunk = distributions_detail::exp_of_negative(-far_n);
         const Real rest = Real(1) - shrunk;
         const Real mean_distance = Real(1) / far_n - shrunk / rest;  // of the mean from that end
         const Real near_value = from_middle * a - distributions_detail::log_sinhc_series(square);
-        const Real far_value = from_end * a + math::log(far_n / rest);
+        const Real far_value = from_end * a + math_detail::log_of_normal(far_n / rest);
         const Real near_slope = from_middle - a * distributions_detail::d_log_sinhc_over_n_series(square);
-        const Real far_slope = from_end + (positive ? mean_distance : -mean_distance);
-        return {near ? near_value : far_value, {near ? near_slope : far_slope}};
+        const Real far_slope = from_end + select(positive, mean_distance, -mean_distance);
+        return {select(near, near_value, far_value), {select(near, near_slope, far_slope)}};
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>& eta) {
         return log_prob(Real(0), eta);
     }
 

@@ -18,7 +18,7 @@ constexpr bool is_count(double x) {
 
 /// -log x!
 template <class Real>
-KOKKOS_INLINE_FUNCTION Real minus_log_factorial(Real x) {
+KOKKOS_FORCEINLINE_FUNCTION Real minus_log_factorial(Real x) {
     return -math::lgamma(x + Real(1));
 }
 

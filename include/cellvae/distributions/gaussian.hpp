@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cellvae/distributions/counts.hpp"
+#include "cellvae/distributions/exponentials.hpp"
 #include "cellvae/distributions/likelihood.hpp"
 #include "cellvae/math/elementary.hpp"
 
@@ -33,8 +34,8 @@ struct Gaussian {
     static constexpr bool supports(double x) { return x - x == 0; }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
-        const Real precision = math::exp(-eta[1]);
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
+        const Real precision = distributions_detail::exp_saturated(-eta[1]);
         const Real distance = x - eta[0];
         const Real scaled = distance * precision;
         const Real half_square = Real(0.5) * distance * scaled;
@@ -42,7 +43,7 @@ struct Gaussian {
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero, const Parameters<Real, 2>& eta) {
         return log_prob(Real(0), eta);
     }
 

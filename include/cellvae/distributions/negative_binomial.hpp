@@ -8,9 +8,8 @@
 #include <string_view>
 
 #include "cellvae/distributions/counts.hpp"
+#include "cellvae/distributions/exponentials.hpp"
 #include "cellvae/distributions/likelihood.hpp"
-#include "cellvae/distributions/logistic_parts.hpp"
-#include "cellvae/math/elementary.hpp"
 #include "cellvae/math/gamma.hpp"
 
 namespace cellvae {
@@ -47,9 +46,9 @@ struct MeanDispersion {
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
         const auto parts = distributions_detail::logistic_parts(eta[0] - eta[1]);
-        const Real theta = math::exp(eta[1]);
+        const Real theta = distributions_detail::exp_saturated(eta[1]);
         const auto difference = math::gamma_differences(theta, x);
         const Real pull = x * parts.logistic_of_minus;  // x theta / (theta + mu)
         return {difference.lgamma - theta * parts.softplus - x * parts.softplus_of_minus,
@@ -58,22 +57,22 @@ struct MeanDispersion {
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero, const Parameters<Real, 2>& eta) {
         const auto parts = distributions_detail::logistic_parts(eta[0] - eta[1]);
-        const Real minus_theta = -math::exp(eta[1]);
+        const Real minus_theta = -distributions_detail::exp_saturated(eta[1]);
         return {minus_theta * parts.softplus,
                 {minus_theta * parts.logistic, minus_theta * (parts.softplus - parts.logistic)}};
     }
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real mean(const Parameters<Real, 2>& eta) {
-        return math::exp(eta[0]);
+        return distributions_detail::exp_saturated(eta[0]);
     }
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real variance(const Parameters<Real, 2>& eta) {
-        const Real mu = math::exp(eta[0]);
-        return mu + mu * math::exp(eta[0] - eta[1]);
+        const Real mu = distributions_detail::exp_saturated(eta[0]);
+        return mu + mu * distributions_detail::exp_saturated(eta[0] - eta[1]);
     }
 
     /// log theta.
@@ -113,9 +112,9 @@ struct TotalCountProbability {
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
         const auto parts = distributions_detail::logistic_parts(eta[1]);
-        const Real r = math::exp(eta[0]);
+        const Real r = distributions_detail::exp_saturated(eta[0]);
         const auto difference = math::gamma_differences(r, x);
         const Real minus_r_log_p = r * parts.softplus_of_minus;
         return {difference.lgamma - minus_r_log_p - x * parts.softplus,
@@ -123,21 +122,22 @@ struct TotalCountProbability {
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero, const Parameters<Real, 2>& eta) {
         const auto parts = distributions_detail::logistic_parts(eta[1]);
-        const Real r = math::exp(eta[0]);
+        const Real r = distributions_detail::exp_saturated(eta[0]);
         const Real r_log_p = -r * parts.softplus_of_minus;
         return {r_log_p, {r_log_p, r * parts.logistic_of_minus}};
     }
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real mean(const Parameters<Real, 2>& eta) {
-        return math::exp(eta[0] - eta[1]);
+        return distributions_detail::exp_saturated(eta[0] - eta[1]);
     }
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real variance(const Parameters<Real, 2>& eta) {
-        return math::exp(eta[0] - eta[1]) * (Real(1) + math::exp(-eta[1]));
+        return distributions_detail::exp_saturated(eta[0] - eta[1]) *
+               (Real(1) + distributions_detail::exp_saturated(-eta[1]));
     }
 
     /// log r.
@@ -172,12 +172,12 @@ struct NegativeBinomial {
     static constexpr bool supports(double x) { return distributions_detail::is_count(x); }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Real x, const Parameters<Real, 2>& eta) {
         return Parametrisation::log_prob(x, eta);
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero zero, const Parameters<Real, 2>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 2> log_prob(Zero zero, const Parameters<Real, 2>& eta) {
         return Parametrisation::log_prob(zero, eta);
     }
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "cellvae/distributions/counts.hpp"
+#include "cellvae/distributions/exponentials.hpp"
 #include "cellvae/distributions/likelihood.hpp"
-#include "cellvae/math/elementary.hpp"
 
 namespace cellvae {
 
@@ -30,14 +30,14 @@ struct Poisson {
     static constexpr bool supports(double x) { return distributions_detail::is_count(x); }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 1> log_prob(Real x, const Parameters<Real, 1>& eta) {
-        const Real rate = math::exp(eta[0]);
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 1> log_prob(Real x, const Parameters<Real, 1>& eta) {
+        const Real rate = distributions_detail::exp_saturated(eta[0]);
         return {x * eta[0] - rate, {x - rate}};
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>& eta) {
-        const Real minus_rate = -math::exp(eta[0]);
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>& eta) {
+        const Real minus_rate = -distributions_detail::exp_saturated(eta[0]);
         return {minus_rate, {minus_rate}};
     }
 
@@ -48,12 +48,12 @@ struct Poisson {
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real mean(const Parameters<Real, 1>& eta) {
-        return math::exp(eta[0]);
+        return distributions_detail::exp_saturated(eta[0]);
     }
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real variance(const Parameters<Real, 1>& eta) {
-        return math::exp(eta[0]);
+        return distributions_detail::exp_saturated(eta[0]);
     }
 
     template <class Real>

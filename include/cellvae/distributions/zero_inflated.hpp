@@ -10,9 +10,8 @@
 
 #include "cellvae/distributions/concepts.hpp"
 #include "cellvae/distributions/counts.hpp"
+#include "cellvae/distributions/exponentials.hpp"
 #include "cellvae/distributions/likelihood.hpp"
-#include "cellvae/distributions/logistic_parts.hpp"
-#include "cellvae/math/elementary.hpp"
 
 namespace cellvae {
 
@@ -24,10 +23,8 @@ namespace cellvae {
 ///
 /// `Base` is any likelihood with a mass at zero whose base measure is one there (log_base_measure(0) = 0), as counts have.
 ///
-/// At zero the posterior probability that the zero is structural is q = logistic(c - l0), so that the derivative by the base's
-/// parameters is (1 - q) times its own, and by c it is -q (1 - rho) expm1(l0), a product in which nothing cancels. The value is
-/// taken on logits, softplus(l0 - c) + c - softplus(c), since e^l0 underflows; that loses everything where l0 is
-/// nearly 0 and c very negative, and there it is log1p((1 - rho) expm1(l0)). Both end in one log1p.
+/// On logits log p(0) is softplus(l0 - c) + c - softplus(c); `distributions_detail::zero_inflation` has the forms that keep it, and its
+/// derivatives q and 1 - q (the posterior probability of a structural zero and the rest), where e^l0 is tiny or nearly one.
 template <MassAtZero Base>
 struct ZeroInflated {
 private:
@@ -40,37 +37,19 @@ private:
     }();
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static Parameters<Real, base_count> base_of(const Parameters<Real, base_count + 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static Parameters<Real, base_count> base_of(const Parameters<Real, base_count + 1>& eta) {
         Parameters<Real, base_count> base{};
         for (std::size_t i = 0; i < base_count; ++i) base[i] = eta[i + 1];
         return base;
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, base_count + 1> at_zero(const LogProb<Real, base_count>& base, Real c) {
-        const Real l0 = base.value;
-        const Real s = l0 - c;
-        const Real absolute_c = c < Real(0) ? -c : c;
-        const Real absolute_s = s < Real(0) ? -s : s;
-        const Real e_c = math::exp(-absolute_c);
-        const Real e_s = math::exp(-absolute_s);
-        const Real inverse_c = Real(1) / (Real(1) + e_c);
-        const Real inverse_s = Real(1) / (Real(1) + e_s);
-        const Real not_inflated = c > Real(0) ? e_c * inverse_c : inverse_c;  // 1 - rho
-        const Real from_base = s > Real(0) ? inverse_s : e_s * inverse_s;     // logistic(l0 - c) = 1 - q
-        const Real structural = s > Real(0) ? e_s * inverse_s : inverse_s;    // q
-        const Real missing = math::expm1(l0);                                 // -(1 - e^l0)
-        const Real not_inflated_missing = not_inflated * missing;
-        // softplus(s) + c - softplus(c) = max(s, 0) + min(c, 0) + log((1 + e^-|s|) / (1 + e^-|c|))
-        const bool near = l0 > Real(-1);
-        const Real larger_s = s > Real(0) ? s : Real(0);
-        const Real smaller_c = c < Real(0) ? c : Real(0);
-        const Real outside = near ? Real(0) : larger_s + smaller_c;
-        const Real inside = near ? not_inflated_missing : (e_s - e_c) * inverse_c;
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> at_zero(const LogProb<Real, base_count>& base, Real c) {
+        const auto zero = distributions_detail::zero_inflation(base.value, c);
         LogProb<Real, base_count + 1> result{};
-        result.value = outside + math::log1p(inside);
-        result.d_log_prob[0] = -structural * not_inflated_missing;
-        for (std::size_t i = 0; i < base_count; ++i) result.d_log_prob[i + 1] = from_base * base.d_log_prob[i];
+        result.value = zero.log_prob;
+        result.d_log_prob[0] = zero.d_logit;
+        for (std::size_t i = 0; i < base_count; ++i) result.d_log_prob[i + 1] = zero.from_base * base.d_log_prob[i];
         return result;
     }
 
@@ -90,22 +69,22 @@ public:
     static constexpr bool supports(double x) { return Base::supports(x); }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(Real x,
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(Real x,
                                                                          const Parameters<Real, base_count + 1>& eta) {
         const auto base = Base::log_prob(x, base_of(eta));
         const auto zero = at_zero(base, eta[0]);
         const auto parts = distributions_detail::logistic_parts(eta[0]);
         const bool is_zero = x == Real(0);
         LogProb<Real, base_count + 1> result{};
-        result.value = is_zero ? zero.value : base.value - parts.softplus;
-        result.d_log_prob[0] = is_zero ? zero.d_log_prob[0] : -parts.logistic;
+        result.value = math_detail::select(is_zero, zero.value, base.value - parts.softplus);
+        result.d_log_prob[0] = math_detail::select(is_zero, zero.d_log_prob[0], -parts.logistic);
         for (std::size_t i = 0; i < base_count; ++i)
-            result.d_log_prob[i + 1] = is_zero ? zero.d_log_prob[i + 1] : base.d_log_prob[i];
+            result.d_log_prob[i + 1] = math_detail::select(is_zero, zero.d_log_prob[i + 1], base.d_log_prob[i]);
         return result;
     }
 
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(Zero zero,
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(Zero zero,
                                                                          const Parameters<Real, base_count + 1>& eta) {
         return at_zero(Base::log_prob(zero, base_of(eta)), eta[0]);
     }
