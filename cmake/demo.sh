@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# From nothing to latent cells: sh cmake/demo.sh [COUNTS] [more options of `cellvae train`]
+#
+# Builds the program and trains on the count file (h5ad, or CSV/TSV, gzipped or not), or without one on simulated cells.
+# What was found lies in build/demo/<the file's name>.
+set -eu
+project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+program=$project/build/release/cellvae
+
+counts=
+case ${1:-} in
+    '' | -*) ;;
+    *)
+        counts=$1
+        shift
+        if [ ! -f "$counts" ]; then
+            echo "demo: there is no file $counts" >&2
+            exit 2
+        fi
+        ;;
+esac
+
+sh "$project/cmake/set-up.sh"
+# Presets are looked for where cmake runs; the counts' path is the caller's.
+(
+    cd "$project"
+    cmake --preset release
+    cmake --build --preset release --target cellvae_program
+)
+mkdir -p "$project/build/demo"
+
+if [ -z "$counts" ]; then
+    counts=$project/build/demo/simulated.h5ad
+    "$program" simulate --cells 2000 --genes 5000 --types 8 --seed 1 --out "$counts"
+    set -- --labels cell_type "$@"
+fi
+name=$(basename "$counts" .gz)
+out=$project/build/demo/${name%.*}
+"$program" train "$counts" --out "$out" "$@"
+
+echo
+echo "demo: latent cells and clusters  $out/cells.h5ad"
+echo "demo: scores                     $out/scores.json"
+echo "demo: training's history         $out/history.csv"
