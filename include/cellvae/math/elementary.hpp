@@ -101,8 +101,9 @@ KOKKOS_FORCEINLINE_FUNCTION Real log1p_of_finite(Real x) {
     const Real x_part = sum - Real(1);
     const Real lost = (Real(1) - (sum - x_part)) + (x - x_part);
     // lost / sum, to first orders: lost is already a rounding error, so a few per cent of it do not matter.
-    const Real scale = from_bits<Real>((2 * F::bias - reduced.biased) << F::mantissa_bits);  // 2^-exponent
-    const Real correction = lost * scale * (Real(1) - reduced.fraction * (Real(1) - reduced.fraction));
+    // Twice 2^-exponent, because the largest exponent has no power of its opposite sign.
+    const Real scale = from_bits<Real>((2 * F::bias + 1 - reduced.biased) << F::mantissa_bits);
+    const Real correction = lost * scale * polynomial(reduced.fraction, Real(0.5), Real(-0.5), Real(0.5));
     const bool is_small = reduced.exponent == Real(0);
     return assemble_logarithm(reduced.exponent, select(is_small, x, reduced.fraction),
                               select(is_small, Real(0), correction));

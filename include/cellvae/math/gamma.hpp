@@ -37,20 +37,23 @@ KOKKOS_FORCEINLINE_FUNCTION Real digamma_tail(Real t) {
     }
 }
 
-/// lgamma(2 + y) / y for |y| <= 1/2.
+/// lgamma(2 + y) / (y (1 + y)) for y in [-1, 1/2]; both zeros of lgamma are divided out.
 template <class Real>
-KOKKOS_FORCEINLINE_FUNCTION Real lgamma_of_two_ratio(Real y) {
+KOKKOS_FORCEINLINE_FUNCTION Real lgamma_ratio(Real y) {
     if constexpr (is_single<Real>) {
-        return polynomial(y, 4.227843349e-1f, 3.224670179e-1f, -6.735226824e-2f, 2.058163064e-2f, -7.386438708e-3f,
-                          2.878826954e-3f, -1.184166789e-3f, 5.703467576e-4f, -2.572037962e-4f);
+        return polynomial(y, 4.227843354e-1f, -1.003173216e-1f, 3.296495017e-2f, -1.238329564e-2f, 5.000301816e-3f,
+                          -2.118698443e-3f, 8.944122057e-4f, -3.64074294e-4f, 2.898894067e-4f, -1.021960827e-4f,
+                          -1.473531289e-4f, -1.435416834e-4f);
     } else {
-        return polynomial(y, 4.2278433509846714e-1, 3.22467033424113236e-1, -6.73523010531981773e-2,
-                          2.05808084277803359e-2, -7.38555102866410293e-3, 2.8905103310367437e-3,
-                          -1.19275391216740141e-3, 5.0966951534921248e-4, -2.23154747322263397e-4,
-                          9.94576743895852692e-5, -4.49263906596568622e-5, 2.05055844676221846e-5,
-                          -9.43819020876708469e-6, 4.38473148561065726e-6, -2.04598239197208774e-6,
-                          9.19990915006928587e-7, -4.28089728213127126e-7, 2.78799009763008995e-7,
-                          -1.36142565813347917e-7);
+        return polynomial(y, 4.22784335098467139e-1, -1.00317301674353925e-1, 3.29650006211561766e-2,
+                          -1.23841921933701926e-2, 4.99864116465930126e-3, -2.10813083405281012e-3,
+                          9.15376923826252307e-4, -4.05707393353328852e-4, 1.82552606988319414e-4,
+                          -8.3095223216799865e-5, 3.81692373922942814e-5, -1.76603589535238909e-5,
+                          8.22033533221480031e-6, -3.85805732478514381e-6, 1.8093984522034574e-6,
+                          -8.01509438856693831e-7, 4.43650570124643565e-7, -3.2099554904647338e-7,
+                          -1.27735021728204044e-7, 4.15271945939789332e-8, 4.78238813829966512e-7,
+                          2.7683527560816134e-7, -2.39597568770998943e-7, -4.54850467045782553e-7,
+                          -2.5521660889020085e-7, -5.54474642813220511e-8);
     }
 }
 
@@ -62,7 +65,7 @@ KOKKOS_FORCEINLINE_FUNCTION Real digamma_ratio(Real y) {
                           7.717520232e-4f, -2.347869775e-4f, 7.021569296e-5f, -2.18416279e-5f, 1.022550446e-5f,
                           -3.537799676e-6f);
     } else {
-        return polynomial(y, 1.57061507720821054, 2.6382962923810251e-1, -4.2739120747644749e-2,
+        return polynomial(y, 1.57061507720821054, 2.6382962923810251e-1, -4.2739120647744649e-2,
                           9.89785118227906191e-3, -2.65641372254022417e-3, 7.70444491092918624e-4,
                           -2.33924201274088713e-4, 7.31084045869190741e-5, -2.32886471218052014e-5,
                           7.51545357922265844e-6, -2.4472717380123729e-6, 8.01990398139148165e-7,
@@ -73,38 +76,57 @@ KOKKOS_FORCEINLINE_FUNCTION Real digamma_ratio(Real y) {
     }
 }
 
+/// A product of numbers, and over it as one fraction the sum of their reciprocals.
+template <class Real>
+struct Product {
+    Real product;
+    Real numerator;
+};
+
+/// a + i for those i in [first, first + count) that are below `steps`; count is a power of two. In halves, so that
+/// rounding errors pass through few operations.
+template <int first, int count, class Real>
+KOKKOS_FORCEINLINE_FUNCTION Product<Real> rising_product(Real a, Real steps) {
+    if constexpr (count == 1) {
+        const bool is_taken = static_cast<Real>(first) < steps;
+        return {select(is_taken, a + static_cast<Real>(first), Real(1)), select(is_taken, Real(1), Real(0))};
+    } else {
+        const auto low = rising_product<first, count / 2>(a, steps);
+        const auto high = rising_product<first + count / 2, count / 2>(a, steps);
+        return {low.product * high.product, low.numerator * high.product + high.numerator * low.product};
+    }
+}
+
 }  // namespace cellvae::math_detail
 
 namespace cellvae::math {
 
 /// log of the gamma function for x > 0; infinity at 0, NaN below.
 ///
-/// x >= 8: (x - 1/2)(log x - 1) - 1/2 + log(2 pi)/2 + Binet's function. Below, x is moved by whole steps into
-/// [3/2, 5/2), where lgamma has a zero and is computed relative to it; lgamma(x) = lgamma(x + 1) - log x.
+/// x >= 8: (x - 1/2)(log x - 1) - 1/2 + log(2 pi)/2 + Binet's function. Below, x is moved by whole steps into [1, 5/2],
+/// where lgamma is computed relative to its two zeros; lgamma(x) = lgamma(x + 1) - log x.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real lgamma(Real x) {
     using namespace math_detail;
     using F = FloatingPoint<Real>;
     const bool is_large = x >= stirling_from<Real>;
+    const bool is_below = x < Real(1);
 
     const Real low = select(is_large, Real(2), x);
-    Real product = Real(1);  // of the steps down
-    Real y = low - Real(2);
+    Real product = select(is_below, low, Real(1));  // of the steps up or down
+    Real y = select(is_below, low - Real(1), low - Real(2));
     for (int step = 1; step <= 6; ++step) {
         const bool is_taken = low >= static_cast<Real>(1.5 + step);
         product *= select(is_taken, low - static_cast<Real>(step), Real(1));
         y = select(is_taken, low - static_cast<Real>(2 + step), y);
     }
-    const bool is_below = low < Real(1.5);
-    const bool is_far_below = low < Real(0.5);
-    y = select(is_below, select(is_far_below, low, low - Real(1)), y);
-    product = select(is_below, select(is_far_below, low * (low + Real(1)), low), product);
+    const Real y_plus_one = select(is_below, low, y + Real(1));
 
     const Real log_factor = math::log(select(is_large, x, product));
-    const Real near_two = y * lgamma_of_two_ratio(y) + select(is_below, -log_factor, log_factor);
+    const Real near_zeros = y * y_plus_one * lgamma_ratio(y) + select(is_below, -log_factor, log_factor);
     const Real constant = static_cast<Real>(0.91893853320467274178 - 0.5);
     const Real by_stirling = (x - Real(0.5)) * (log_factor - Real(1)) + (constant + binet(Real(1) / x));
-    return select(x < Real(0), F::nan, select(is_large, by_stirling, near_two));
+    return select(x < Real(0), F::nan, select(is_large, by_stirling, near_zeros));
 }
 
 /// Derivative of lgamma for x > 0; -infinity at 0, NaN below.
@@ -166,26 +188,19 @@ KOKKOS_FORCEINLINE_FUNCTION GammaDifferences<Real> gamma_differences(Real a, Rea
     constexpr int most_steps = 8;
     const Real wanted = select(a < stirling_from<Real>, n, Real(0));
     const Real steps = select(wanted < Real(most_steps), wanted, Real(most_steps));
-    Real product = Real(1);  // and the sum of the reciprocals of its factors is numerator / product
-    Real numerator = Real(0);
-    for (int step = 0; step < most_steps; ++step) {
-        const bool is_taken = static_cast<Real>(step) < steps;
-        const Real factor = a + static_cast<Real>(step);
-        numerator = select(is_taken, numerator * factor + product, numerator);
-        product = select(is_taken, product * factor, product);
-    }
+    const auto taken = rising_product<0, most_steps>(a, steps);
     const Real c = a + steps;
     const Real m = n - steps;
     const Real end = c + m;
 
     const Real log_ratio = log1p_of_finite(m / c);
-    const Real reciprocal = Real(1) / (c * end);
-    const Real t_c = select(m > Real(0), end * reciprocal, Real(0));
-    const Real t_end = select(m > Real(0), c * reciprocal, Real(0));
+    const Real reciprocal = select(m > Real(0), Real(1) / (c * end), Real(0));
+    const Real t_c = end * reciprocal;
+    const Real t_end = c * reciprocal;
     GammaDifferences<Real> result;
-    result.lgamma = math::log(product) + ((m * (log_of_normal(c) - Real(1)) + (end - Real(0.5)) * log_ratio) +
+    result.lgamma = math::log(taken.product) + ((m * (log_of_normal(c) - Real(1)) + (end - Real(0.5)) * log_ratio) +
                                           (binet(t_end) - binet(t_c)));
-    result.digamma = numerator / product +
+    result.digamma = taken.numerator / taken.product +
                      (log_ratio + (Real(0.5) * m * reciprocal - (digamma_tail(t_end) - digamma_tail(t_c))));
     return result;
 }
