@@ -164,6 +164,12 @@ public:
     /// Per cell: bound and terms of the last call of gradient() or bound(). cells x term_count, on the backend.
     [[nodiscard]] const Matrix<double, Space>& terms() const { return terms_; }
 
+    /// The rows that the output layer read in the last pass: rows x hidden.
+    [[nodiscard]] Slice hidden_rows(const Pass<Real, Exec>& pass) const {
+        const Slice z = inference_.z(pass);
+        return decoder_.empty() ? z : decoder_.output(static_cast<Index>(z.extent(0)));
+    }
+
     [[nodiscard]] Pass<Real, Exec> pass(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step,
                                         Mode mode) const {
         return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode};

@@ -25,13 +25,13 @@ using Heads = Kokkos::Array<Head<Real>, Count>;
 
 /// The parameter inside its bounds.
 template <class Real>
-KOKKOS_INLINE_FUNCTION Real bounded(Real eta, Real lower, Real upper) {
+KOKKOS_FORCEINLINE_FUNCTION Real bounded(Real eta, Real lower, Real upper) {
     return eta < lower ? lower : (eta > upper ? upper : eta);
 }
 
 /// The gradient by the unbounded parameter: what would lead further out is zero, what leads back passes.
 template <class Real>
-KOKKOS_INLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper) {
+KOKKOS_FORCEINLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper) {
     const Real not_up = d < Real(0) ? d : Real(0);
     const Real not_down = d > Real(0) ? d : Real(0);
     return eta > upper ? not_up : (eta < lower ? not_down : d);
@@ -39,7 +39,7 @@ KOKKOS_INLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper) {
 
 /// The log-probability of one entry and its gradient by the unbounded parameters, times `weight`. `X` is the value, or Zero.
 template <class Likelihood, class Real, std::size_t Count, class X>
-KOKKOS_INLINE_FUNCTION LogProb<Real, Count> bounded_log_prob(X x, const Parameters<Real, Count>& eta, const Heads<Real, Count>& heads,
+KOKKOS_FORCEINLINE_FUNCTION LogProb<Real, Count> bounded_log_prob(X x, const Parameters<Real, Count>& eta, const Heads<Real, Count>& heads,
                                                              Real weight) {
     Parameters<Real, Count> inside{};
     for (std::size_t n = 0; n < Count; ++n) inside[n] = bounded(eta[n], heads[n].lower, heads[n].upper);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/training/trainer.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cmath>
+#include <numeric>
+
+#include "cellvae/distributions/negative_binomial.hpp"
+#include "cellvae/distributions/poisson.hpp"
+#include "cellvae/distributions/zero_inflated.hpp"
+#include "cellvae/training/history.hpp"
+
+using namespace cellvae;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using Zinb = ZeroInflated<NegativeBinomial<MeanDispersion>>;
+using Model = Vae<Mlp<Relu>, StandardGaussian, Zinb>;
+
+/// Two kinds of cells that differ in half of their genes; `spread` is that of the genes' log means.
+CountMatrix two_kinds(Index cells, Index genes, double spread = 0) {
+    CountMatrix matrix;
+    RandomStream random(3, Purpose::test);
+    for (Index gene = 0; gene < genes; ++gene) matrix.var.names.push_back("gene" + std::to_string(gene));
+    for (Index cell = 0; cell < cells; ++cell) {
+        for (Index gene = 0; gene < genes; ++gene) {
+            const double rate = ((gene % 2 == cell % 2) ? 2.0 : 0.1) * std::exp(spread * std::sin(static_cast<double>(gene)));
+            const Parameters<double, 1> eta{std::log(rate)};
+            const auto count = Poisson::sample<double>(random, eta);
+            if (count == 0) continue;
+            matrix.columns.push_back(static_cast<GeneIndex>(gene));
+            matrix.values.push_back(static_cast<float>(count));
+        }
+        matrix.row_offsets.push_back(static_cast<std::int64_t>(matrix.values.size()));
+        matrix.obs.names.push_back("cell" + std::to_string(cell));
+    }
+    return matrix;
+}
+
+ModelOptions small() {
+    ModelOptions options;
+    options.latent = 3;
+    options.hidden = {16};
+    options.seed = 5;
+    return options;
+}
+
+TrainingOptions quick(Index epochs) {
+    TrainingOptions options;
+    options.epochs = epochs;
+    options.minibatch = 32;
+    options.adam.learning_rate = 1e-2;
+    return options;
+}
+
+/// Fails at one value, to see what is said.
+struct Breaks : Poisson {
+    static constexpr std::string_view name = "breaks";
+    template <class Real, class X>
+    static LogProb<Real, 1> log_prob(X x, const Parameters<Real, 1>& eta) {
+        auto result = Poisson::log_prob(x, eta);
+        if constexpr (std::is_same_v<X, Real>)
+            if (x == Real(77)) result.value = std::numeric_limits<Real>::quiet_NaN();
+        return result;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("training raises the bound, keeps the best epoch and tells two kinds of cells apart") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(300, 150);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    Model model(exec, cells.genes(), small());
+    model.start_from(exec, data);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.2, .seed = 1});
+    auto options = quick(30);
+    options.warm_up = 5;
+    std::vector<EpochReport<3>> seen;
+    const auto result = train(exec, model, data, split, options, {.epoch = [&](const auto& report) { seen.push_back(report); }, .notice = {}, .interrupted = {}});
+    REQUIRE(result.history.size() == 30);
+    CHECK(seen.size() == 30);
+    CHECK((*result.history.back().held_out)[0] > (*result.history.front().held_out)[0] + 1);
+    CHECK(result.history[3].beta < 1);
+    CHECK(result.history[4].beta == 1);
+    CHECK(result.best_epoch >= 5);
+    Minibatch<float, Exec> batch(exec, data, 32);  // as in training: the same sums
+    const auto order = cell_order(exec, std::span<const Index>(split.held_out));
+    const auto bound = mean_bound(exec, model, data, order, batch, options.seed);
+    CHECK(bound[0] == (*result.history[static_cast<std::size_t>(result.best_epoch) - 1].held_out)[0]);
+
+    // the importance-weighted estimate is above the bound
+    CHECK(mean_log_likelihood(exec, model, data, order, batch, 100, 1) > bound[0]);
+
+    const auto latent = latent_means(exec, model, data, batch);
+    double within = 0, between = 0;
+    for (std::size_t a = 0; a < 100; ++a)
+        for (std::size_t b = 0; b < a; ++b) {
+            double distance = 0;
+            for (std::size_t l = 0; l < 3; ++l) distance += std::pow(latent[3 * a + l] - latent[3 * b + l], 2);
+            (a % 2 == b % 2 ? within : between) += std::sqrt(distance);
+        }
+    CHECK(between > 2 * within);
+}
+
+TEST_CASE("the heads' start from the genes' statistics is near the optimum of a model without latents") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(300, 150, 3);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    Minibatch<float, Exec> batch(exec, data, 300);
+    std::vector<Index> all(300);
+    std::iota(all.begin(), all.end(), Index{0});
+    const auto order = cell_order(exec, std::span<const Index>(all));
+    Model plain(exec, cells.genes(), small());
+    Model started(exec, cells.genes(), small());
+    started.start_from(exec, data);
+    CHECK(mean_bound(exec, started, data, order, batch, 1)[1] > mean_bound(exec, plain, data, order, batch, 1)[1] + 20);
+}
+
+TEST_CASE("the same seed gives the same parameters, another seed others") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(100, 150);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.1, .seed = 1});
+    const auto trained = [&](std::uint64_t seed) {
+        auto sizes = small();
+        sizes.dropout = 0.1;
+        Model model(exec, cells.genes(), sizes);
+        auto options = quick(3);
+        options.seed = seed;
+        train(exec, model, data, split, options);
+        const auto values = model.parameters().values();
+        return std::vector<float>(values.data(), values.data() + values.extent(0));
+    };
+    const auto first = trained(1);
+    CHECK(first == trained(1));
+    CHECK(first != trained(2));
+}
+
+TEST_CASE("patience stops only after the warm-up, and a warm-up that is too long is said and shortened") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(60, 130);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.2, .seed = 1});
+    Model model(exec, cells.genes(), small());
+    auto options = quick(40);
+    options.adam.learning_rate = 1e-12;  // nothing gets better
+    options.patience = 3;
+    options.warm_up = 10;
+    const auto stopped = train(exec, model, data, split, options);
+    CHECK(stopped.stopped_early);
+    CHECK(stopped.best_epoch >= 10);
+    CHECK(static_cast<Index>(stopped.history.size()) < 40);
+
+    std::string notice;
+    options.epochs = 4;
+    options.patience = 0;
+    const auto all = train(exec, model, data, split, options, {.epoch = {}, .notice = [&](const std::string& text) { notice = text; }, .interrupted = {}});
+    CHECK(all.history.back().beta == 1);
+    CHECK_THAT(notice, ContainsSubstring("warm-up of 10 epochs is longer than the training of 4"));
+}
+
+TEST_CASE("an interrupt ends training with what was reached") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(100, 130);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.1, .seed = 1});
+    Model model(exec, cells.genes(), small());
+    int asked = 0;
+    const auto result = train(exec, model, data, split, quick(50), {.epoch = {}, .notice = {}, .interrupted = [&] { return ++asked > 7; }});
+    CHECK(result.interrupted);
+    CHECK(result.history.size() == 3);
+    CHECK(result.best_epoch > 0);
+}
+
+TEST_CASE("a step that is not finite is refused with cell, gene and parameters") {
+    const Exec exec;
+    CountMatrix cells = two_kinds(20, 130);
+    cells.values[static_cast<std::size_t>(cells.row_offsets[7]) + 2] = 77;
+    const auto gene = cells.columns[static_cast<std::size_t>(cells.row_offsets[7]) + 2];
+    const auto data = make_dataset<Breaks>(exec, cells);
+    Vae<Mlp<Relu>, StandardGaussian, Breaks> model(exec, cells.genes(), small());
+    CHECK_THROWS_MATCHES(
+        train(exec, model, data, split_cells(20, {.held_out = 0, .seed = 1}), quick(1)), NumericalError,
+        MessageMatches(ContainsSubstring("cell 7 (cell7), gene " + std::to_string(gene) + " (gene" + std::to_string(gene) + ")") &&
+                       ContainsSubstring("log-probability") && ContainsSubstring("at the value 77 with log_rate = ")));
+}
+
+TEST_CASE("the history is a table with a line an epoch") {
+    EpochReport<3> report{};
+    report.epoch = 1;
+    report.epochs = 2;
+    report.beta = 0.5;
+    report.train = {-3, -2, 1};
+    report.cells_per_second = 100;
+    auto with = report;
+    with.epoch = 2;
+    with.held_out = {-4, -3, 1};
+    with.best = true;
+    const std::array<std::string_view, 3> names{"bound", "reconstruction", "kl"};
+    CHECK(history_csv<3>({report, with}, names) ==
+          "epoch,beta,bound_train,reconstruction_train,kl_train,bound_held_out,reconstruction_held_out,kl_held_out,best,seconds,"
+          "cells_per_second\n1,0.5,-3,-2,1,,,,0,0,100\n2,0.5,-3,-2,1,-4,-3,1,1,0,100\n");
+    CHECK_THAT(progress_line(with, names), ContainsSubstring("epoch 2/2") && ContainsSubstring("held-out -4.0"));
+    CHECK(duration_text(3725) == "1h02m");
+}
