@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the functions of cellvae::math in a plain loop over arrays, as the compiler vectorises it, beside the scalar C++
-// library's in the same loop (Boost.Math's for digamma). One thread; both are timed in turns, and the best turn of each
-// counts.
+// Times the functions of cellvae::math in a plain loop over arrays, as the compiler vectorises it, beside the scalar
+// C++ library's in the same loop (Boost.Math's for digamma). One thread; both are timed in turns, and the best turn of
+// each counts.
 //
 //     benchmark_math [--json] [--size ELEMENTS] [--turns TURNS]
 #include "cellvae/math/elementary.hpp"
@@ -64,40 +64,50 @@ public:
             library_best = std::min(library_best, seconds(arrays, library));
         }
         const auto elements = static_cast<double>(size_);
-        timings_.push_back({name, sizeof(Real) == 4 ? "float" : "double", elements / ours_best, elements / library_best});
+        timings_.push_back(
+            {name, sizeof(Real) == 4 ? "float" : "double", elements / ours_best, elements / library_best});
     }
 
     template <class Real>
     void time_all() {
-        time<Real>("exp", -80, 80, false, [](Real x, Real) { return math::exp(x); },
-                   [](Real x, Real) { return std::exp(x); });
-        time<Real>("expm1", -2, 2, false, [](Real x, Real) { return math::expm1(x); },
-                   [](Real x, Real) { return std::expm1(x); });
-        time<Real>("log", 1e-30, 1e30, true, [](Real x, Real) { return math::log(x); },
-                   [](Real x, Real) { return std::log(x); });
-        time<Real>("log1p", 1e-10, 1e10, true, [](Real x, Real) { return math::log1p(x); },
-                   [](Real x, Real) { return std::log1p(x); });
-        time<Real>("softplus", -20, 20, false, [](Real x, Real) { return math::softplus(x); },
-                   [](Real x, Real) { return std::max(x, Real(0)) + std::log1p(std::exp(-std::abs(x))); });
-        time<Real>("logistic", -20, 20, false, [](Real x, Real) { return math::logistic(x); },
-                   [](Real x, Real) { return Real(1) / (Real(1) + std::exp(-x)); });
-        time<Real>("log_sum_exp", -20, 20, false, [](Real x, Real y) { return math::log_sum_exp(x, y); },
-                   [](Real x, Real y) { return std::max(x, y) + std::log1p(std::exp(-std::abs(x - y))); });
-        time<Real>("lgamma", 0.1, 1e4, true, [](Real x, Real) { return math::lgamma(x); },
-                   [](Real x, Real) { return std::lgamma(x); });
-        time<Real>("digamma", 0.1, 1e4, true, [](Real x, Real) { return math::digamma(x); },
-                   [](Real x, Real) { return boost::math::digamma(x); });
-        time<Real>("lgamma_difference", 0.1, 1e4, true, [](Real a, Real n) { return math::lgamma_difference(a, n); },
-                   [](Real a, Real n) { return std::lgamma(a + n) - std::lgamma(a); });
-        time<Real>("gamma_differences", 0.1, 1e4, true,
-                   [](Real a, Real n) {
-                       const auto both = math::gamma_differences(a, n);
-                       return both.lgamma + both.digamma;
-                   },
-                   [](Real a, Real n) {
-                       return std::lgamma(a + n) - std::lgamma(a) + boost::math::digamma(a + n) -
-                              boost::math::digamma(a);
-                   });
+        time<Real>(
+            "exp", -80, 80, false, [](Real x, Real) { return math::exp(x); }, [](Real x, Real) { return std::exp(x); });
+        time<Real>(
+            "expm1", -2, 2, false, [](Real x, Real) { return math::expm1(x); },
+            [](Real x, Real) { return std::expm1(x); });
+        time<Real>(
+            "log", 1e-30, 1e30, true, [](Real x, Real) { return math::log(x); },
+            [](Real x, Real) { return std::log(x); });
+        time<Real>(
+            "log1p", 1e-10, 1e10, true, [](Real x, Real) { return math::log1p(x); },
+            [](Real x, Real) { return std::log1p(x); });
+        time<Real>(
+            "softplus", -20, 20, false, [](Real x, Real) { return math::softplus(x); },
+            [](Real x, Real) { return std::max(x, Real(0)) + std::log1p(std::exp(-std::abs(x))); });
+        time<Real>(
+            "logistic", -20, 20, false, [](Real x, Real) { return math::logistic(x); },
+            [](Real x, Real) { return Real(1) / (Real(1) + std::exp(-x)); });
+        time<Real>(
+            "log_sum_exp", -20, 20, false, [](Real x, Real y) { return math::log_sum_exp(x, y); },
+            [](Real x, Real y) { return std::max(x, y) + std::log1p(std::exp(-std::abs(x - y))); });
+        time<Real>(
+            "lgamma", 0.1, 1e4, true, [](Real x, Real) { return math::lgamma(x); },
+            [](Real x, Real) { return std::lgamma(x); });
+        time<Real>(
+            "digamma", 0.1, 1e4, true, [](Real x, Real) { return math::digamma(x); },
+            [](Real x, Real) { return boost::math::digamma(x); });
+        time<Real>(
+            "lgamma_difference", 0.1, 1e4, true, [](Real a, Real n) { return math::lgamma_difference(a, n); },
+            [](Real a, Real n) { return std::lgamma(a + n) - std::lgamma(a); });
+        time<Real>(
+            "gamma_differences", 0.1, 1e4, true,
+            [](Real a, Real n) {
+                const auto both = math::gamma_differences(a, n);
+                return both.lgamma + both.digamma;
+            },
+            [](Real a, Real n) {
+                return std::lgamma(a + n) - std::lgamma(a) + boost::math::digamma(a + n) - boost::math::digamma(a);
+            });
     }
 
     void print_table() const {
@@ -112,10 +122,11 @@ public:
         std::printf("[");
         for (std::size_t i = 0; i < timings_.size(); ++i) {
             const Timing& t = timings_[i];
-            std::printf("%s\n  {\"function\": \"%s\", \"type\": \"%s\", \"elements_per_second\": %.6g, "
-                        "\"library_elements_per_second\": %.6g, \"ratio\": %.4g}",
-                        i == 0 ? "" : ",", t.name.c_str(), t.type.c_str(), t.elements_per_second,
-                        t.library_elements_per_second, t.elements_per_second / t.library_elements_per_second);
+            std::printf(
+                "%s\n  {\"function\": \"%s\", \"type\": \"%s\", \"elements_per_second\": %.6g, "
+                "\"library_elements_per_second\": %.6g, \"ratio\": %.4g}",
+                i == 0 ? "" : ",", t.name.c_str(), t.type.c_str(), t.elements_per_second, t.library_elements_per_second,
+                t.elements_per_second / t.library_elements_per_second);
         }
         std::printf("\n]\n");
     }

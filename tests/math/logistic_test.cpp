@@ -18,8 +18,9 @@ template <class Real>
 constexpr bool is_single = sizeof(Real) == 4;
 
 // The sign, the switch inside log1p, and a few of exp's.
-const std::vector<double> switches{-0.881373587019543, 0.881373587019543, 1e-300, -0.34657359027997264,
-                                   -1.0397207708399179, -1.732867951399863, 0.34657359027997264};
+const std::vector<double> switches{-0.881373587019543,   0.881373587019543,   1e-300,
+                                   -0.34657359027997264, -1.0397207708399179, -1.732867951399863,
+                                   0.34657359027997264};
 
 }  // namespace
 
@@ -29,9 +30,9 @@ TEMPLATE_TEST_CASE("softplus is within its bound of the true value in both tails
     const auto ours = [](Real x) { return math::softplus(x); };
     const auto truth = [](R x) { return (x > 0 ? x : R(0)) + std::log1p(std::exp(-std::abs(x))); };
     const Real low = is_single<Real> ? Real(-110) : Real(-750);
-    for (const auto& worst : {ulp::sweep<Real>(low, Real(1e4), 1283, ours, truth),
-                              ulp::sweep<Real>(Real(-10), Real(10), 12833, ours, truth),
-                              ulp::around<Real>(switches, ours, truth)}) {
+    for (const auto& worst :
+         {ulp::sweep<Real>(low, Real(1e4), 1283, ours, truth),
+          ulp::sweep<Real>(Real(-10), Real(10), 12833, ours, truth), ulp::around<Real>(switches, ours, truth)}) {
         CAPTURE(worst.at);
         CHECK(worst.error <= 2.0);
     }
@@ -61,9 +62,9 @@ TEMPLATE_TEST_CASE("logistic is within its bound of the true value in both tails
     const auto ours = [](Real x) { return math::logistic(x); };
     const auto truth = [](R x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); };
     const Real low = is_single<Real> ? Real(-110) : Real(-750);
-    for (const auto& worst : {ulp::sweep<Real>(low, Real(1e4), 1283, ours, truth),
-                              ulp::sweep<Real>(Real(-10), Real(10), 12833, ours, truth),
-                              ulp::around<Real>(switches, ours, truth)}) {
+    for (const auto& worst :
+         {ulp::sweep<Real>(low, Real(1e4), 1283, ours, truth),
+          ulp::sweep<Real>(Real(-10), Real(10), 12833, ours, truth), ulp::around<Real>(switches, ours, truth)}) {
         CAPTURE(worst.at);
         CHECK(worst.error <= 2.5);
     }

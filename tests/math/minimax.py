@@ -77,14 +77,6 @@ def digamma_tail(v):
     return +r
 
 
-def trigamma_tail(v):
-    z = 1 / mp.sqrt(v)
-    mp.mp.dps = 80
-    r = (mp.psi(1, z) - 1 / z - 1 / (2 * z * z)) * z**3
-    mp.mp.dps = 50
-    return +r
-
-
 def lgamma_ratio(y):
     if abs(y) < 1e-20:  # lgamma(2 + y) has zeros at y = 0 and -1
         return 1 - mp.euler
@@ -111,8 +103,6 @@ fits = {
     "binet double": (binet, tiny, z0, one, 7),
     "digamma_tail float": (digamma_tail, tiny, z0, one, 2),
     "digamma_tail double": (digamma_tail, tiny, z0, one, 8),
-    "trigamma_tail float": (trigamma_tail, tiny, z0, one, 2),
-    "trigamma_tail double": (trigamma_tail, tiny, z0, one, 8),
     "lgamma_ratio float": (lgamma_ratio, mp.mpf(-1), mp.mpf(0.5), one, 11),
     "lgamma_ratio double": (lgamma_ratio, mp.mpf(-1), mp.mpf(0.5), one, 25),
     "digamma_ratio float": (digamma_ratio, mp.mpf(-1), mp.mpf(1), one, 10),

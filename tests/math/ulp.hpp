@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -31,13 +32,12 @@ double error(Real got, Reference<Real> want) {
                    ? 0
                    : static_cast<double>(std::abs(static_cast<Reference<Real>>(got) - want) /
                                          (std::abs(static_cast<Reference<Real>>(
-                                              std::nextafter(std::abs(rounded), Real(0)) - std::abs(rounded)))));
+                                             std::nextafter(std::abs(rounded), Real(0)) - std::abs(rounded)))));
     }
     int exponent = 0;
     std::frexp(want, &exponent);
     exponent = std::max(exponent, std::numeric_limits<Real>::min_exponent);
-    const Reference<Real> unit =
-        std::ldexp(Reference<Real>(1), exponent - std::numeric_limits<Real>::digits);
+    const Reference<Real> unit = std::ldexp(Reference<Real>(1), exponent - std::numeric_limits<Real>::digits);
     if (std::isinf(got)) {  // right if the true value is at most one ulp short of overflow
         got = std::copysign(std::numeric_limits<Real>::max(), got);
     }
@@ -123,8 +123,8 @@ Worst largest_step(const std::vector<double>& switches, Function function, True 
             int exponent = 0;
             std::frexp(truth(static_cast<R>(x)), &exponent);
             exponent = std::max(exponent, std::numeric_limits<Real>::min_exponent);
-            const double e =
-                static_cast<double>(std::abs(got - want) / std::ldexp(R(1), exponent - std::numeric_limits<Real>::digits));
+            const double e = static_cast<double>(std::abs(got - want) /
+                                                 std::ldexp(R(1), exponent - std::numeric_limits<Real>::digits));
             if (!(e <= worst.error)) worst = {e, static_cast<double>(x)};
             x = next;
         }

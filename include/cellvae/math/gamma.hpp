@@ -45,15 +45,14 @@ KOKKOS_FORCEINLINE_FUNCTION Real lgamma_ratio(Real y) {
                           -2.118698443e-3f, 8.944122057e-4f, -3.64074294e-4f, 2.898894067e-4f, -1.021960827e-4f,
                           -1.473531289e-4f, -1.435416834e-4f);
     } else {
-        return polynomial(y, 4.22784335098467139e-1, -1.00317301674353925e-1, 3.29650006211561766e-2,
-                          -1.23841921933701926e-2, 4.99864116465930126e-3, -2.10813083405281012e-3,
-                          9.15376923826252307e-4, -4.05707393353328852e-4, 1.82552606988319414e-4,
-                          -8.3095223216799865e-5, 3.81692373922942814e-5, -1.76603589535238909e-5,
-                          8.22033533221480031e-6, -3.85805732478514381e-6, 1.8093984522034574e-6,
-                          -8.01509438856693831e-7, 4.43650570124643565e-7, -3.2099554904647338e-7,
-                          -1.27735021728204044e-7, 4.15271945939789332e-8, 4.78238813829966512e-7,
-                          2.7683527560816134e-7, -2.39597568770998943e-7, -4.54850467045782553e-7,
-                          -2.5521660889020085e-7, -5.54474642813220511e-8);
+        return polynomial(
+            y, 4.22784335098467139e-1, -1.00317301674353925e-1, 3.29650006211561766e-2, -1.23841921933701926e-2,
+            4.99864116465930126e-3, -2.10813083405281012e-3, 9.15376923826252307e-4, -4.05707393353328852e-4,
+            1.82552606988319414e-4, -8.3095223216799865e-5, 3.81692373922942814e-5, -1.76603589535238909e-5,
+            8.22033533221480031e-6, -3.85805732478514381e-6, 1.8093984522034574e-6, -8.01509438856693831e-7,
+            4.43650570124643565e-7, -3.2099554904647338e-7, -1.27735021728204044e-7, 4.15271945939789332e-8,
+            4.78238813829966512e-7, 2.7683527560816134e-7, -2.39597568770998943e-7, -4.54850467045782553e-7,
+            -2.5521660889020085e-7, -5.54474642813220511e-8);
     }
 }
 
@@ -65,14 +64,13 @@ KOKKOS_FORCEINLINE_FUNCTION Real digamma_ratio(Real y) {
                           7.717520232e-4f, -2.347869775e-4f, 7.021569296e-5f, -2.18416279e-5f, 1.022550446e-5f,
                           -3.537799676e-6f);
     } else {
-        return polynomial(y, 1.57061507720821054, 2.6382962923810251e-1, -4.2739120647744649e-2,
-                          9.89785118227906191e-3, -2.65641372254022417e-3, 7.70444491092918624e-4,
-                          -2.33924201274088713e-4, 7.31084045869190741e-5, -2.32886471218052014e-5,
-                          7.51545357922265844e-6, -2.4472717380123729e-6, 8.01990398139148165e-7,
-                          -2.64019023961714094e-7, 8.72357760723236617e-8, -2.88901808242981338e-8,
-                          9.52771496901367037e-9, -3.15510536359518732e-9, 1.10953599233313126e-9,
-                          -3.75789646960959511e-10, 8.23754103885775655e-11, -2.46066258010604827e-11,
-                          2.52988389142890209e-11, -8.93992105220143584e-12);
+        return polynomial(
+            y, 1.57061507720821054, 2.6382962923810251e-1, -4.2739120647744649e-2, 9.89785118227906191e-3,
+            -2.65641372254022417e-3, 7.70444491092918624e-4, -2.33924201274088713e-4, 7.31084045869190741e-5,
+            -2.32886471218052014e-5, 7.51545357922265844e-6, -2.4472717380123729e-6, 8.01990398139148165e-7,
+            -2.64019023961714094e-7, 8.72357760723236617e-8, -2.88901808242981338e-8, 9.52771496901367037e-9,
+            -3.15510536359518732e-9, 1.10953599233313126e-9, -3.75789646960959511e-10, 8.23754103885775655e-11,
+            -2.46066258010604827e-11, 2.52988389142890209e-11, -8.93992105220143584e-12);
     }
 }
 
@@ -101,7 +99,7 @@ KOKKOS_FORCEINLINE_FUNCTION Product<Real> rising_product(Real a, Real steps) {
 
 namespace cellvae::math {
 
-/// log of the gamma function for x > 0; infinity at 0, NaN below.
+/// log of the gamma function for x > 0 within 2.5 ulp, near its zeros 1 and 2 too; infinity at 0, NaN below.
 ///
 /// x >= 8: (x - 1/2)(log x - 1) - 1/2 + log(2 pi)/2 + Binet's function. Below, x is moved by whole steps into [1, 5/2],
 /// where lgamma is computed relative to its two zeros; lgamma(x) = lgamma(x + 1) - log x.
@@ -129,7 +127,7 @@ KOKKOS_FORCEINLINE_FUNCTION Real lgamma(Real x) {
     return select(x < Real(0), F::nan, select(is_large, by_stirling, near_zeros));
 }
 
-/// Derivative of lgamma for x > 0; -infinity at 0, NaN below.
+/// Derivative of lgamma for x > 0 within 3.5 ulp, near its zero 1.46... too; -infinity at 0, NaN below.
 ///
 /// x >= 8: log x - 1/(2x) - tail. Below, x is moved by whole steps into [1, 3], where digamma has its zero and is
 /// computed relative to it; digamma(x + 1) = digamma(x) + 1/x.
@@ -174,7 +172,12 @@ struct GammaDifferences {
 };
 
 /// Both differences, each accurate relative to its own size (the difference of two log-gammas is not: at a = 1e7 in
-/// float nothing of it is left). a > 0; n >= 0 whole, given as a Real. n = 0 gives exact zeros.
+/// float nothing of it is left). a > 0 and finite; n >= 0 whole, given as a Real. n = 0 gives exact zeros, n = 1 log(a)
+/// and 1/a.
+///
+/// Measured for a in [1e-6, 1e9], n in [0, 1e7] and asserted by tests: the error of D = lgamma(a + n) - lgamma(a) is at
+/// most 8 epsilon (|D| + a dD/da); the second term is there because where D has a zero it can be known no better than a
+/// is. More than 3 are met only where a < 1e-3 and D is near that zero. The digamma difference: 4 epsilon of its size.
 ///
 /// The first min(n, 8) steps of a small a are taken one by one,
 ///     lgamma(a + n) - lgamma(a) = log(a (a + 1) ... (a + k - 1)) + lgamma(a + n) - lgamma(a + k),
@@ -198,8 +201,8 @@ KOKKOS_FORCEINLINE_FUNCTION GammaDifferences<Real> gamma_differences(Real a, Rea
     const Real t_c = end * reciprocal;
     const Real t_end = c * reciprocal;
     GammaDifferences<Real> result;
-    result.lgamma = math::log(taken.product) + ((m * (log_of_normal(c) - Real(1)) + (end - Real(0.5)) * log_ratio) +
-                                          (binet(t_end) - binet(t_c)));
+    result.lgamma = math::log(taken.product) +
+                    ((m * (log_of_normal(c) - Real(1)) + (end - Real(0.5)) * log_ratio) + (binet(t_end) - binet(t_c)));
     result.digamma = taken.numerator / taken.product +
                      (log_ratio + (Real(0.5) * m * reciprocal - (digamma_tail(t_end) - digamma_tail(t_c))));
     return result;

@@ -3,7 +3,8 @@
 
 #include "cellvae/math/elementary.hpp"
 
-/// The logistic function and its relatives, relative accuracy in both tails, branch-free (see elementary.hpp).
+/// The logistic function and its relatives, accurate relative to their size in both tails, branch-free and with error
+/// bounds in ulp (see elementary.hpp). Called with the same x they share one exponential once they are inlined.
 namespace cellvae::math_detail {
 
 /// log(1 + e) for e in [0, 1].
@@ -18,14 +19,14 @@ KOKKOS_FORCEINLINE_FUNCTION Real log1p_of_unit(Real e) {
 
 namespace cellvae::math {
 
-/// log(1 + e^x) = max(x, 0) + log1p(e^-|x|): never overflows, and tends to e^x and to x.
+/// log(1 + e^x) = max(x, 0) + log1p(e^-|x|) within 2 ulp: never overflows, and tends to e^x and to x.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real softplus(Real x) {
     using namespace math_detail;
     return select(x > Real(0), x, Real(0)) + log1p_of_unit(math::exp(-magnitude(x)));
 }
 
-/// 1 / (1 + e^-x), with full relative accuracy where it is tiny: logistic(-100) is e^-100 (a denormal number in float).
+/// 1 / (1 + e^-x) within 2.5 ulp, where it is tiny too: logistic(-100) is e^-100 (a denormal number in float).
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real logistic(Real x) {
     using namespace math_detail;
@@ -33,13 +34,15 @@ KOKKOS_FORCEINLINE_FUNCTION Real logistic(Real x) {
     return select(x < Real(0), e, Real(1)) / (Real(1) + e);
 }
 
-/// log(logistic(x)) = -softplus(-x).
+/// log(logistic(x)) = -softplus(-x), within 2 ulp.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real log_logistic(Real x) {
     return -math::softplus(-x);
 }
 
-/// log(e^a + e^b). -infinity is the logarithm of zero: log_sum_exp(-infinity, b) = b, also when b is -infinity.
+/// log(e^a + e^b), within 2 epsilon of the largest of |max(a, b)|, the result and log 2 (not of the result alone:
+/// max(a, b) and the rest may cancel). -infinity is the logarithm of zero: log_sum_exp(-infinity, b) = b, also when b
+/// is -infinity.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real log_sum_exp(Real a, Real b) {
     using namespace math_detail;
