@@ -101,3 +101,10 @@ KOKKOS_FORCEINLINE_FUNCTION Real polynomial(Real x, Real c0, Coefficients... hig
 }
 
 }  // namespace cellvae::math_detail
+
+namespace cellvae::math {
+
+/// For loops that must be vectorised: where they choose between two floating-point values, this and not ?: (see above).
+using math_detail::select;
+
+}  // namespace cellvae::math
