@@ -21,24 +21,32 @@ struct GeneralisedPoisson {
     KOKKOS_INLINE_FUNCTION static constexpr cellvae::Bounds bounds(int parameter) {
         return parameter == 0 ? cellvae::Bounds{-20, 15} : cellvae::Bounds{-8, 4};
     }
-    static constexpr bool supports(double x) { return x >= 0 && x < 1e15 && static_cast<double>(static_cast<long long>(x)) == x; }
+    static constexpr bool supports(double x) {
+        return x >= 0 && x < 1e15 && static_cast<double>(static_cast<long long>(x)) == x;
+    }
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static cellvae::LogProb<Real, 2> log_prob(Real x, const cellvae::Parameters<Real, 2>& eta) {
-        const Real m = cellvae::math::exp(eta[0]), s = cellvae::math::logistic(eta[1]), rest = cellvae::math::logistic(-eta[1]);
+        const Real m = cellvae::math::exp(eta[0]), s = cellvae::math::logistic(eta[1]),
+                   rest = cellvae::math::logistic(-eta[1]);
         const Real first = m * rest, t = first + s * x, steps = x - Real(1);
         return {eta[0] + cellvae::math::log(rest) + steps * cellvae::math::log(t) - t,
                 {Real(1) + first * (steps / t - Real(1)), s * (rest * (x - m) * (steps / t - Real(1)) - Real(1))}};
     }
     template <class Real>  // of the formula only e^-t is left
-    KOKKOS_INLINE_FUNCTION static cellvae::LogProb<Real, 2> log_prob(cellvae::Zero, const cellvae::Parameters<Real, 2>& eta) {
+    KOKKOS_INLINE_FUNCTION static cellvae::LogProb<Real, 2> log_prob(cellvae::Zero,
+                                                                     const cellvae::Parameters<Real, 2>& eta) {
         const Real t = cellvae::math::exp(eta[0]) * cellvae::math::logistic(-eta[1]);
         return {-t, {-t, t * cellvae::math::logistic(eta[1])}};
     }
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static Real log_base_measure(Real x) { return -cellvae::math::lgamma(x + Real(1)); }
+    KOKKOS_INLINE_FUNCTION static Real log_base_measure(Real x) {
+        return -cellvae::math::lgamma(x + Real(1));
+    }
     template <class Real>
-    KOKKOS_INLINE_FUNCTION static Real mean(const cellvae::Parameters<Real, 2>& eta) { return cellvae::math::exp(eta[0]); }
+    KOKKOS_INLINE_FUNCTION static Real mean(const cellvae::Parameters<Real, 2>& eta) {
+        return cellvae::math::exp(eta[0]);
+    }
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real variance(const cellvae::Parameters<Real, 2>& eta) {
         const Real rest = cellvae::math::logistic(-eta[1]);
@@ -47,7 +55,9 @@ struct GeneralisedPoisson {
     template <class Real>  // everybody who descends from Poisson(m (1 - s)) ancestors with Poisson(s) children each
     KOKKOS_INLINE_FUNCTION static Real sample(cellvae::RandomStream& random, const cellvae::Parameters<Real, 2>& eta) {
         const Real s = cellvae::math::logistic(eta[1]);
-        Real born = cellvae::Poisson::sample(random, cellvae::Parameters<Real, 1>{eta[0] + cellvae::math::log(Real(1) - s)}), all = born;
+        Real born = cellvae::Poisson::sample(random,
+                                             cellvae::Parameters<Real, 1>{eta[0] + cellvae::math::log(Real(1) - s)}),
+             all = born;
         for (; born > Real(0); all += born)
             born = cellvae::Poisson::sample(random, cellvae::Parameters<Real, 1>{cellvae::math::log(s * born)});
         return all;

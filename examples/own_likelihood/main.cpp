@@ -50,7 +50,7 @@ int main() {
     const auto result = cellvae::train(exec, model, data, cellvae::split_cells(options.cells), training);
     const auto& first = result.history.front();
     const auto& last = result.history.back();
-    std::printf("bound of held-out cells: %.2f after one epoch, %.2f after %d\n", (*first.held_out)[0], (*last.held_out)[0],
-                static_cast<int>(last.epoch));
+    std::printf("bound of held-out cells: %.2f after one epoch, %.2f after %d\n", (*first.held_out)[0],
+                (*last.held_out)[0], static_cast<int>(last.epoch));
     return (*last.held_out)[0] > (*first.held_out)[0] ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of broken types, one a requirement. `Whole` is their working twin: each broken type is it but for one member, which is
-// hidden by one of the wrong kind, so that what refuses it is that requirement.
+// A table of broken types, one a requirement. `Whole` is their working twin: each broken type is it but for one member,
+// which is hidden by one of the wrong kind, so that what refuses it is that requirement.
 #include "cellvae/distributions/concepts.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -82,7 +82,8 @@ struct MissingLogProb : Whole {
     template <class Real>
     static LogProb<Real, 1> log_prob(Zero, const Parameters<Real, 1>&);
 };
-static_assert(!Likelihood<MissingLogProb> && !HasLogProb<MissingLogProb, float> && HasLogProbAtZero<MissingLogProb, float>);
+static_assert(!Likelihood<MissingLogProb> && !HasLogProb<MissingLogProb, float> &&
+              HasLogProbAtZero<MissingLogProb, float>);
 struct LogProbWithoutGradient : Whole {
     template <class Real>
     static Real log_prob(Real, const Parameters<Real, 1>&);
@@ -99,7 +100,7 @@ static_assert(!Likelihood<OnlyFloat> && HasLogProb<OnlyFloat, float> && !HasLogP
 
 struct MissingLogProbAtZero : Whole {
     template <class Real>
-        requires std::is_floating_point_v<Real>
+    requires std::is_floating_point_v<Real>
     static LogProb<Real, 1> log_prob(Real, const Parameters<Real, 1>&);
 };
 static_assert(!Likelihood<MissingLogProbAtZero> && !HasLogProbAtZero<MissingLogProbAtZero, float> &&
@@ -146,7 +147,9 @@ struct SaysItIsDiscrete : DensityOnTheUnitInterval {
 static_assert(MassAtZero<SaysItIsDiscrete>);
 
 template <class Base>
-concept CanBeZeroInflated = requires { typename ZeroInflated<Base>; };
+concept CanBeZeroInflated = requires {
+    typename ZeroInflated<Base>;
+};
 static_assert(CanBeZeroInflated<Poisson> && CanBeZeroInflated<Bernoulli>);
 static_assert(!CanBeZeroInflated<Gaussian> && !CanBeZeroInflated<ContinuousBernoulli> && !CanBeZeroInflated<int>);
 
@@ -158,8 +161,9 @@ TEST_CASE("every shipped likelihood satisfies the concept, under the name its re
         static_assert(Likelihood<L> && HasFromMoments<L>);
         names += std::string(L::name) + " ";
     });
-    CHECK(names == "bernoulli continuous_bernoulli gaussian poisson negative_binomial_mean negative_binomial "
-                   "zero_inflated_poisson zero_inflated_negative_binomial_mean zero_inflated_negative_binomial ");
+    CHECK(names ==
+          "bernoulli continuous_bernoulli gaussian poisson negative_binomial_mean negative_binomial "
+          "zero_inflated_poisson zero_inflated_negative_binomial_mean zero_inflated_negative_binomial ");
 }
 
 TEST_CASE("zero inflation puts its logit first and moves the mean's parameter along") {

@@ -33,8 +33,10 @@ TEST_CASE("the closed KL of Gaussians has the gradient that differences show") {
                         return cellvae::gaussian_kl(a, b, c, d).value;
                     };
                     // the textbook form
-                    CHECK_THAT(kl.value, WithinAbs((pv - v + (std::exp(v) + (m - pm) * (m - pm)) / std::exp(pv) - 1) / 2, 1e-12));
-                    CHECK_THAT(kl.d_mean, WithinAbs(difference([&](double a) { return value(a, v, pm, pv); }, m), 1e-7));
+                    CHECK_THAT(kl.value,
+                               WithinAbs((pv - v + (std::exp(v) + (m - pm) * (m - pm)) / std::exp(pv) - 1) / 2, 1e-12));
+                    CHECK_THAT(kl.d_mean,
+                               WithinAbs(difference([&](double a) { return value(a, v, pm, pv); }, m), 1e-7));
                     CHECK_THAT(kl.d_log_variance,
                                WithinAbs(difference([&](double a) { return value(m, a, pm, pv); }, v), 1e-7));
                     CHECK_THAT(kl.d_prior_mean,
@@ -66,11 +68,13 @@ TEST_CASE("the log density of a Gaussian is the textbook's, with the gradient th
             for (const double v : {-2.0, 0.0, 1.5}) {
                 const auto density = cellvae::gaussian_log_density(z, m, v);
                 const double sigma = std::exp(v / 2);
-                CHECK_THAT(std::exp(density.value),
-                           WithinRel(std::exp(-(z - m) * (z - m) / (2 * sigma * sigma)) / (sigma * std::sqrt(2 * 3.14159265358979323846)), 1e-13));
+                CHECK_THAT(std::exp(density.value), WithinRel(std::exp(-(z - m) * (z - m) / (2 * sigma * sigma)) /
+                                                                  (sigma * std::sqrt(2 * 3.14159265358979323846)),
+                                                              1e-13));
                 CHECK_THAT(density.d_z, WithinAbs(difference([&](double a) { return value(a, m, v); }, z), 1e-7));
                 CHECK_THAT(density.d_mean, WithinAbs(difference([&](double a) { return value(z, a, v); }, m), 1e-7));
-                CHECK_THAT(density.d_log_variance, WithinAbs(difference([&](double a) { return value(z, m, a); }, v), 1e-7));
+                CHECK_THAT(density.d_log_variance,
+                           WithinAbs(difference([&](double a) { return value(z, m, a); }, v), 1e-7));
             }
 }
 
@@ -82,13 +86,15 @@ TEST_CASE("the KL by sampling agrees with the closed one, and the sample's deriv
     for (int i = 0; i < draws; ++i) {
         const double noise = random.normal<double>();
         const auto sample = cellvae::reparametrised_sample(m, v, noise);
-        const double ratio = cellvae::gaussian_log_density(sample.z, m, v).value - cellvae::gaussian_log_density(sample.z, pm, pv).value;
+        const double ratio =
+            cellvae::gaussian_log_density(sample.z, m, v).value - cellvae::gaussian_log_density(sample.z, pm, pv).value;
         sum += ratio;
         squares += ratio * ratio;
         if (i < 20) {
             CHECK(sample.d_z_d_mean == 1.0);
             CHECK_THAT(sample.d_z_d_log_variance,
-                       WithinAbs(difference([&](double a) { return cellvae::reparametrised_sample(m, a, noise).z; }, v), 1e-8));
+                       WithinAbs(difference([&](double a) { return cellvae::reparametrised_sample(m, a, noise).z; }, v),
+                                 1e-8));
         }
     }
     const double mean = sum / draws;

@@ -36,11 +36,14 @@ TEST_CASE("spot values") {
     CHECK_THAT(log_probability<NegativeBinomialMean>(10, {std::log(2.0), std::log(1.5)}),
                WithinRel(-5.55873452880806104, 1e-14));
     // mean 1.5, dispersion 0.5
-    CHECK_THAT(log_probability<Zinb>(0, {logit(0.3), std::log(1.5), std::log(0.5)}), WithinRel(-0.430782916092454266, 1e-14));
-    CHECK_THAT(log_probability<Zinb>(3, {logit(0.3), std::log(1.5), std::log(0.5)}), WithinRel(-3.07601915165970133, 1e-14));
+    CHECK_THAT(log_probability<Zinb>(0, {logit(0.3), std::log(1.5), std::log(0.5)}),
+               WithinRel(-0.430782916092454266, 1e-14));
+    CHECK_THAT(log_probability<Zinb>(3, {logit(0.3), std::log(1.5), std::log(0.5)}),
+               WithinRel(-3.07601915165970133, 1e-14));
     CHECK_THAT(log_probability<Zip>(0, {logit(0.3), std::log(5.0)}), WithinRel(-1.18837323641281487, 1e-14));
     CHECK_THAT(log_probability<Zip>(3, {logit(0.3), std::log(5.0)}), WithinRel(-2.32012067586448626, 1e-14));
-    CHECK_THAT(log_probability<ContinuousBernoulli>(0, {logit(0.2)}) - std::log(0.8), WithinRel(0.837459883744271666, 1e-13));
+    CHECK_THAT(log_probability<ContinuousBernoulli>(0, {logit(0.2)}) - std::log(0.8),
+               WithinRel(0.837459883744271666, 1e-13));
     CHECK_THAT(log_probability<ContinuousBernoulli>(0.1, {logit(0.2)}), WithinRel(0.475686896318072848, 1e-13));
     CHECK_THAT(ContinuousBernoulli::mean(Parameters<double, 1>{logit(0.2)}), WithinRel(0.388014187111148, 1e-13));
 }
@@ -57,8 +60,10 @@ TEST_CASE("the two parametrisations of the negative binomial are one distributio
                 // the chain rule from one to the other
                 CHECK_THAT(a.d_log_prob[0], WithinAbs(-b.d_log_prob[1], 1e-10 * (1 + x)));
                 CHECK_THAT(a.d_log_prob[1], WithinAbs(b.d_log_prob[0] + b.d_log_prob[1], 1e-10 * (1 + x)));
-                CHECK_THAT(NegativeBinomialMean::mean(by_mean), WithinRel(NegativeBinomialTotal::mean(by_total), 1e-12));
-                CHECK_THAT(NegativeBinomialMean::variance(by_mean), WithinRel(NegativeBinomialTotal::variance(by_total), 1e-12));
+                CHECK_THAT(NegativeBinomialMean::mean(by_mean),
+                           WithinRel(NegativeBinomialTotal::mean(by_total), 1e-12));
+                CHECK_THAT(NegativeBinomialMean::variance(by_mean),
+                           WithinRel(NegativeBinomialTotal::variance(by_total), 1e-12));
             }
 }
 
@@ -70,7 +75,8 @@ TEMPLATE_TEST_CASE("the negative binomial becomes the Poisson smoothly as the di
             const auto poisson = Poisson::log_prob(x, Parameters<double, 1>{std::log(mu)});
             for (const double log_dispersion : {11.0, 14.0, 18.4, 20.0}) {
                 const auto found = NegativeBinomialMean::log_prob(
-                    static_cast<Real>(x), Parameters<Real, 2>{static_cast<Real>(log_mean), static_cast<Real>(log_dispersion)});
+                    static_cast<Real>(x),
+                    Parameters<Real, 2>{static_cast<Real>(log_mean), static_cast<Real>(log_dispersion)});
                 // the next term of the expansion in 1/theta, and rounding
                 const double theta = std::exp(log_dispersion);
                 const double next = ((x - mu) * (x - mu) - x) / (2 * theta);
@@ -137,15 +143,18 @@ TEMPLATE_TEST_CASE("the continuous Bernoulli is continuous across the edge of it
         for (const Real x : {Real(0), Real(0.25), Real(1)}) {
             const Parameters<Real, 1> inside{sign * std::nextafter(edge, Real(0))}, outside{sign * edge};
             const Real tolerance = 8 * std::numeric_limits<Real>::epsilon();
-            CHECK(std::abs(ContinuousBernoulli::log_prob(x, inside).value - ContinuousBernoulli::log_prob(x, outside).value) <= tolerance);
+            CHECK(std::abs(ContinuousBernoulli::log_prob(x, inside).value -
+                           ContinuousBernoulli::log_prob(x, outside).value) <= tolerance);
             CHECK(std::abs(ContinuousBernoulli::mean(inside) - ContinuousBernoulli::mean(outside)) <= tolerance);
-            CHECK(std::abs(ContinuousBernoulli::variance(inside) - ContinuousBernoulli::variance(outside)) <= 4 * tolerance);
+            CHECK(std::abs(ContinuousBernoulli::variance(inside) - ContinuousBernoulli::variance(outside)) <=
+                  4 * tolerance);
         }
     // symmetric under x -> 1 - x, a -> -a, out to where e^a is 1e39
     for (const Real a : {Real(0.3), Real(4), Real(35), Real(90)}) {
         CHECK(ContinuousBernoulli::log_prob(Real(0.25), Parameters<Real, 1>{a}).value ==
               ContinuousBernoulli::log_prob(Real(0.75), Parameters<Real, 1>{-a}).value);
-        CHECK(std::abs(ContinuousBernoulli::mean(Parameters<Real, 1>{a}) + ContinuousBernoulli::mean(Parameters<Real, 1>{-a}) - 1) <
+        CHECK(std::abs(ContinuousBernoulli::mean(Parameters<Real, 1>{a}) +
+                       ContinuousBernoulli::mean(Parameters<Real, 1>{-a}) - 1) <
               4 * std::numeric_limits<Real>::epsilon());
     }
 }
@@ -161,7 +170,8 @@ TEMPLATE_TEST_CASE("no likelihood gives a NaN or an infinity anywhere inside its
             for (std::size_t p = 0; p < count; ++p) {
                 const auto bounds = L::bounds(static_cast<int>(p));
                 // a third of the values lie at a bound
-                const double u = std::min(1.0, std::max(0.0, std::uniform_real_distribution<double>(-0.25, 1.25)(generator)));
+                const double u =
+                    std::min(1.0, std::max(0.0, std::uniform_real_distribution<double>(-0.25, 1.25)(generator)));
                 eta[p] = static_cast<Real>(bounds.lower + u * (bounds.upper - bounds.lower));
             }
             const auto finite = [&](const cellvae::LogProb<Real, count>& result) {
@@ -234,5 +244,6 @@ TEST_CASE("starting values stay finite for genes that are never seen and reach t
     CHECK_THAT(cellvae::ZeroInflated<NegativeBinomialMean>::mean(inflated), WithinRel(4.0, 1e-9));
     CHECK_THAT(cellvae::ZeroInflated<NegativeBinomialMean>::variance(inflated), WithinRel(14.0, 1e-9));
     CHECK(NegativeBinomialMean::from_moments(1.0, 0.5)[1] == 6.0);  // less spread than a Poisson
-    CHECK_THAT(cellvae::ContinuousBernoulli::mean(cellvae::ContinuousBernoulli::from_moments(0.03, 0.1)), WithinAbs(0.03, 1e-9));
+    CHECK_THAT(cellvae::ContinuousBernoulli::mean(cellvae::ContinuousBernoulli::from_moments(0.03, 0.1)),
+               WithinAbs(0.03, 1e-9));
 }

@@ -102,8 +102,9 @@ Worst worst_error(const Table& table) {
             exact_eta[p] = table.rows[row][inputs[p]];
             eta[p] = static_cast<Real>(exact_eta[p]);
         }
-        // The scales cover the rounding of parameters, not that of an observed fraction: 0.999 in float moves the Bernoulli's
-        // gradient at logit 90, which is x - 1, by 3e-5 of itself. So the truth is moved to the x that the type holds.
+        // The scales cover the rounding of parameters, not that of an observed fraction: 0.999 in float moves the
+        // Bernoulli's gradient at logit 90, which is x - 1, by 3e-5 of itself. So the truth is moved to the x that the
+        // type holds.
         const bool moved = static_cast<double>(x) != exact_x;
         const auto there = L::log_prob(moved ? static_cast<double>(x) : exact_x, exact_eta);
         const auto here = L::log_prob(exact_x, exact_eta);

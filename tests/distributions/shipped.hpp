@@ -16,9 +16,9 @@ namespace cellvae_tests {
 using NegativeBinomialMean = cellvae::NegativeBinomial<cellvae::MeanDispersion>;
 using NegativeBinomialTotal = cellvae::NegativeBinomial<cellvae::TotalCountProbability>;
 using ShippedLikelihoods =
-    std::tuple<cellvae::Bernoulli, cellvae::ContinuousBernoulli, cellvae::Gaussian, cellvae::Poisson, NegativeBinomialMean,
-               NegativeBinomialTotal, cellvae::ZeroInflated<cellvae::Poisson>, cellvae::ZeroInflated<NegativeBinomialMean>,
-               cellvae::ZeroInflated<NegativeBinomialTotal>>;
+    std::tuple<cellvae::Bernoulli, cellvae::ContinuousBernoulli, cellvae::Gaussian, cellvae::Poisson,
+               NegativeBinomialMean, NegativeBinomialTotal, cellvae::ZeroInflated<cellvae::Poisson>,
+               cellvae::ZeroInflated<NegativeBinomialMean>, cellvae::ZeroInflated<NegativeBinomialTotal>>;
 
 /// Calls `visit.template operator()<L>()` for each shipped likelihood.
 template <class Visit>

@@ -17,8 +17,8 @@ namespace cellvae {
 ///
 ///     log p(x) = x log p + (1 - x) log(1 - p) = -x softplus(-a) - (1 - x) softplus(a)
 ///
-/// It is a mass on 0 and 1. As a training objective it also takes what lies between (cross-entropy; log counts divided by the
-/// cell's maximum, say), where it is not a normalised density: that is `ContinuousBernoulli`.
+/// It is a mass on 0 and 1. As a training objective it also takes what lies between (cross-entropy; log counts divided
+/// by the cell's maximum, say), where it is not a normalised density: that is `ContinuousBernoulli`.
 struct Bernoulli {
     static constexpr std::string_view name = "bernoulli";
     static constexpr std::array<std::string_view, 1> parameters{"logit"};

@@ -9,13 +9,17 @@
 #include "cellvae/core/random.hpp"
 #include "cellvae/distributions/likelihood.hpp"
 
-/// What a type must have to be a likelihood. Each requirement is a concept of its own, so that a compiler names the one thing
-/// that is missing. `check_likelihood` (cellvae/testing/conformance.hpp) checks the mathematics, which no concept can.
+/// What a type must have to be a likelihood. Each requirement is a concept of its own, so that a compiler names the one
+/// thing that is missing. `check_likelihood` (cellvae/testing/conformance.hpp) checks the mathematics, which no concept
+/// can.
 namespace cellvae {
 
 /// *Why:* files, messages and the command line call a likelihood by its name.
 template <class L>
-concept HasName = requires { std::string_view{L::name}; } && !std::string_view{L::name}.empty();
+concept HasName = requires {
+    std::string_view{L::name};
+}
+&&!std::string_view{L::name}.empty();
 
 /// *Why:* the names' number is the number of values that the decoder produces for a gene, and each names a head.
 template <class L>
@@ -49,8 +53,8 @@ concept HasLogProb = HasParameters<L> && requires(Real x, const Parameters<Real,
     { L::log_prob(x, eta) } -> std::same_as<LogProb<Real, parameter_count<L>>>;
 };
 
-/// *Why:* nine counts of ten are zero; the output layer evaluates every gene as if it were, in one vectorised pass. A likelihood
-/// with nothing to save there returns `log_prob(Real(0), eta)`.
+/// *Why:* nine counts of ten are zero; the output layer evaluates every gene as if it were, in one vectorised pass. A
+/// likelihood with nothing to save there returns `log_prob(Real(0), eta)`.
 template <class L, class Real>
 concept HasLogProbAtZero = HasParameters<L> && requires(const Parameters<Real, parameter_count<L>>& eta) {
     { L::log_prob(Zero{}, eta) } -> std::same_as<LogProb<Real, parameter_count<L>>>;
@@ -76,30 +80,34 @@ concept HasVariance = HasParameters<L> && requires(const Parameters<Real, parame
 
 /// *Why:* a fitted model is judged by what it generates.
 template <class L, class Real>
-concept HasSampler = HasParameters<L> && requires(RandomStream& random, const Parameters<Real, parameter_count<L>>& eta) {
+concept HasSampler = HasParameters<L> &&
+    requires(RandomStream& random, const Parameters<Real, parameter_count<L>>& eta) {
     { L::sample(random, eta) } -> std::same_as<Real>;
 };
 
-/// *Why (optional):* a head's biases start from the genes' statistics, so that the first epoch is not spent on gene means.
+/// *Why (optional):* a head's biases start from the genes' statistics, so that the first epoch is not spent on gene
+/// means.
 template <class L>
 concept HasFromMoments = HasParameters<L> && requires(float f, double d) {
     { L::from_moments(f, f) } -> std::same_as<Parameters<float, parameter_count<L>>>;
     { L::from_moments(d, d) } -> std::same_as<Parameters<double, parameter_count<L>>>;
 };
 
-/// A likelihood p(x | eta) of one count and the unconstrained parameters eta of one gene in one cell, in float and in double.
+/// A likelihood p(x | eta) of one count and the unconstrained parameters eta of one gene in one cell, in float and in
+/// double.
 template <class L>
-concept Likelihood =
-    HasName<L> && HasParameters<L> && HasLogMeanParameter<L> && HasBounds<L> && HasSupport<L> && HasLogProb<L, float> &&
-    HasLogProb<L, double> && HasLogProbAtZero<L, float> && HasLogProbAtZero<L, double> && HasLogBaseMeasure<L, float> &&
-    HasLogBaseMeasure<L, double> && HasMean<L, float> && HasMean<L, double> && HasVariance<L, float> &&
-    HasVariance<L, double> && HasSampler<L, float> && HasSampler<L, double>;
+concept Likelihood = HasName<L> && HasParameters<L> && HasLogMeanParameter<L> && HasBounds<L> && HasSupport<L> &&
+    HasLogProb<L, float> && HasLogProb<L, double> && HasLogProbAtZero<L, float> && HasLogProbAtZero<L, double> &&
+    HasLogBaseMeasure<L, float> && HasLogBaseMeasure<L, double> && HasMean<L, float> && HasMean<L, double> &&
+    HasVariance<L, float> && HasVariance<L, double> && HasSampler<L, float> && HasSampler<L, double>;
 
-/// True where a likelihood is a mass on whole numbers: unless it says so itself by a member `discrete`, where it does not support
-/// one half. `supports` is asked when the program is compiled where it is constexpr.
+/// True where a likelihood is a mass on whole numbers: unless it says so itself by a member `discrete`, where it does
+/// not support one half. `supports` is asked when the program is compiled where it is constexpr.
 template <Likelihood L>
 constexpr bool is_discrete() {
-    if constexpr (requires { { L::discrete } -> std::convertible_to<bool>; })
+    if constexpr (requires {
+                      { L::discrete } -> std::convertible_to<bool>;
+                  })
         return L::discrete;
     else
         return !L::supports(0.5);

@@ -37,29 +37,34 @@ KOKKOS_FORCEINLINE_FUNCTION Real log_sinhc_series(Real square) {
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real d_log_sinhc_over_n_series(Real square) {
     return Real(0.08333333333333333) +
-           square * (Real(-0.001388888888888889) +
-                     square * (Real(3.306878306878307e-05) +
-                               square * (Real(-8.267195767195768e-07) +
-                                         square * (Real(2.08767569878681e-08) +
-                                                   square * (Real(-5.284190138687493e-10) +
-                                                             square * (Real(1.3382536530684679e-11) +
-                                                                       square * (Real(-3.3896802963225827e-13) +
-                                                                                 square * Real(8.586062056277845e-15))))))));
+           square *
+               (Real(-0.001388888888888889) +
+                square * (Real(3.306878306878307e-05) +
+                          square * (Real(-8.267195767195768e-07) +
+                                    square * (Real(2.08767569878681e-08) +
+                                              square * (Real(-5.284190138687493e-10) +
+                                                        square * (Real(1.3382536530684679e-11) +
+                                                                  square * (Real(-3.3896802963225827e-13) +
+                                                                            square * Real(8.586062056277845e-15))))))));
 }
 
 /// Its second derivative by n: 1/12 - n^2/240 + ...
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real d2_log_sinhc_series(Real square) {
     return Real(0.08333333333333333) +
-           square * (Real(-0.004166666666666667) +
-                     square * (Real(0.00016534391534391533) +
-                               square * (Real(-5.787037037037037e-06) +
-                                         square * (Real(1.8789081289081288e-07) +
-                                                   square * (Real(-5.812609152556243e-09) +
-                                                             square * (Real(1.7397297489890083e-10) +
-                                                                       square * (Real(-5.084520444483875e-12) +
-                                                                                 square * (Real(1.4596305495672335e-13) +
-                                                                                           square * Real(-4.1322505272603176e-15)))))))));
+           square *
+               (Real(-0.004166666666666667) +
+                square *
+                    (Real(0.00016534391534391533) +
+                     square *
+                         (Real(-5.787037037037037e-06) +
+                          square *
+                              (Real(1.8789081289081288e-07) +
+                               square * (Real(-5.812609152556243e-09) +
+                                         square * (Real(1.7397297489890083e-10) +
+                                                   square * (Real(-5.084520444483875e-12) +
+                                                             square * (Real(1.4596305495672335e-13) +
+                                                                       square * Real(-4.1322505272603176e-15)))))))));
 }
 
 }  // namespace distributions_detail

@@ -22,8 +22,8 @@ KOKKOS_FORCEINLINE_FUNCTION Real minus_log_factorial(Real x) {
     return -math::lgamma(x + Real(1));
 }
 
-/// The logarithm of a gamma variate of that shape and scale 1 (Marsaglia and Tsang 2000, with their boost for shapes below
-/// one). On the log scale, since a small shape's variates underflow: at shape 0.001 most are below 1e-100.
+/// The logarithm of a gamma variate of that shape and scale 1 (Marsaglia and Tsang 2000, with their boost for shapes
+/// below one). On the log scale, since a small shape's variates underflow: at shape 0.001 most are below 1e-100.
 KOKKOS_INLINE_FUNCTION double sample_log_gamma(RandomStream& random, double shape) {
     const double boosted = shape < 1 ? shape + 1 : shape;
     const double d = boosted - 1.0 / 3;
@@ -42,8 +42,8 @@ KOKKOS_INLINE_FUNCTION double sample_log_gamma(RandomStream& random, double shap
     return shape < 1 ? log_variate + Kokkos::log(random.uniform<double>()) / shape : log_variate;
 }
 
-/// A Poisson variate: by multiplication of uniforms for small rates (Knuth), by transformed rejection for large ones (Hoermann
-/// 1993, PTRS). Rates above 2^53 return the rate itself, whose spread a double no longer resolves.
+/// A Poisson variate: by multiplication of uniforms for small rates (Knuth), by transformed rejection for large ones
+/// (Hoermann 1993, PTRS). Rates above 2^53 return the rate itself, whose spread a double no longer resolves.
 KOKKOS_INLINE_FUNCTION double sample_poisson(RandomStream& random, double rate) {
     if (!(rate > 0)) return 0;
     if (rate > 9007199254740992.0) return rate;

@@ -8,8 +8,9 @@
 #include "cellvae/math/elementary.hpp"
 #include "cellvae/math/logistic.hpp"
 
-/// Exponentials and logarithms for the arguments that likelihoods have. They leave out what `math::` does for infinities,
-/// denormal numbers and the far ends: an output layer evaluates them for every gene of every cell, and there each operation counts.
+/// Exponentials and logarithms for the arguments that likelihoods have. They leave out what `math::` does for
+/// infinities, denormal numbers and the far ends: an output layer evaluates them for every gene of every cell, and
+/// there each operation counts.
 namespace cellvae::distributions_detail {
 
 template <class Real>
@@ -19,7 +20,7 @@ struct Range<float> {
     static constexpr float lowest_exponent = -87.33f;  ///< e^this is the smallest normal number, nearly
     static constexpr float highest_exponent = 88.3f;
     static constexpr float lowest_logit = -80.0f;
-    static constexpr float far = -60.0f;      ///< below it e^l0 is kept scaled by 2^far_shift
+    static constexpr float far = -60.0f;        ///< below it e^l0 is kept scaled by 2^far_shift
     static constexpr float farthest = -150.0f;  ///< below it e^l0 counts as zero
     static constexpr std::uint32_t far_shift = 100;
     static constexpr float far_scale = 0x1p-100f;
@@ -78,7 +79,8 @@ KOKKOS_FORCEINLINE_FUNCTION Real log1p_of_unit(Real e) {
     }
 }
 
-/// exponent log 2 + log(1 + f) for f in [sqrt(1/2) - 1, sqrt(2) - 1]. Float: 2 atanh(f / (2 + f)), relative error 2e-11.
+/// exponent log 2 + log(1 + f) for f in [sqrt(1/2) - 1, sqrt(2) - 1]. Float: 2 atanh(f / (2 + f)), relative error
+/// 2e-11.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real joined_logarithm(Real exponent, Real f) {
     if constexpr (math_detail::is_single<Real>) {
@@ -92,8 +94,8 @@ KOKKOS_FORCEINLINE_FUNCTION Real joined_logarithm(Real exponent, Real f) {
     }
 }
 
-/// softplus(x), softplus(-x), logistic(x) and logistic(-x), from one exponential, one logarithm and one division. None of them
-/// cancels: each is accurate relative to its own size, however large |x| is.
+/// softplus(x), softplus(-x), logistic(x) and logistic(-x), from one exponential, one logarithm and one division. None
+/// of them cancels: each is accurate relative to its own size, however large |x| is.
 template <class Real>
 struct LogisticParts {
     Real softplus;
@@ -118,15 +120,18 @@ KOKKOS_FORCEINLINE_FUNCTION LogisticParts<Real> logistic_parts(Real x) {
 /// What zero inflation makes of a zero, given l0 = log p_Base(0) <= 0 and c, the logit of rho.
 template <class Real>
 struct ZeroInflation {
-    Real log_prob;    ///< log(rho + (1 - rho) e^l0)
-    Real d_logit;     ///< its derivative by c
-    Real from_base;   ///< its derivative by l0: the posterior probability that the zero is the base's
+    Real log_prob;   ///< log(rho + (1 - rho) e^l0)
+    Real d_logit;    ///< its derivative by c
+    Real from_base;  ///< its derivative by l0: the posterior probability that the zero is the base's
+    Real rho;        ///< the prior probability that it is not
+    Real k;          ///< e^-|c|
 };
 
-/// With k = e^-|c|, rho and 1 - rho are P / (1 + k) and Q / (1 + k), where one of P and Q is 1 and the other k. N = P + Q e^l0 is a
-/// sum of positive numbers, so the posterior probabilities P / N and Q e^l0 / N are accurate however small. The derivative by
-/// c is -(P / N) (1 - rho) expm1(l0), a product in which nothing cancels. The value is log(N / (1 + k)) where that
-/// is below sqrt(1/2), and log1p((1 - rho) expm1(l0)) above, where the former would lose all of it; they share the logarithm.
+/// With k = e^-|c|, rho and 1 - rho are P / (1 + k) and Q / (1 + k), where one of P and Q is 1 and the other k. N = P +
+/// Q e^l0 is a sum of positive numbers, so the posterior probabilities P / N and Q e^l0 / N are accurate however small.
+/// The derivative by c is -(P / N) (1 - rho) expm1(l0), a product in which nothing cancels. The value is log(N / (1 +
+/// k)) where that is below sqrt(1/2), and log1p((1 - rho) expm1(l0)) above, where the former would lose all of it; they
+/// share the logarithm.
 ///
 /// e^l0 underflows long before the posterior probability of the base does (at c = -30 by e^30), so for small l0 it is
 /// kept times 2^far_shift. |c| counts as 80 (float; 700 double) where it is more.
@@ -146,7 +151,8 @@ KOKKOS_FORCEINLINE_FUNCTION ZeroInflation<Real> zero_inflation(Real l0, Real c) 
     const auto reduced = math_detail::reduce_exponent(at_least(l0, Limit::farthest));
     const Real r = reduced.remainder;
     const Real fraction = r + r * r * math_detail::expm1_tail(r);
-    const auto shift = F::bias + (Limit::far_shift & (math_detail::BitsOf<Real>(0) - static_cast<math_detail::BitsOf<Real>>(is_far)));
+    const auto shift =
+        F::bias + (Limit::far_shift & (math_detail::BitsOf<Real>(0) - static_cast<math_detail::BitsOf<Real>>(is_far)));
     const Real power = math_detail::from_bits<Real>((reduced.bits + shift) << F::mantissa_bits);
     const Real scaled = power + power * fraction;  // e^l0, times 2^far_shift where that is small
     const Real missing = select(is_far, Real(-1), power * fraction + (power - Real(1)));  // expm1(l0)
@@ -158,7 +164,7 @@ KOKKOS_FORCEINLINE_FUNCTION ZeroInflation<Real> zero_inflation(Real l0, Real c) 
     const bool below = g < Real(-0.29);  // asked this way a NaN passes through g
     const auto logarithm = math_detail::reduce_logarithm(n * inverse);
     return {joined_logarithm(select(below, logarithm.exponent, Real(0)), select(below, logarithm.fraction, g)),
-            -(p * inverse_n) * g, scaled * (q_scaled * inverse_n)};
+            -(p * inverse_n) * g, scaled * (q_scaled * inverse_n), p * inverse, k};
 }
 
 }  // namespace cellvae::distributions_detail

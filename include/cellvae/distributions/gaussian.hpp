@@ -24,8 +24,8 @@ struct Gaussian {
     static constexpr std::array<std::string_view, 2> parameters{"mean", "log_variance"};
     static constexpr int log_mean_parameter = -1;
 
-    /// The lower bound of the log-variance is a standard deviation of 0.0025: a gene whose values are all equal would otherwise
-    /// take the bound to infinity.
+    /// The lower bound of the log-variance is a standard deviation of 0.0025: a gene whose values are all equal would
+    /// otherwise take the bound to infinity.
     KOKKOS_INLINE_FUNCTION static constexpr Bounds bounds(int parameter) {
         return parameter == 0 ? Bounds{-1e6, 1e6} : Bounds{-12, 20};
     }

@@ -5,7 +5,8 @@
 
 #include "cellvae/math/elementary.hpp"
 
-/// Densities and divergences of one dimension of a diagonal Gaussian; the sum over the latent dimensions is the caller's.
+/// Densities and divergences of one dimension of a diagonal Gaussian; the sum over the latent dimensions is the
+/// caller's.
 namespace cellvae {
 
 /// KL(N(m, e^v) || N(0, 1)) and its derivatives.

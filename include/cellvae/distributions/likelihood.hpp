@@ -26,8 +26,8 @@ struct LogProb {
     Parameters<Real, Count> d_log_prob;
 };
 
-/// The range in which an unconstrained parameter is used. Beyond it the parameter counts as the bound, and of its gradient
-/// only what would lead further out is zero, so that it can come back.
+/// The range in which an unconstrained parameter is used. Beyond it the parameter counts as the bound, and of its
+/// gradient only what would lead further out is zero, so that it can come back.
 struct Bounds {
     double lower;
     double upper;

@@ -16,8 +16,9 @@ namespace cellvae {
 
 namespace distributions_detail {
 
-/// The log of the dispersion (theta, or the total count) that gives a count of that mean its variance: the method of moments,
-/// theta = mean^2 / (variance - mean), kept in [-4, 6]. A gene that varies less than a Poisson gets the upper end.
+/// The log of the dispersion (theta, or the total count) that gives a count of that mean its variance: the method of
+/// moments, theta = mean^2 / (variance - mean), kept in [-4, 6]. A gene that varies less than a Poisson gets the upper
+/// end.
 template <class Real>
 Real log_dispersion_from_moments(Real mean, Real variance) {
     const double excess = static_cast<double>(variance) - static_cast<double>(mean);
@@ -33,8 +34,8 @@ Real log_dispersion_from_moments(Real mean, Real variance) {
 ///     p(x) = Gamma(x + theta) / (Gamma(theta) x!) (theta / (theta + mu))^theta (mu / (theta + mu))^x
 ///     variance = mu + mu^2 / theta
 ///
-/// theta -> infinity is the Poisson. With d = a - t the plain theta log(theta / (theta + mu)) is -theta softplus(d), and
-/// log(mu / (theta + mu)) is -softplus(-d); neither loses anything where theta and mu are of different size.
+/// theta -> infinity is the Poisson. With d = a - t the plain theta log(theta / (theta + mu)) is -theta softplus(d),
+/// and log(mu / (theta + mu)) is -softplus(-d); neither loses anything where theta and mu are of different size.
 struct MeanDispersion {
     static constexpr std::string_view name = "negative_binomial_mean";
     static constexpr std::array<std::string_view, 2> parameters{"log_mean", "log_dispersion"};
@@ -51,9 +52,9 @@ struct MeanDispersion {
         const Real theta = distributions_detail::exp_saturated(eta[1]);
         const auto difference = math::gamma_differences(theta, x);
         const Real pull = x * parts.logistic_of_minus;  // x theta / (theta + mu)
-        return {difference.lgamma - theta * parts.softplus - x * parts.softplus_of_minus,
-                {pull - theta * parts.logistic,
-                 theta * (difference.digamma - (parts.softplus - parts.logistic)) - pull}};
+        return {
+            difference.lgamma - theta * parts.softplus - x * parts.softplus_of_minus,
+            {pull - theta * parts.logistic, theta * (difference.digamma - (parts.softplus - parts.logistic)) - pull}};
     }
 
     template <class Real>
@@ -81,7 +82,8 @@ struct MeanDispersion {
         return eta[1];
     }
 
-    /// log(mu / theta): a gamma variate of shape theta times this scale is the rate of the Poisson whose mixture this is.
+    /// log(mu / theta): a gamma variate of shape theta times this scale is the rate of the Poisson whose mixture this
+    /// is.
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real log_scale(const Parameters<Real, 2>& eta) {
         return eta[0] - eta[1];
@@ -159,8 +161,8 @@ struct TotalCountProbability {
     }
 };
 
-/// Counts that vary more than a Poisson: a Poisson whose rate is gamma distributed. `Parametrisation` is `MeanDispersion` or
-/// `TotalCountProbability`; see there for the formulas. The base measure is -log x!.
+/// Counts that vary more than a Poisson: a Poisson whose rate is gamma distributed. `Parametrisation` is
+/// `MeanDispersion` or `TotalCountProbability`; see there for the formulas. The base measure is -log x!.
 template <class Parametrisation = MeanDispersion>
 struct NegativeBinomial {
     static constexpr std::string_view name = Parametrisation::name;
@@ -199,8 +201,8 @@ struct NegativeBinomial {
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real sample(RandomStream& random, const Parameters<Real, 2>& eta) {
         const double shape = Kokkos::exp(static_cast<double>(Parametrisation::log_shape(eta)));
-        const double log_rate =
-            distributions_detail::sample_log_gamma(random, shape) + static_cast<double>(Parametrisation::log_scale(eta));
+        const double log_rate = distributions_detail::sample_log_gamma(random, shape) +
+                                static_cast<double>(Parametrisation::log_scale(eta));
         return static_cast<Real>(distributions_detail::sample_poisson(random, Kokkos::exp(log_rate)));
     }
 

@@ -58,7 +58,8 @@ struct Poisson {
 
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real sample(RandomStream& random, const Parameters<Real, 1>& eta) {
-        return static_cast<Real>(distributions_detail::sample_poisson(random, Kokkos::exp(static_cast<double>(eta[0]))));
+        return static_cast<Real>(
+            distributions_detail::sample_poisson(random, Kokkos::exp(static_cast<double>(eta[0]))));
     }
 
     /// The parameters with that mean; there is no choice of the variance.

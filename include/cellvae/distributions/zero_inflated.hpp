@@ -15,16 +15,18 @@
 
 namespace cellvae {
 
-/// A count that is zero with probability rho (a structural zero), and otherwise follows `Base`. c = logit rho is the first
-/// parameter, the base's follow. With l0 = log p_Base(0):
+/// A count that is zero with probability rho (a structural zero), and otherwise follows `Base`. c = logit rho is the
+/// first parameter, the base's follow. With l0 = log p_Base(0):
 ///
 ///     log p(0) = log(rho + (1 - rho) e^l0)
 ///     log p(x) = log(1 - rho) + log p_Base(x) = log p_Base(x) - softplus(c),   x > 0
 ///
-/// `Base` is any likelihood with a mass at zero whose base measure is one there (log_base_measure(0) = 0), as counts have.
+/// `Base` is any likelihood with a mass at zero whose base measure is one there (log_base_measure(0) = 0), as counts
+/// have.
 ///
-/// On logits log p(0) is softplus(l0 - c) + c - softplus(c); `distributions_detail::zero_inflation` has the forms that keep it, and its
-/// derivatives q and 1 - q (the posterior probability of a structural zero and the rest), where e^l0 is tiny or nearly one.
+/// On logits log p(0) is softplus(l0 - c) + c - softplus(c); `distributions_detail::zero_inflation` has the forms that
+/// keep it, and its derivatives q and 1 - q (the posterior probability of a structural zero and the rest), where e^l0
+/// is tiny or nearly one.
 template <MassAtZero Base>
 struct ZeroInflated {
 private:
@@ -37,20 +39,11 @@ private:
     }();
 
     template <class Real>
-    KOKKOS_FORCEINLINE_FUNCTION static Parameters<Real, base_count> base_of(const Parameters<Real, base_count + 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static Parameters<Real, base_count> base_of(
+        const Parameters<Real, base_count + 1>& eta) {
         Parameters<Real, base_count> base{};
         for (std::size_t i = 0; i < base_count; ++i) base[i] = eta[i + 1];
         return base;
-    }
-
-    template <class Real>
-    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> at_zero(const LogProb<Real, base_count>& base, Real c) {
-        const auto zero = distributions_detail::zero_inflation(base.value, c);
-        LogProb<Real, base_count + 1> result{};
-        result.value = zero.log_prob;
-        result.d_log_prob[0] = zero.d_logit;
-        for (std::size_t i = 0; i < base_count; ++i) result.d_log_prob[i + 1] = zero.from_base * base.d_log_prob[i];
-        return result;
     }
 
 public:
@@ -69,24 +62,32 @@ public:
     static constexpr bool supports(double x) { return Base::supports(x); }
 
     template <class Real>
-    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(Real x,
-                                                                         const Parameters<Real, base_count + 1>& eta) {
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(
+        Real x, const Parameters<Real, base_count + 1>& eta) {
+        using math_detail::select;
+        const Real c = eta[0];
         const auto base = Base::log_prob(x, base_of(eta));
-        const auto zero = at_zero(base, eta[0]);
-        const auto parts = distributions_detail::logistic_parts(eta[0]);
+        const auto zero = distributions_detail::zero_inflation(base.value, c);
+        const Real softplus = select(c > Real(0), c, Real(0)) + distributions_detail::log1p_of_unit(zero.k);
         const bool is_zero = x == Real(0);
         LogProb<Real, base_count + 1> result{};
-        result.value = math_detail::select(is_zero, zero.value, base.value - parts.softplus);
-        result.d_log_prob[0] = math_detail::select(is_zero, zero.d_log_prob[0], -parts.logistic);
+        result.value = select(is_zero, zero.log_prob, base.value - softplus);
+        result.d_log_prob[0] = select(is_zero, zero.d_logit, -zero.rho);
         for (std::size_t i = 0; i < base_count; ++i)
-            result.d_log_prob[i + 1] = math_detail::select(is_zero, zero.d_log_prob[i + 1], base.d_log_prob[i]);
+            result.d_log_prob[i + 1] = select(is_zero, zero.from_base, Real(1)) * base.d_log_prob[i];
         return result;
     }
 
     template <class Real>
-    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(Zero zero,
-                                                                         const Parameters<Real, base_count + 1>& eta) {
-        return at_zero(Base::log_prob(zero, base_of(eta)), eta[0]);
+    KOKKOS_FORCEINLINE_FUNCTION static LogProb<Real, base_count + 1> log_prob(
+        Zero zero, const Parameters<Real, base_count + 1>& eta) {
+        const auto base = Base::log_prob(zero, base_of(eta));
+        const auto inflated = distributions_detail::zero_inflation(base.value, eta[0]);
+        LogProb<Real, base_count + 1> result{};
+        result.value = inflated.log_prob;
+        result.d_log_prob[0] = inflated.d_logit;
+        for (std::size_t i = 0; i < base_count; ++i) result.d_log_prob[i + 1] = inflated.from_base * base.d_log_prob[i];
+        return result;
     }
 
     template <class Real>
@@ -114,11 +115,12 @@ public:
         return Base::sample(random, base_of(eta));
     }
 
-    /// Zero inflation starts at the logit -3 (5%), which two moments cannot tell from the base's own spread; the base gets what is
-    /// left to explain: a mean larger by 1 / (1 - rho) and the variance that then gives this one.
+    /// Zero inflation starts at the logit -3 (5%), which two moments cannot tell from the base's own spread; the base
+    /// gets what is left to explain: a mean larger by 1 / (1 - rho) and the variance that then gives this one.
     template <class Real>
-    static Parameters<Real, base_count + 1> from_moments(Real mean, Real variance)
-        requires requires { Base::from_moments(mean, variance); }
+    static Parameters<Real, base_count + 1> from_moments(Real mean, Real variance) requires requires {
+        Base::from_moments(mean, variance);
+    }
     {
         const Real rho = Real(0.04742587317756678);
         const Real base_mean = mean / (Real(1) - rho);

@@ -243,7 +243,8 @@ void check_float(CheckReport& report, const std::vector<Eta<L>>& grid) {
             const auto single = evaluated<L>(rounded_x, eta);
             const auto twice = evaluated<L>(static_cast<double>(rounded_x), same);
             const auto compare = [&](float a, double b, std::string_view what) {
-                if (!(std::abs(static_cast<double>(a) - b) <= 2e-5 * (1 + std::abs(b) + std::abs(twice.value) + std::abs(x))))
+                if (!(std::abs(static_cast<double>(a) - b) <=
+                      2e-5 * (1 + std::abs(b) + std::abs(twice.value) + std::abs(x))))
                     report.fail(what, " is ", a, " in float and ", b, " in double, for x=", x, described<L>(exact));
             };
             compare(single.value, twice.value, "log_prob");
@@ -294,8 +295,8 @@ void check_log_mean_parameter(CheckReport& report, const std::vector<Eta<L>>& gr
 
 template <class L, class Real>
 void check_from_moments_in(CheckReport& report, bool fractions) {
-    const std::vector<double> means = fractions ? std::vector<double>{0, 1e-3, 0.1, 0.5, 0.9, 1}
-                                                : std::vector<double>{0, 1e-6, 0.1, 0.5, 3, 40, 1e5};
+    const std::vector<double> means =
+        fractions ? std::vector<double>{0, 1e-3, 0.1, 0.5, 0.9, 1} : std::vector<double>{0, 1e-6, 0.1, 0.5, 3, 40, 1e5};
     for (const double mean : means)
         for (const double spread : {0.0, 0.5, 1.0, 1.2, 5.0, 1000.0}) {
             const double variance = fractions ? 0.2 * mean * (1 - mean) * spread : mean * spread;
@@ -304,8 +305,8 @@ void check_from_moments_in(CheckReport& report, bool fractions) {
                 const Bounds bounds = L::bounds(static_cast<int>(p));
                 const auto found = static_cast<double>(eta[p]);
                 if (!(found >= bounds.lower && found <= bounds.upper))
-                    report.fail(L::parameters[p], " is ", found, ", outside its bounds ", bounds.lower, " and ", bounds.upper,
-                                ", for mean ", mean, " and variance ", variance);
+                    report.fail(L::parameters[p], " is ", found, ", outside its bounds ", bounds.lower, " and ",
+                                bounds.upper, ", for mean ", mean, " and variance ", variance);
             }
             const bool ordinary = mean >= 0.1 && mean <= (fractions ? 0.9 : 40.0);
             const auto back = static_cast<double>(L::mean(eta));
@@ -330,20 +331,21 @@ void check_sampler(CheckReport& report, RandomStream& random, const Eta<L>& eta,
     }
     const double mean_error = std::sqrt(expected.variance / draws);
     if (!(std::abs(sum / draws) <= options.standard_errors * mean_error + 1e-12))
-        report.fail("the mean of ", options.draws, " draws is ", expected.mean + sum / draws, " where ", expected.mean, " +- ",
-                    mean_error, " is expected,", described<L>(eta));
+        report.fail("the mean of ", options.draws, " draws is ", expected.mean + sum / draws, " where ", expected.mean,
+                    " +- ", mean_error, " is expected,", described<L>(eta));
     const double spread = std::max(0.0, expected.fourth - expected.variance * expected.variance);
     const double variance_error = std::sqrt(spread / draws);
     if (!(std::abs(squares / draws - expected.variance) <= options.standard_errors * variance_error + 1e-12))
-        report.fail("the variance of ", options.draws, " draws is ", squares / draws, " where ", expected.variance, " +- ",
-                    variance_error, " is expected,", described<L>(eta));
+        report.fail("the variance of ", options.draws, " draws is ", squares / draws, " where ", expected.variance,
+                    " +- ", variance_error, " is expected,", described<L>(eta));
 }
 
 template <class L>
 void check_expectations(CheckReport& report, const std::vector<Eta<L>>& grid, const LikelihoodCheckOptions& options) {
     std::vector<Expectations<L>> all;
     for (const auto& eta : grid)
-        all.push_back(is_discrete<L>() ? sum_over_counts<L>(eta, options.largest_count) : integrate_over_values<L>(eta));
+        all.push_back(is_discrete<L>() ? sum_over_counts<L>(eta, options.largest_count)
+                                       : integrate_over_values<L>(eta));
     const auto near = [&](double found, double expected) {
         return std::abs(found - expected) <= options.tolerance * (1e-6 + std::abs(expected));
     };
@@ -351,12 +353,13 @@ void check_expectations(CheckReport& report, const std::vector<Eta<L>>& grid, co
     report.begin("normalisation");
     for (std::size_t i = 0; i < grid.size(); ++i)
         if (!(std::abs(all[i].total - 1) <= options.tolerance))
-            report.fail("the probabilities ", is_discrete<L>() ? "sum" : "integrate", " to ", all[i].total, ", not to 1,",
-                        described<L>(grid[i]));
+            report.fail("the probabilities ", is_discrete<L>() ? "sum" : "integrate", " to ", all[i].total,
+                        ", not to 1,", described<L>(grid[i]));
     report.begin("mean");
     for (std::size_t i = 0; i < grid.size(); ++i)
         if (!near(L::mean(grid[i]), all[i].mean))
-            report.fail("mean() is ", L::mean(grid[i]), " where the probabilities give ", all[i].mean, described<L>(grid[i]));
+            report.fail("mean() is ", L::mean(grid[i]), " where the probabilities give ", all[i].mean,
+                        described<L>(grid[i]));
     report.begin("variance");
     for (std::size_t i = 0; i < grid.size(); ++i)
         if (!near(L::variance(grid[i]), all[i].variance))
@@ -381,7 +384,8 @@ void check_expectations(CheckReport& report, const std::vector<Eta<L>>& grid, co
 /// - gradient: against differences; zero: the entry for zero against log_prob at 0; float: agrees with double;
 /// - finite at the bounds: value, gradient, mean and variance at every corner of the bounds;
 /// - log_mean_parameter: an offset on it scales the mean;
-/// - normalisation, mean, variance, expected gradient: against the sum over 0, 1, 2, ... of a mass function (see `is_discrete`),
+/// - normalisation, mean, variance, expected gradient: against the sum over 0, 1, 2, ... of a mass function (see
+/// `is_discrete`),
 ///   or the integral of a density over the real line, [0, infinity) or [0, 1], whichever it supports;
 /// - sampler: mean and variance within standard errors;
 /// - from_moments, where there is one: finite, within the bounds, and about the mean asked for.

@@ -38,7 +38,8 @@ struct CheckReport {
     /// Starts a check; the failures that follow are its own.
     void begin(std::string check) { checks.push_back(std::move(check)); }
 
-    /// Records a failure of the check begun last, if it is that check's first. The parts are joined as a stream prints them.
+    /// Records a failure of the check begun last, if it is that check's first. The parts are joined as a stream prints
+    /// them.
     template <class... Parts>
     void fail(const Parts&... parts) {
         if (!failures.empty() && failures.back().check == checks.back()) return;
