@@ -5,6 +5,7 @@
 
 #include "cellvae/core/views.hpp"
 #include "cellvae/distributions/likelihood.hpp"
+#include "cellvae/math/floating_point.hpp"
 
 namespace cellvae::nn_detail {
 
@@ -26,15 +27,15 @@ using Heads = Kokkos::Array<Head<Real>, Count>;
 /// The parameter inside its bounds.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real bounded(Real eta, Real lower, Real upper) {
-    return eta < lower ? lower : (eta > upper ? upper : eta);
+    return math::select(eta < lower, lower, math::select(eta > upper, upper, eta));
 }
 
 /// The gradient by the unbounded parameter: what would lead further out is zero, what leads back passes.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper) {
-    const Real not_up = d < Real(0) ? d : Real(0);
-    const Real not_down = d > Real(0) ? d : Real(0);
-    return eta > upper ? not_up : (eta < lower ? not_down : d);
+    const Real not_up = math::select(d < Real(0), d, Real(0));
+    const Real not_down = math::select(d > Real(0), d, Real(0));
+    return math::select(eta > upper, not_up, math::select(eta < lower, not_down, d));
 }
 
 /// The log-probability of one entry and its gradient by the unbounded parameters, times `weight`. `X` is the value, or Zero.

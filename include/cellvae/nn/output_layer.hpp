@@ -23,6 +23,9 @@ enum class MeanScale {
 
 [[nodiscard]] constexpr std::string_view name_of(MeanScale scale) { return scale == MeanScale::none ? "none" : "library"; }
 
+/// How the layer is run; see output_layer_host.hpp and output_layer_device.hpp.
+enum class OutputDriver { host, device };
+
 struct OutputOptions {
     MeanScale scale = MeanScale::none;
     std::vector<std::string> shared;  ///< parameters of the likelihood with one learned value a gene, for all cells
@@ -33,7 +36,9 @@ struct OutputOptions {
 ///
 /// The heads' parameters are NAME/PARAMETER/weight (genes x hidden) and NAME/PARAMETER/bias (1 x genes), or for a shared
 /// parameter NAME/PARAMETER/shared (1 x genes).
-template <Likelihood L, class Real, class Exec>
+///
+/// `driver` is the host's where the host runs the kernels, and the device's elsewhere; tests give the device's to the host.
+template <Likelihood L, class Real, class Exec, OutputDriver driver = runs_on_host<Exec> ? OutputDriver::host : OutputDriver::device>
 class OutputLayer {
 public:
     static constexpr std::size_t count = parameter_count<L>;
@@ -76,10 +81,9 @@ public:
     void start_from(const Exec& exec, const ParameterStore<Real, Exec>& store, const Dataset<Exec>& data) const;
 
     /// Makes the memory for passes over minibatches of at most that many cells and nonzeros, each with `samples` rows.
-    void reserve(const Exec& exec, Index most_cells, Index most_nonzeros, Index samples, bool device_driver = !runs_on_host<Exec>) {
+    void reserve(const Exec& exec, Index most_cells, Index most_nonzeros, Index samples) {
         const auto rows = static_cast<std::size_t>(most_cells * samples);
-        device_driver_ = device_driver;
-        if (device_driver) {
+        if constexpr (driver == OutputDriver::device) {
             const auto width = static_cast<std::size_t>(std::min(nn_detail::device_panel_width, genes_));
             panel_.eta = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::eta"),
                                                                            count, rows, width);
@@ -149,16 +153,14 @@ private:
         require_size(static_cast<Index>(hidden.extent(1)), hidden_, "width of the output layer's rows");
         require_size(pass.batch->genes(), genes_, "genes of the minibatch");
         const auto heads = this->heads(*pass.parameters);
-        if constexpr (runs_on_host<Exec>) {
-            if (!device_driver_) {
-                const nn_detail::HostOutputPass<Real, Exec, count> host{
-                    *pass.batch, hidden, weights, heads, lane_log_prob_, lane_d_hidden_, lane_memory_, genes_,
-                    nn_detail::lane_count(genes_)};
-                nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
-                return;
-            }
+        if constexpr (driver == OutputDriver::host) {
+            const nn_detail::HostOutputPass<Real, Exec, count> host{*pass.batch,    hidden,         weights,      heads,
+                                                                    lane_log_prob_, lane_d_hidden_, lane_memory_, genes_,
+                                                                    nn_detail::lane_count(genes_)};
+            nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
+        } else {
+            nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);
         }
-        nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);
     }
 
     Index hidden_;
@@ -166,16 +168,15 @@ private:
     OutputOptions options_;
     std::array<int, count> weight_{};
     std::array<int, count> bias_{};
-    bool device_driver_ = false;
     Matrix<double, Space> lane_log_prob_;
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden_;
     Matrix<Real, Space> lane_memory_;
     nn_detail::DevicePanel<Real, Space, count> panel_;
 };
 
-template <Likelihood L, class Real, class Exec>
-void OutputLayer<L, Real, Exec>::start_from(const Exec& exec, const ParameterStore<Real, Exec>& store,
-                                            const Dataset<Exec>& data) const {
+template <Likelihood L, class Real, class Exec, OutputDriver driver>
+void OutputLayer<L, Real, Exec, driver>::start_from(const Exec& exec, const ParameterStore<Real, Exec>& store,
+                                                    const Dataset<Exec>& data) const {
     if constexpr (requires { L::from_moments(1.0, 1.0); }) {
         const CellsView& cells = data.cells_view;
         const auto genes = static_cast<std::size_t>(genes_);
