@@ -100,7 +100,7 @@ public:
         }
         to.resize(cells_);
         const std::size_t block_cells = (cells_ + blocks - 1) / blocks;
-        for_each_block(exec, "cellvae::principal_multiply", blocks, [&](std::size_t block) {
+        share_out(exec, "cellvae::principal_multiply", [&](std::size_t block) {
             for (std::size_t cell = block * block_cells; cell < std::min(cells_, (block + 1) * block_cells); ++cell) {
                 double sum = -offset;
                 for (std::size_t k = begin(cell); k < begin(cell + 1); ++k) sum += static_cast<double>(values_[k]) * scaled[gene(k)];
@@ -114,7 +114,7 @@ public:
                              std::vector<double>& to) const {
         std::vector<double> sums(blocks * genes_, 0.0);
         const std::size_t block_cells = (cells_ + blocks - 1) / blocks;
-        for_each_block(exec, "cellvae::principal_multiply_transposed", blocks, [&](std::size_t block) {
+        share_out(exec, "cellvae::principal_multiply_transposed", [&](std::size_t block) {
             double* target = sums.data() + block * genes_;
             for (std::size_t cell = block * block_cells; cell < std::min(cells_, (block + 1) * block_cells); ++cell)
                 for (std::size_t k = begin(cell); k < begin(cell + 1); ++k) target[gene(k)] += static_cast<double>(values_[k]) * from[cell];
@@ -149,6 +149,15 @@ public:
     }
 
 private:
+    /// In parallel where there is enough to do; the sums are the same either way.
+    template <class Work>
+    void share_out(const Kokkos::DefaultHostExecutionSpace& exec, const char* name, const Work& work) const {
+        if (values_.size() > 200000)
+            for_each_block(exec, name, blocks, work);
+        else
+            for (std::size_t block = 0; block < blocks; ++block) work(block);
+    }
+
     [[nodiscard]] std::size_t begin(std::size_t cell) const { return static_cast<std::size_t>(counts_.row_offsets[cell]); }
     [[nodiscard]] std::size_t gene(std::size_t k) const { return static_cast<std::size_t>(counts_.columns[k]); }
 
