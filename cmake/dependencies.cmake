@@ -16,13 +16,13 @@ endmacro()
 
 function(cellvae_find_library_dependencies)
   FetchContent_Declare(Kokkos
-    GIT_REPOSITORY https://github.com/kokkos/kokkos.git GIT_TAG 5.2.2 GIT_SHALLOW ON
+    GIT_REPOSITORY https://github.com/kokkos/kokkos.git GIT_TAG 5.2.2 GIT_SHALLOW ON SYSTEM
     FIND_PACKAGE_ARGS 4.6 CONFIG)
   FetchContent_Declare(Eigen3
-    GIT_REPOSITORY https://gitlab.com/libeigen/eigen.git GIT_TAG 5.0.1 GIT_SHALLOW ON
+    GIT_REPOSITORY https://gitlab.com/libeigen/eigen.git GIT_TAG 5.0.1 GIT_SHALLOW ON SYSTEM
     FIND_PACKAGE_ARGS 5.0 CONFIG)
   FetchContent_Declare(Random123
-    GIT_REPOSITORY https://github.com/DEShawResearch/random123.git GIT_TAG v1.14.0 GIT_SHALLOW ON
+    GIT_REPOSITORY https://github.com/DEShawResearch/random123.git GIT_TAG v1.14.0 GIT_SHALLOW ON SYSTEM
     SOURCE_SUBDIR headers-alone
     FIND_PACKAGE_ARGS MODULE)
 
@@ -33,8 +33,8 @@ function(cellvae_find_library_dependencies)
   cellvae_make_available(Kokkos Eigen3 Random123)
   if(NOT TARGET Random123::Random123)
     FetchContent_GetProperties(Random123)
-    set(Random123_INCLUDE_DIR ${random123_SOURCE_DIR}/include)
-    find_package(Random123 REQUIRED MODULE GLOBAL)
+    add_library(Random123::Random123 INTERFACE IMPORTED GLOBAL)
+    target_include_directories(Random123::Random123 INTERFACE ${random123_SOURCE_DIR}/include)
   endif()
 endfunction()
 
@@ -50,17 +50,17 @@ endmacro()
 
 function(cellvae_find_test_framework)
   FetchContent_Declare(Catch2
-    GIT_REPOSITORY https://github.com/catchorg/Catch2.git GIT_TAG v3.7.1 GIT_SHALLOW ON
+    GIT_REPOSITORY https://github.com/catchorg/Catch2.git GIT_TAG v3.7.1 GIT_SHALLOW ON SYSTEM
     FIND_PACKAGE_ARGS 3 CONFIG)
   cellvae_make_available(Catch2)
 endfunction()
 
 function(cellvae_find_program_dependencies)
   FetchContent_Declare(CLI11
-    GIT_REPOSITORY https://github.com/CLIUtils/CLI11.git GIT_TAG v2.1.2 GIT_SHALLOW ON
+    GIT_REPOSITORY https://github.com/CLIUtils/CLI11.git GIT_TAG v2.1.2 GIT_SHALLOW ON SYSTEM
     FIND_PACKAGE_ARGS 2.1 CONFIG)
   FetchContent_Declare(nlohmann_json
-    GIT_REPOSITORY https://github.com/nlohmann/json.git GIT_TAG v3.11.2 GIT_SHALLOW ON
+    GIT_REPOSITORY https://github.com/nlohmann/json.git GIT_TAG v3.11.2 GIT_SHALLOW ON SYSTEM
     FIND_PACKAGE_ARGS 3.11 CONFIG)
   cellvae_make_available(CLI11 nlohmann_json)
 endfunction()
