@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "cellvae/core/error.hpp"
+
+namespace cellvae {
+namespace io_detail {
+
+/// A file descriptor that closes itself.
+class Descriptor {
+public:
+    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    [[nodiscard]] int get() const { return descriptor_; }
+    [[nodiscard]] bool close() { return ::close(std::exchange(descriptor_, -1)) == 0; }
+
+private:
+    int descriptor_;
+};
+
+}  // namespace io_detail
+
+/// A new file that takes the place of `target` in one step, or not at all.
+///
+/// Write to path(), close it, then commit(): the bytes are forced to the disk and the name is changed, so that a reader
+/// sees the old file or the whole new one. Without commit(), the destructor removes what was written.
+class AtomicFile {
+public:
+    /// @throws InputError where the target's folder does not exist or the target is a folder.
+    explicit AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
+        std::error_code code;
+        // A link stays a link: what it points to is replaced.
+        if (std::filesystem::is_symlink(target_, code)) {
+            const auto resolved = std::filesystem::weakly_canonical(target_, code);
+            if (!code) target_ = resolved;
+        }
+        if (target_.filename().empty() || std::filesystem::is_directory(target_, code))
+            throw InputError(message(target_.string(), ": is a folder; expected the name of a file to write"));
+        folder_ = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+        if (!std::filesystem::is_directory(folder_, code))
+            throw InputError(message(target_.string(), ": there is no folder ", folder_.string(),
+                                     " to write it to; expected an existing folder"));
+        static std::atomic<unsigned> serial{0};
+        path_ = folder_ / message(".", target_.filename().string(), ".", ::getpid(), "-", serial++, ".part");
+    }
+
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    ~AtomicFile() {
+        std::error_code ignored;
+        if (!committed_) std::filesystem::remove(path_, ignored);
+    }
+
+    /// The temporary name, in the target's folder (only there can the final change of name be a single step).
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+    /// Forces the file to the disk and gives it the target's name. @throws InputError where the system refuses.
+    void commit() {
+        {
+            io_detail::Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+            if (file.get() < 0 || ::fsync(file.get()) != 0) fail("cannot be flushed to the disk");
+        }
+        if (::rename(path_.c_str(), target_.c_str()) != 0) fail("cannot be given its name");
+        committed_ = true;
+        // The new name survives a power cut only once the folder is on the disk; not every file system can do it.
+        io_detail::Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_CLOEXEC));
+        if (folder.get() >= 0) ::fsync(folder.get());
+    }
+
+private:
+    [[noreturn]] void fail(const char* what) const {
+        const int reason = errno;
+        throw InputError(message(target_.string(), ": ", what, " (", std::strerror(reason),
+                                 "); expected a folder with room where files may be written"));
+    }
+
+    std::filesystem::path target_;
+    std::filesystem::path folder_;
+    std::filesystem::path path_;
+    bool committed_ = false;
+};
+
+namespace io_detail {
+
+/// Fills the temporary file with `bytes` and commits it; `name` is the target, for errors.
+inline void write_and_commit(AtomicFile& file, const std::string& name, std::string_view bytes) {
+    const auto refuse = [&](int reason) {
+        throw InputError(message(name, ": cannot be written (", std::strerror(reason),
+                                 "); expected a folder with room where files may be written"));
+    };
+    Descriptor descriptor(::open(file.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (descriptor.get() < 0) refuse(errno);
+    while (!bytes.empty()) {
+        const auto written = ::write(descriptor.get(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) refuse(written < 0 ? errno : ENOSPC);
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (!descriptor.close()) refuse(errno);
+    file.commit();
+}
+
+}  // namespace io_detail
+
+/// Writes `text` to `path`: under a temporary name, flushed, then renamed. An interrupted write leaves the old file.
+/// @throws InputError where the system refuses; the temporary file is removed.
+inline void write_text_atomically(const std::filesystem::path& path, std::string_view text) {
+    AtomicFile file(path);
+    io_detail::write_and_commit(file, path.string(), text);
+}
+
+}  // namespace cellvae

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "cellvae/core/count_matrix.hpp"
+#include "cellvae/io/read_result.hpp"
+
+namespace cellvae::io_detail {
+
+/// Brings every row into CountMatrix's form, in place: genes ascend, entries of the same gene are added, zeros go.
+inline void tidy_rows(CountMatrix& matrix) {
+    std::vector<std::pair<GeneIndex, float>> row;
+    std::size_t kept = 0;
+    auto begin = static_cast<std::size_t>(matrix.row_offsets.front());
+    for (std::size_t cell = 0; cell + 1 < matrix.row_offsets.size(); ++cell) {
+        const auto end = static_cast<std::size_t>(matrix.row_offsets[cell + 1]);
+        const auto first = matrix.columns.begin() + static_cast<std::ptrdiff_t>(begin);
+        const auto last = matrix.columns.begin() + static_cast<std::ptrdiff_t>(end);
+        if (!std::is_sorted(first, last)) {
+            row.clear();
+            for (std::size_t k = begin; k < end; ++k) row.emplace_back(matrix.columns[k], matrix.values[k]);
+            std::stable_sort(row.begin(), row.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+            for (std::size_t k = begin; k < end; ++k) std::tie(matrix.columns[k], matrix.values[k]) = row[k - begin];
+        }
+        for (std::size_t k = begin; k < end;) {
+            const GeneIndex gene = matrix.columns[k];
+            double sum = 0;
+            for (; k < end && matrix.columns[k] == gene; ++k) sum += static_cast<double>(matrix.values[k]);
+            if (sum == 0) continue;
+            matrix.columns[kept] = gene;
+            matrix.values[kept++] = static_cast<float>(sum);
+        }
+        begin = end;
+        matrix.row_offsets[cell + 1] = static_cast<std::int64_t>(kept);
+    }
+    matrix.columns.resize(kept);
+    matrix.values.resize(kept);
+}
+
+/// Makes compressed rows (cells) of compressed columns (genes) that come as piles; frees the piles as it goes.
+/// @param gene_offsets genes + 1 positions in the piles
+/// @param cell_of the cell of each nonzero, ascending within a gene
+inline void transpose_into(CountMatrix& matrix, const std::vector<std::int64_t>& gene_offsets, Pile<GeneIndex>& cell_of,
+                           Pile<float>& values, std::size_t cells) {
+    matrix.row_offsets.assign(cells + 1, 0);
+    for (std::size_t number = 0; number < cell_of.blocks(); ++number)
+        for (const GeneIndex cell : cell_of.block(number)) ++matrix.row_offsets[static_cast<std::size_t>(cell) + 1];
+    for (std::size_t cell = 0; cell < cells; ++cell) matrix.row_offsets[cell + 1] += matrix.row_offsets[cell];
+    matrix.columns.resize(cell_of.size());
+    matrix.values.resize(cell_of.size());
+    std::vector<std::int64_t> next(matrix.row_offsets.begin(), matrix.row_offsets.end() - 1);
+    std::int64_t position = 0;
+    std::size_t gene = 0;
+    for (std::size_t number = 0; number < cell_of.blocks(); ++number) {
+        const auto& block_cells = cell_of.block(number);
+        const auto& block_values = values.block(number);
+        for (std::size_t k = 0; k < block_cells.size(); ++k, ++position) {
+            while (gene_offsets[gene + 1] <= position) ++gene;
+            const auto to = static_cast<std::size_t>(next[static_cast<std::size_t>(block_cells[k])]++);
+            matrix.columns[to] = static_cast<GeneIndex>(gene);
+            matrix.values[to] = block_values[k];
+        }
+        cell_of.release(number);
+        values.release(number);
+    }
+}
+
+}  // namespace cellvae::io_detail

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/io/counts.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <vector>
+
+#include "io_files.hpp"
+
+using cellvae::read_counts;
+using cellvae::read_counts_with_notes;
+using io_files::dense;
+using io_files::expected_dense;
+using io_files::Folder;
+using io_files::group;
+using io_files::H5adParts;
+using io_files::Handle;
+using io_files::refusal;
+
+namespace {
+
+std::string read_refusal(const std::filesystem::path& path) {
+    return refusal(path, [](const auto& file) { return read_counts(file); });
+}
+
+Handle new_hdf5(const std::filesystem::path& path) {
+    return Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+}
+
+const std::string refused_end = ", which is not read; expected h5ad, CSV or TSV (plain or gzip)";
+
+}  // namespace
+
+TEST_CASE("the content decides the form, not the name") {
+    const Folder folder;
+    const std::string text = "cell,g0,g1,g2,g3\nc0,1,0,5,0\nc1,0,2,0,0\nc2,0,0,0,7\n";
+    CHECK(read_counts_with_notes(H5adParts().write(folder.path("a.csv"))).form == "h5ad, X as csr_matrix");
+    for (const auto& path : {folder.text("b.h5ad", text), folder.gzip("c.h5ad", text), folder.path("a.csv")}) {
+        const auto matrix = read_counts(path);
+        CHECK(dense(matrix) == expected_dense);
+        CHECK(matrix.obs.names == std::vector<std::string>{"c0", "c1", "c2"});
+    }
+    cellvae::ReadOptions options;
+    options.delimited.orientation = cellvae::Orientation::genes_by_cells;
+    CHECK(read_counts(folder.path("b.h5ad"), options).cells() == 4);
+    options.h5ad.matrix = "layers/counts";
+    CHECK(refusal(folder.path("a.csv"), [&](const auto& path) { return read_counts(path, options); }) ==
+          "a.csv: layers/counts: is missing; expected a matrix of counts of that name");
+}
+
+TEST_CASE("other forms are named") {
+    const Folder folder;
+    using namespace std::string_literals;
+    CHECK(read_refusal(folder.text("a.zip", "PK\3\4...")) == "a.zip: is a zip archive (also npz and xlsx)" + refused_end);
+    CHECK(read_refusal(folder.gzip("a.rds", "X\n\0\0\0\3..."s)) == "a.rds: is an R object (.rds)" + refused_end);
+    CHECK(read_refusal(folder.gzip("a.RData", "RDX3\nX\n"s)) == "a.RData: is an R data file" + refused_end);
+    CHECK(read_refusal(folder.gzip("a.mtx.gz", "%%MatrixMarket matrix coordinate\n")) == "a.mtx.gz: is a Matrix Market file" + refused_end);
+    CHECK(read_refusal(folder.text("a.bz2", "BZh91AY")) == "a.bz2: is compressed with bzip2" + refused_end);
+    CHECK(read_refusal(folder.text("a.xz", "\xfd"s + "7zXZ\0\0"s)) == "a.xz: is compressed with xz" + refused_end);
+    CHECK(read_refusal(folder.text("a.tar", std::string(257, 'x') + "ustar")) == "a.tar: is a tar archive" + refused_end);
+    CHECK(read_refusal(folder.text("a.csv", "<!DOCTYPE html>\n")) == "a.csv: is a web page" + refused_end);
+    CHECK(read_refusal(folder.text("a.csv", "")) == "a.csv: the file is empty (0 bytes); expected counts of cells and genes");
+    CHECK(read_refusal(folder.text("a.bin", std::string("\1\2\0\3", 4))) ==
+          "a.bin: byte 3 is zero, so this is no text; expected CSV or TSV, plain or gzip");
+    CHECK(read_refusal(folder.path("absent")).find("absent: no such file; expected a file of counts") == 0);
+}
+
+TEST_CASE("folders and HDF5 files of other kinds are named") {
+    const Folder folder;
+    std::filesystem::create_directory(folder.path("plain"));
+    CHECK(read_refusal(folder.path("plain")) == "plain: is a folder" + refused_end);
+    std::filesystem::create_directory(folder.path("mex"));
+    folder.text("mex/matrix.mtx", "x");
+    CHECK(read_refusal(folder.path("mex")) == "mex: is a 10x folder of Matrix Market files (MEX)" + refused_end);
+    std::filesystem::create_directory(folder.path("store"));
+    folder.text("store/.zgroup", "x");
+    CHECK(read_refusal(folder.path("store")) == "store: is a Zarr store" + refused_end);
+    {
+        const Handle file = new_hdf5(folder.path("a.h5"));
+        (void)group(file.get(), "matrix");
+    }
+    CHECK(read_refusal(folder.path("a.h5")) == "a.h5: is a 10x feature-barcode HDF5 file" + refused_end);
+    {
+        const Handle file = new_hdf5(folder.path("b.h5"));
+        const Handle genome = group(file.get(), "hg19");
+        (void)io_files::texts(genome.get(), "barcodes", {"A"});
+        (void)io_files::numbers(genome.get(), "indptr", H5T_STD_I64LE, std::vector<std::int64_t>{0});
+    }
+    CHECK(read_refusal(folder.path("b.h5")) == "b.h5: is a 10x HDF5 file of version 2" + refused_end);
+    {
+        const Handle file = new_hdf5(folder.path("c.loom"));
+        (void)group(file.get(), "row_attrs");
+        (void)group(file.get(), "col_attrs");
+        (void)io_files::numbers(file.get(), "matrix", H5T_STD_I64LE, std::vector<std::int64_t>{0});
+    }
+    CHECK(read_refusal(folder.path("c.loom")) == "c.loom: is a loom file" + refused_end);
+    {
+        const Handle file = new_hdf5(folder.path("d.h5"));
+        (void)group(file.get(), "weights");
+    }
+    CHECK(read_refusal(folder.path("d.h5")) == "d.h5: is an HDF5 file of another kind (it holds: weights)" + refused_end);
+    const std::string whole = io_files::content_of(folder.path("d.h5"));
+    CHECK(read_refusal(folder.text("e.h5", whole.substr(0, 100))).find("e.h5: cannot be opened as HDF5 (") == 0);
+}
