@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/core/error.hpp"
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+#include <type_traits>
+
+using namespace cellvae;
+
+TEST_CASE("a message joins text and numbers as a stream prints them") {
+    CHECK(message("cell ", 12, ", value ", 1.5, std::string("!")) == "cell 12, value 1.5!");
+}
+
+TEMPLATE_TEST_CASE("every error is caught as an Error and as no other error of the library", "", InputError, OptionError,
+                   ShapeError, NumericalError) {
+    try {
+        throw TestType("what was refused");
+    } catch (const Error& error) {
+        CHECK(std::string(error.what()) == "what was refused");
+    }
+    CHECK(std::is_base_of_v<InputError, TestType> == std::is_same_v<InputError, TestType>);
+    CHECK(std::is_base_of_v<OptionError, TestType> == std::is_same_v<OptionError, TestType>);
+    CHECK(std::is_base_of_v<ShapeError, TestType> == std::is_same_v<ShapeError, TestType>);
+    CHECK(std::is_base_of_v<NumericalError, TestType> == std::is_same_v<NumericalError, TestType>);
+}
