@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "cellvae/core/views.hpp"
+#include "cellvae/core/launch.hpp"
 
 #ifdef KOKKOS_ENABLE_CUDA
 #include <cublas_v2.h>
@@ -111,7 +111,7 @@ public:
             const Index tile_count = (rows + tile_rows - 1) / tile_rows;
             const auto packing = packing_;
             Kokkos::parallel_for(
-                "cellvae::multiply", Kokkos::RangePolicy<Exec>(exec, 0, tile_count).set_chunk_size(1), [=](const Index tile) {
+                KernelLabel("cellvae::multiply"), Kokkos::RangePolicy<Exec>(exec, 0, tile_count).set_chunk_size(1), [=](const Index tile) {
                     const Index first = tile * tile_rows;
                     const Index count = std::min(tile_rows, rows - first);
                     Real* target = &result(first, 0);
@@ -130,8 +130,9 @@ public:
 
 private:
     template <Operand left_operand, Operand right_operand, class Result, class Left, class Right>
-    void multiply_on_device([[maybe_unused]] const Exec& exec, const Result& result, const Left& left, const Right& right,
-                            bool accumulate) const {
+    void multiply_on_device([[maybe_unused]] const Exec& exec, [[maybe_unused]] const Result& result,
+                            [[maybe_unused]] const Left& left, [[maybe_unused]] const Right& right,
+                            [[maybe_unused]] bool accumulate) const {
 #ifdef KOKKOS_ENABLE_CUDA
         // cuBLAS is column-major too: result' = right' left'.
         const auto op = [](Operand operand) { return operand == Operand::as_is ? CUBLAS_OP_N : CUBLAS_OP_T; };

@@ -15,7 +15,7 @@ namespace cellvae {
 
 struct DatasetOptions {
     Input input = Input::log1p;
-    std::optional<Target> target;  ///< none: default_target of the likelihood
+    std::optional<Target> target{};  ///< none: default_target of the likelihood
 };
 
 namespace data_detail {
@@ -86,8 +86,8 @@ struct Dataset {
 /// Checks cells against a likelihood and makes them readable for a backend.
 ///
 /// @throws ShapeError if the arrays are not compressed rows of cells x genes
-/// @throws InputError if there is no cell or gene, if a cell is empty where its library size is needed, or if a target lies
-///         outside the likelihood's support; the message names cell, gene and value
+/// @throws InputError if there is no cell or gene, if the counts of a cell are to be divided by a library size that is not
+///         above 0, or if a target lies outside the likelihood's support; the message names cell, gene and value
 template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
 [[nodiscard]] Dataset<Exec> make_dataset(const Exec& exec, const CellsView& cells, const DatasetOptions& options = {}) {
     cells.check();

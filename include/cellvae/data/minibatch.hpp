@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "cellvae/core/launch.hpp"
 #include "cellvae/data/dataset.hpp"
 
 namespace cellvae {
@@ -51,7 +52,7 @@ public:
     [[nodiscard]] Index genes() const { return genes_; }
     [[nodiscard]] Index most_cells() const { return most_cells_; }
 
-    /// Fills the minibatch with the cells whose numbers stand in `order`, in that order.
+    /// Fills the minibatch with the cells whose numbers stand in `order`, in that order; none may stand there twice.
     /// @throws ShapeError if there are more of them than most_cells()
     template <class Order>
     void assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order);
@@ -85,7 +86,7 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     const Index panels = panel_count(data.genes());
 
     Kokkos::parallel_scan(
-        "cellvae::minibatch::row_offsets", Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
+        KernelLabel("cellvae::minibatch::row_offsets"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
         KOKKOS_LAMBDA(const Index row, Index& before, const bool final) {
             const Index source = order(row);
             if (final) row_offsets(row) = before;
@@ -93,7 +94,7 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             if (final) row_offsets(row + 1) = before;
         });
     Kokkos::parallel_for(
-        "cellvae::minibatch::rows", Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::minibatch::rows"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), KOKKOS_LAMBDA(const Index row) {
             const Index source = order(row);
             const Index begin = source_offsets(source);
             const Index count = source_offsets(source + 1) - begin;
@@ -122,9 +123,10 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
 template <class Real, class Exec>
 template <class Order>
 void Minibatch<Real, Exec>::assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order) {
-    cells_ = static_cast<Index>(order.extent(0));
-    if (cells_ > most_cells_)
-        throw ShapeError(message("a minibatch of ", cells_, " cells was asked of one made for ", most_cells_));
+    const auto cells = static_cast<Index>(order.extent(0));
+    if (cells > most_cells_)
+        throw ShapeError(message("a minibatch of ", cells, " cells was asked of one made for ", most_cells_));
+    cells_ = cells;
     data_detail::assemble_minibatch(exec, *this, data, order);
 }
 

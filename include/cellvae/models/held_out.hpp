@@ -18,7 +18,7 @@ template <class Exec>
 [[nodiscard]] CellOrder<Exec> cell_order(const Exec& exec, std::span<const Index> cells) {
     CellOrder<Exec> order(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::cell_order"), cells.size());
     Kokkos::deep_copy(exec, order, Kokkos::View<const Index*, Kokkos::HostSpace>(cells.data(), cells.size()));
-    exec.fence("cellvae::cell_order");
+    exec.fence(KernelLabel("cellvae::cell_order"));
     return order;
 }
 
@@ -63,7 +63,7 @@ template <class Model, class Real, class Exec>
     models_detail::for_each_minibatch(exec, data, order, batch, [&](Index, Index count) {
         model.log_likelihood(exec, batch, samples, seed, VectorSlice<double, Space>(values.data(), static_cast<std::size_t>(count)));
         Kokkos::deep_copy(exec, host, values);
-        exec.fence("cellvae::log_likelihood");
+        exec.fence(KernelLabel("cellvae::log_likelihood"));
         for (Index cell = 0; cell < count; ++cell) sum += host(cell);
     });
     return sum / static_cast<double>(order.extent(0));
@@ -82,7 +82,7 @@ template <class Model, class Real, class Exec>
     models_detail::for_each_minibatch(exec, data, cell_order(exec, cells), batch, [&](Index first, Index count) {
         model.encode(exec, batch, first_rows(means, count));
         Kokkos::deep_copy(exec, host, means);
-        exec.fence("cellvae::latent_means");
+        exec.fence(KernelLabel("cellvae::latent_means"));
         for (Index row = 0; row < count; ++row)
             for (std::size_t l = 0; l < latent; ++l)
                 result[static_cast<std::size_t>(first + row) * latent + l] = static_cast<float>(host(row, static_cast<Index>(l)));

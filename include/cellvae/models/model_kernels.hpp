@@ -11,7 +11,7 @@ void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob)
     const auto measure = pass.batch->base_measure;
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        "cellvae::add_base_measure", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_prob.extent(0))),
+        KernelLabel("cellvae::add_base_measure"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_prob.extent(0))),
         KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row % cells); });
 }
 
@@ -19,7 +19,7 @@ void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob)
 template <class Exec, class TermsView, class MeansView>
 void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const MeansView& means) {
     Kokkos::parallel_for(
-        "cellvae::mean_terms", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(terms.extent(1))),
+        KernelLabel("cellvae::mean_terms"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(terms.extent(1))),
         KOKKOS_LAMBDA(const Index term) {
             double sum = 0;
             for (Index cell = 0; cell < cells; ++cell) sum += terms(cell, term);
@@ -33,7 +33,7 @@ void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const Mea
 template <class Exec, class SumsView>
 void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
     Kokkos::parallel_for(
-        "cellvae::start_log_mean_exp", Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::start_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
             sums(cell, 0) = -Kokkos::Experimental::infinity_v<double>;
             sums(cell, 1) = 0;
         });
@@ -44,7 +44,7 @@ template <class Exec, class SumsView, class LogProbView, class RatioView>
 void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView& log_prob, const RatioView& ratio, Index cells,
                       Index samples) {
     Kokkos::parallel_for(
-        "cellvae::add_log_mean_exp", Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::add_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
             for (Index s = 0; s < samples; ++s) {
                 const double value = log_prob(s * cells + cell) + ratio(s * cells + cell);
                 const double largest = value > sums(cell, 0) ? value : sums(cell, 0);
@@ -57,7 +57,7 @@ void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView&
 template <class Exec, class SumsView, class ResultView>
 void finish_log_mean_exp(const Exec& exec, const SumsView& sums, Index samples, const ResultView& result) {
     Kokkos::parallel_for(
-        "cellvae::finish_log_mean_exp", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(result.extent(0))),
+        KernelLabel("cellvae::finish_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(result.extent(0))),
         KOKKOS_LAMBDA(const Index cell) {
             result(cell) = sums(cell, 0) + Kokkos::log(sums(cell, 1) / static_cast<double>(samples));
         });

@@ -36,7 +36,7 @@ template <class Model, class Real, class Exec>
     constexpr std::size_t count = parameter_count<L>;
     const auto to_host = [&](const auto& view) {
         const auto copy = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
-        exec.fence("cellvae::describe_non_finite");
+        exec.fence(KernelLabel("cellvae::describe_non_finite"));
         return copy;
     };
     model.gradient(exec, batch, step);

@@ -18,12 +18,12 @@ namespace cellvae {
 struct ModelOptions {
     Index latent = 10;                                  ///< dimensions of z
     std::vector<Index> hidden{128};                     ///< widths of the encoder's hidden layers; the decoder has them reversed
-    std::optional<std::vector<Index>> decoder_hidden;   ///< widths of the decoder's hidden layers, where they differ
+    std::optional<std::vector<Index>> decoder_hidden{}; ///< widths of the decoder's hidden layers, where they differ
     ActivationKind activation = ActivationKind::relu;   ///< read by networks with AnyActivation
     Normalisation normalisation = Normalisation::none;  ///< of the hidden layers of both networks
     double dropout = 0;                                 ///< of the encoder's hidden units, in training
     MeanScale scale = MeanScale::none;                  ///< what the likelihood's mean is relative to
-    std::vector<std::string> shared;                    ///< likelihood parameters with one value a gene
+    std::vector<std::string> shared{};                  ///< likelihood parameters with one value a gene
     Index samples = 1;                                  ///< samples of z a cell, in training
     std::uint64_t seed = 0;                             ///< of the initial values
 };
@@ -129,8 +129,10 @@ public:
     /// The importance-weighted estimate of log p(x) (Burda et al. 2016) of each cell: the log of the mean over `samples`
     /// of p(x, z) / q(z | x). With one sample its mean is the bound with the sampled KL.
     /// @param result cells, overwritten
+    /// @throws OptionError for no samples
     void log_likelihood(const Exec& exec, const Minibatch<Real, Exec>& batch, Index samples, std::uint64_t seed,
                         const VectorSlice<double, Space>& result) {
+        if (samples < 1) throw OptionError(message("the importance-weighted estimate needs at least one sample, found ", samples));
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, {.beta = 1, .seed = seed, .step = 0}, Mode::evaluation);
         const Index per_pass = inference_.rows_per_cell();
@@ -220,8 +222,7 @@ private:
         models_detail::add_base_measure(pass, log_prob);
         inference_.terms(pass, beta, log_prob, terms_);
         models_detail::mean_terms(pass.exec, terms_, pass.batch->cells(), totals_);
-        Kokkos::deep_copy(pass.exec, host_totals_, totals_);
-        pass.exec.fence("cellvae::terms");
+        read_back(pass.exec, KernelLabel("cellvae::terms"), host_totals_, totals_);
         Terms means;
         for (std::size_t i = 0; i < term_count; ++i) means[i] = host_totals_(i);
         return means;

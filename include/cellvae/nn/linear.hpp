@@ -16,7 +16,7 @@ namespace nn_detail {
 template <class Exec, class MatrixView, class RowView>
 void fill_rows(const Exec& exec, const MatrixView& matrix, const RowView& row) {
     Kokkos::parallel_for(
-        "cellvae::fill_rows", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(matrix.extent(0))),
+        KernelLabel("cellvae::fill_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(matrix.extent(0))),
         KOKKOS_LAMBDA(const Index r) {
             const auto columns = static_cast<Index>(matrix.extent(1));
             for (Index c = 0; c < columns; ++c) matrix(r, c) = row(0, c);
@@ -28,7 +28,7 @@ template <class Exec, class MatrixView, class RowView>
 void sum_rows(const Exec& exec, const MatrixView& matrix, const RowView& sums) {
     using Real = typename RowView::non_const_value_type;
     Kokkos::parallel_for(
-        "cellvae::sum_rows", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(matrix.extent(1))),
+        KernelLabel("cellvae::sum_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(matrix.extent(1))),
         KOKKOS_LAMBDA(const Index c) {
             Real sum = 0;
             const auto rows = static_cast<Index>(matrix.extent(0));
@@ -47,7 +47,7 @@ void fill_uniform(const Exec& exec, const ParameterStore<Real, Exec>& store, int
         for (std::size_t c = 0; c < host.extent(1); ++c)
             host(r, c) = static_cast<Real>(limit * (2 * random.uniform<double>() - 1));
     Kokkos::deep_copy(exec, slice, host);
-    exec.fence("cellvae::fill_uniform");
+    exec.fence(KernelLabel("cellvae::fill_uniform"));
 }
 
 }  // namespace nn_detail

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <concepts>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +35,7 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
     const Real rate = static_cast<Real>(dropout);
     const Real kept = Real(1) / (Real(1) - rate);
     Kokkos::parallel_for(
-        "cellvae::activate", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
+        KernelLabel("cellvae::activate"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) y(row, c) = activation.value(u(row, c));
             if (drops) {
@@ -58,7 +57,7 @@ void activate_backward(const Pass<Real, Exec>& pass, const Activation& activatio
     const auto columns = static_cast<Index>(u.extent(1));
     const bool drops = dropout > 0 && pass.mode == Mode::training;
     Kokkos::parallel_for(
-        "cellvae::activate_backward", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
+        KernelLabel("cellvae::activate_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) {
                 const Real through = drops ? d(row, c) * mask(row, c) : d(row, c);
@@ -103,8 +102,8 @@ struct Mlp {
                 layers_.push_back(std::move(layer));
                 width = units;
             }
-            if constexpr (std::constructible_from<Activation, ActivationKind>)
-                activation_ = Activation(options.activation);
+            // braces: clang 14 has no aggregates from parentheses, and would leave the kind unread
+            if constexpr (requires { Activation{options.activation}; }) activation_ = Activation{options.activation};
         }
 
         /// The width of what forward() gives.

@@ -34,7 +34,7 @@ void normalise_rows(const Exec& exec, const Slice& u, const Slice& gain, const S
                     const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        "cellvae::normalise_rows", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(u.extent(0))),
+        KernelLabel("cellvae::normalise_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(u.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             const auto units = static_cast<Index>(u.extent(1));
             double sum = 0, squares = 0;
@@ -57,7 +57,7 @@ template <class Exec, class Slice, class ScaleView>
 void normalise_rows_backward(const Exec& exec, const Slice& d, const Slice& gain, const Slice& normalised, const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        "cellvae::normalise_rows_backward", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(0))),
+        KernelLabel("cellvae::normalise_rows_backward"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             const auto units = static_cast<Index>(d.extent(1));
             double sum = 0, projection = 0;
@@ -79,7 +79,7 @@ void normalise_columns(const Exec& exec, const Slice& u, const Slice& gain, cons
                        double momentum) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        "cellvae::normalise_columns", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(u.extent(1))),
+        KernelLabel("cellvae::normalise_columns"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(u.extent(1))),
         KOKKOS_LAMBDA(const Index c) {
             const auto rows = static_cast<Index>(u.extent(0));
             auto mean = static_cast<double>(running_mean(0, c));
@@ -112,7 +112,7 @@ void normalise_columns_backward(const Exec& exec, const Slice& d, const Slice& g
                                 const ScaleView& scale, bool training) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        "cellvae::normalise_columns_backward", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))),
+        KernelLabel("cellvae::normalise_columns_backward"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))),
         KOKKOS_LAMBDA(const Index c) {
             const auto rows = static_cast<Index>(d.extent(0));
             double sum = 0, projection = 0;
@@ -133,7 +133,7 @@ template <class Exec, class Slice>
 void normalisation_parameters(const Exec& exec, const Slice& d, const Slice& normalised, const Slice& d_gain, const Slice& d_shift) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        "cellvae::normalisation_parameters", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))),
+        KernelLabel("cellvae::normalisation_parameters"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))),
         KOKKOS_LAMBDA(const Index c) {
             Real gain = 0, shift = 0;
             const auto rows = static_cast<Index>(d.extent(0));

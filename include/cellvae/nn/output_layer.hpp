@@ -28,7 +28,7 @@ enum class OutputDriver { host, device };
 
 struct OutputOptions {
     MeanScale scale = MeanScale::none;
-    std::vector<std::string> shared;  ///< parameters of the likelihood with one learned value a gene, for all cells
+    std::vector<std::string> shared{};  ///< parameters of the likelihood with one learned value a gene, for all cells
 };
 
 /// The last layer and the likelihood in one: from hidden rows to the log-probability of the minibatch's counts and back to the
@@ -214,7 +214,7 @@ void OutputLayer<L, Real, Exec, driver>::start_from(const Exec& exec, const Para
         for (std::size_t n = 0; n < count; ++n)
             Kokkos::deep_copy(exec, store.value(bias_[n]),
                               MatrixSlice<const Real, Kokkos::HostSpace>(start[n].data(), 1, genes));
-        exec.fence("cellvae::output_layer::start_from");
+        exec.fence(KernelLabel("cellvae::output_layer::start_from"));
     }
 }
 

@@ -52,7 +52,7 @@ struct DeviceStage {
 template <class Stage, class Exec>
 void device_start(const Exec& exec, const Stage& stage) {
     Kokkos::parallel_for(
-        "cellvae::output_layer::start",
+        KernelLabel("cellvae::output_layer::start"),
         Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<Index>>(exec, {0, 0}, {stage.rows, stage.width}),
         KOKKOS_LAMBDA(const Index row, const Index gene) {
             for (std::size_t n = 0; n < Stage::count; ++n) {
@@ -68,7 +68,7 @@ template <class Likelihood, class Stage, class Exec>
 void device_nonzeros(const Exec& exec, const Stage& stage) {
     using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
     Kokkos::parallel_for(
-        "cellvae::output_layer::nonzeros", Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO),
+        KernelLabel("cellvae::output_layer::nonzeros"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO),
         KOKKOS_LAMBDA(const Member& team) {
             const Index row = team.league_rank();
             const Index cell = row % stage.batch.cells();
@@ -89,7 +89,7 @@ void device_nonzeros(const Exec& exec, const Stage& stage) {
 template <class Likelihood, class Stage, class Exec>
 void device_zeros(const Exec& exec, const Stage& stage) {
     Kokkos::parallel_for(
-        "cellvae::output_layer::zeros",
+        KernelLabel("cellvae::output_layer::zeros"),
         Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<Index>>(exec, {0, 0}, {stage.rows, stage.width}),
         KOKKOS_LAMBDA(const Index row, const Index gene) {
             const auto result =
@@ -104,7 +104,7 @@ template <class Stage, class Exec, class LogProbView>
 void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_prob) {
     using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
     Kokkos::parallel_for(
-        "cellvae::output_layer::rows", Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO),
+        KernelLabel("cellvae::output_layer::rows"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO),
         KOKKOS_LAMBDA(const Member& team) {
             const Index row = team.league_rank();
             const Index cell = row % stage.batch.cells();
@@ -130,7 +130,7 @@ void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_pr
 template <class Stage, class Exec>
 void device_biases(const Exec& exec, const Stage& stage) {
     Kokkos::parallel_for(
-        "cellvae::output_layer::biases", Kokkos::RangePolicy<Exec>(exec, 0, stage.width), KOKKOS_LAMBDA(const Index gene) {
+        KernelLabel("cellvae::output_layer::biases"), Kokkos::RangePolicy<Exec>(exec, 0, stage.width), KOKKOS_LAMBDA(const Index gene) {
             for (std::size_t n = 0; n < Stage::count; ++n) {
                 auto sum = stage.panel.eta(n, 0, gene);
                 for (Index row = 1; row < stage.rows; ++row) sum += stage.panel.eta(n, row, gene);
@@ -151,8 +151,8 @@ void run_on_device(const Pass<Real, Exec>& pass, const DevicePanel<Real, typenam
     const Index genes = pass.batch->genes();
     const auto rows = static_cast<Index>(hidden.extent(0));
     const auto depth = hidden.extent(1);
-    Kokkos::deep_copy(exec, log_prob, 0.0);
-    if constexpr (Gradient) Kokkos::deep_copy(exec, d_hidden, Real(0));
+    fill(exec, KernelLabel("cellvae::output_layer::clear"), log_prob, 0.0);
+    if constexpr (Gradient) fill(exec, KernelLabel("cellvae::output_layer::clear"), d_hidden, Real(0));
     for (Index first_gene = 0; first_gene < genes; first_gene += device_panel_width) {
         const Index width = std::min(device_panel_width, genes - first_gene);
         const auto block_width = static_cast<std::size_t>(width);

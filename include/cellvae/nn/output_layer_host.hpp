@@ -177,10 +177,10 @@ template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t C
 void run_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>& pass, const LogProbView& log_prob,
                  const HiddenView& d_hidden) {
     Kokkos::parallel_for(
-        "cellvae::output_layer", Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, pass.lanes).set_chunk_size(1),
+        KernelLabel("cellvae::output_layer"), Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, pass.lanes).set_chunk_size(1),
         [=](const Index lane) { pass.template lane<Likelihood, Gradient>(lane); });
     Kokkos::parallel_for(
-        "cellvae::output_layer::sums", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(pass.hidden.extent(0))),
+        KernelLabel("cellvae::output_layer::sums"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(pass.hidden.extent(0))),
         [=](const Index row) {
             double sum = 0;
             for (Index lane = 0; lane < pass.lanes; ++lane) sum += pass.lane_log_prob(lane, row);

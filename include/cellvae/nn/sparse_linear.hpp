@@ -18,7 +18,7 @@ void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const 
     const auto outputs = static_cast<Index>(y.extent(1));
     if constexpr (runs_on_host<Exec>) {
         Kokkos::parallel_for(
-            "cellvae::sparse_forward", Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), [=](const Index row) {
+            KernelLabel("cellvae::sparse_forward"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), [=](const Index row) {
                 Real* sums = &y(row, 0);
                 for (Index o = 0; o < outputs; ++o) sums[o] = bias(0, o);
                 for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k) {
@@ -30,7 +30,7 @@ void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const 
     } else {
         using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
         Kokkos::parallel_for(
-            "cellvae::sparse_forward", Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
+            KernelLabel("cellvae::sparse_forward"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
             KOKKOS_LAMBDA(const Member& team) {
                 const Index row = team.league_rank();
                 Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
@@ -52,7 +52,7 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
     const Index rows = batch.cells();
     if constexpr (runs_on_host<Exec>) {
         Kokkos::parallel_for(
-            "cellvae::sparse_backward",
+            KernelLabel("cellvae::sparse_backward"),
             Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, panel_count(genes)).set_chunk_size(1),
             [=](const Index panel) {
                 const Index begin = panel * genes_per_panel;
@@ -71,7 +71,7 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
     } else {
         using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
         Kokkos::parallel_for(
-            "cellvae::sparse_backward", Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(panel_count(genes)), Kokkos::AUTO),
+            KernelLabel("cellvae::sparse_backward"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(panel_count(genes)), Kokkos::AUTO),
             KOKKOS_LAMBDA(const Member& team) {
                 const Index panel = team.league_rank();
                 const Index begin = panel * genes_per_panel;

@@ -30,7 +30,7 @@ void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t 
     const std::uint32_t step = pass.step;
     const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
     Kokkos::parallel_for(
-        "cellvae::draw_noise", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))),
+        KernelLabel("cellvae::draw_noise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
                                 first_sample + static_cast<std::uint32_t>(row / cells));
@@ -44,7 +44,7 @@ template <class Real, class Exec, class Slice>
 void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise, const Slice& z) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        "cellvae::reparametrise", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
+        KernelLabel("cellvae::reparametrise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             const auto latent = static_cast<Index>(z.extent(1));
             const Index cell = row % cells;
@@ -57,7 +57,7 @@ void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice&
 template <class Real, class Exec, class Slice, class KlView>
 void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const KlView& kl) {
     Kokkos::parallel_for(
-        "cellvae::standard_kl", Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::standard_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()), KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             double sum = 0;
             for (Index l = 0; l < latent; ++l) {
@@ -78,7 +78,7 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
     const Index cells = pass.batch->cells();
     const Real kl_weight = beta / static_cast<Real>(cells);
     Kokkos::parallel_for(
-        "cellvae::standard_backward", Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::standard_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             const auto rows = static_cast<Index>(d_z.extent(0));
             for (Index l = 0; l < latent; ++l) {
@@ -104,7 +104,7 @@ void standard_log_ratio(const Pass<Real, Exec>& pass, const Slice& log_variance,
                         const RatioView& ratio) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        "cellvae::standard_log_ratio", Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
+        KernelLabel("cellvae::standard_log_ratio"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             const auto latent = static_cast<Index>(z.extent(1));
             double sum = 0;
@@ -188,7 +188,7 @@ struct StandardGaussian {
 
         /// The weight of each row's reconstruction in the mean bound.
         void row_weights(const Pass<Real, Exec>& pass, const VectorSlice<Real, Space>& weights) const {
-            Kokkos::deep_copy(pass.exec, weights, Real(1) / static_cast<Real>(weights.extent(0)));
+            fill(pass.exec, KernelLabel("cellvae::row_weights"), weights, Real(1) / static_cast<Real>(weights.extent(0)));
         }
 
         /// The terms of the bound of each cell, in the order of term_names.
@@ -249,7 +249,7 @@ void standard_terms(const Pass<Real, Exec>& pass, double beta, Index samples, co
                     const TermsView& terms) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        "cellvae::standard_terms", Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::standard_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
             double reconstruction = 0;
             for (Index s = 0; s < samples; ++s) reconstruction += log_prob(s * cells + cell);
             reconstruction /= static_cast<double>(samples);

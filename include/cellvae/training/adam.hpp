@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cellvae/core/launch.hpp"
 #include "cellvae/core/parameters.hpp"
 
 namespace cellvae {
@@ -42,7 +43,7 @@ void adam_update(const Exec& exec, const Flat& values, const Flat& gradients, co
     const auto factor = static_cast<Real>(scale);
     const Kokkos::RangePolicy<Exec> tasks(exec, 0, (size + elements_per_task - 1) / elements_per_task);
     if constexpr (runs_on_host<Exec>) {
-        Kokkos::parallel_for("cellvae::adam", tasks, [=](const Index task) {
+        Kokkos::parallel_for(KernelLabel("cellvae::adam"), tasks, [=](const Index task) {
             // a plain loop does not vectorise: the library's root may set errno; Eigen's packets need not
             using Block = Eigen::Map<Eigen::Array<Real, Eigen::Dynamic, 1>>;
             constexpr Index block_size = 1024;  // four blocks stay in the first cache
@@ -58,7 +59,7 @@ void adam_update(const Exec& exec, const Flat& values, const Flat& gradients, co
         });
     } else {
         Kokkos::parallel_for(
-            "cellvae::adam", Kokkos::RangePolicy<Exec>(exec, 0, size), KOKKOS_LAMBDA(const Index i) {
+            KernelLabel("cellvae::adam"), Kokkos::RangePolicy<Exec>(exec, 0, size), KOKKOS_LAMBDA(const Index i) {
                 const Real g = factor * gradients(i);
                 first(i) = first_decay * first(i) + first_share * g;
                 second(i) = second_decay * second(i) + second_share * g * g;
@@ -71,7 +72,7 @@ template <class Exec, class Flat, class Partials>
 void sum_of_squares(const Exec& exec, const Flat& values, const Partials& partials) {
     const auto size = static_cast<Index>(values.extent(0));
     Kokkos::parallel_for(
-        "cellvae::sum_of_squares", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(partials.extent(0))),
+        KernelLabel("cellvae::sum_of_squares"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(partials.extent(0))),
         KOKKOS_LAMBDA(const Index task) {
             const Index begin = task * elements_per_task;
             const Index end = begin + elements_per_task < size ? begin + elements_per_task : size;
@@ -110,8 +111,7 @@ public:
     /// The Euclidean norm of the gradient.
     [[nodiscard]] double gradient_norm(const Exec& exec, const ParameterStore<Real, Exec>& parameters) const {
         training_detail::sum_of_squares(exec, parameters.gradients(), partials_);
-        Kokkos::deep_copy(exec, host_partials_, partials_);
-        exec.fence("cellvae::gradient_norm");
+        read_back(exec, KernelLabel("cellvae::gradient_norm"), host_partials_, partials_);
         double sum = 0;
         for (std::size_t i = 0; i < host_partials_.extent(0); ++i) sum += host_partials_(i);
         return std::sqrt(sum);

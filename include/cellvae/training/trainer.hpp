@@ -21,7 +21,7 @@ namespace cellvae {
 struct TrainingOptions {
     Index epochs = 200;
     Index minibatch = 128;     ///< cells a step
-    AdamOptions adam;
+    AdamOptions adam{};
     double clip_norm = 0;      ///< longer gradients are scaled down to this norm; 0: never
     Index warm_up = 0;         ///< epochs over which the weight of the KL rises from 0 to 1; more than there are become all of them
     Index patience = 0;        ///< epochs without a better held-out bound after which training stops; 0: never
@@ -91,13 +91,12 @@ public:
         }
         Kokkos::deep_copy(exec, ranges_, host);
         host_sums_ = Kokkos::create_mirror_view(sums_);
-        exec.fence("cellvae::finite_check");
+        exec.fence(KernelLabel("cellvae::finite_check"));
     }
 
     [[nodiscard]] bool operator()(const Exec& exec, const ParameterStore<Real, Exec>& parameters) const {
         sum(exec, parameters.gradients(), ranges_, sums_);
-        Kokkos::deep_copy(exec, host_sums_, sums_);
-        exec.fence("cellvae::finite_check");
+        read_back(exec, KernelLabel("cellvae::finite_check"), host_sums_, sums_);
         for (std::size_t i = 0; i < host_sums_.extent(0); ++i)
             if (!std::isfinite(host_sums_(i))) return false;
         return true;
@@ -107,7 +106,7 @@ public:
     static void sum(const Exec& exec, const Vector<Real, Space>& values, const Matrix<Index, Space>& ranges,
                     const Vector<Real, Space>& sums) {
         Kokkos::parallel_for(
-            "cellvae::finite_check", Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(sums.extent(0))),
+            KernelLabel("cellvae::finite_check"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(sums.extent(0))),
             KOKKOS_LAMBDA(const Index range) {
                 Real total = 0;
                 // a magnitude each, so that infinities of both signs cannot cancel
@@ -134,7 +133,7 @@ public:
         }
         Kokkos::deep_copy(exec, values_, model.parameters().values());
         Kokkos::deep_copy(exec, state_, model.state().values());
-        exec.fence("cellvae::best");
+        exec.fence(KernelLabel("cellvae::best"));
     }
 
     template <class Model>
@@ -142,7 +141,7 @@ public:
         if (values_.extent(0) == 0) return;
         Kokkos::deep_copy(exec, model.parameters().values(), values_);
         Kokkos::deep_copy(exec, model.state().values(), state_);
-        exec.fence("cellvae::best");
+        exec.fence(KernelLabel("cellvae::best"));
     }
 
 private:
@@ -247,7 +246,7 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
             for (std::size_t i = 0; i < terms.size(); ++i) report.train[i] += terms[i] * static_cast<double>(count);
             seen += count;
         }
-        exec.fence("cellvae::train::epoch");
+        exec.fence(KernelLabel("cellvae::train::epoch"));
         const double epoch_seconds = training_detail::seconds_since(epoch_start);
         step_seconds += epoch_seconds;
         trained_cells += seen;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include <string>
+
+#include "cellvae/core/views.hpp"
+
+namespace cellvae {
+
+/// The label of a kernel or a fence. Kokkos makes a std::string of it at every launch, for which malloc is asked where it has more
+/// than 15 characters, and a training step allocates nothing: so the string is empty unless a tool is there to read it.
+class KernelLabel {
+public:
+    constexpr KernelLabel(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor): it stands for the text
+
+    operator std::string() const {  // NOLINT(google-explicit-constructor): what Kokkos takes
+        return Kokkos::Tools::profileLibraryLoaded() ? std::string(text_) : std::string();
+    }
+
+    [[nodiscard]] constexpr const char* text() const { return text_; }
+
+private:
+    const char* text_;
+};
+
+namespace core_detail {
+
+template <class Exec, class Value>
+void fill_elements(const Exec& exec, KernelLabel name, Value* elements, Index count, const Value value) {
+    Kokkos::parallel_for(
+        name, Kokkos::RangePolicy<Exec>(exec, 0, count), KOKKOS_LAMBDA(const Index i) { elements[i] = value; });
+}
+
+}  // namespace core_detail
+
+/// Every element of a view without gaps becomes `value`. (Kokkos::deep_copy gives its kernel a label of its own.)
+/// @throws ShapeError if the view has gaps
+template <class Exec, class ViewType>
+void fill(const Exec& exec, KernelLabel name, const ViewType& view, typename ViewType::const_value_type& value) {
+    if (!view.span_is_contiguous()) throw ShapeError(message(name.text(), ": the view to fill has gaps"));
+    core_detail::fill_elements(exec, name, view.data(), static_cast<Index>(view.size()), value);
+}
+
+/// Waits for `exec`, and then `mirror`, which Kokkos::create_mirror_view made, has the values of `view`.
+template <class Exec, class Mirror, class ViewType>
+void read_back(const Exec& exec, KernelLabel name, const Mirror& mirror, const ViewType& view) {
+    if constexpr (!runs_on_host<Exec>) Kokkos::deep_copy(exec, mirror, view);  // on the host the mirror is the view
+    exec.fence(name);
+}
+
+}  // namespace cellvae
