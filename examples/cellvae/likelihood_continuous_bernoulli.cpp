@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/distributions/continuous_bernoulli.hpp"
+#include "train_with.hpp"
+
+namespace cellvae::program {
+
+Trained train_continuous_bernoulli(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+    return train_with<ContinuousBernoulli>(counts, request, ready);
+}
+
+}  // namespace cellvae::program

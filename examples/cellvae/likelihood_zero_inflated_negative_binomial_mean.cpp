@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/distributions/negative_binomial.hpp"
+#include "cellvae/distributions/zero_inflated.hpp"
+#include "train_with.hpp"
+
+namespace cellvae::program {
+
+Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+    return train_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, request, ready);
+}
+
+}  // namespace cellvae::program

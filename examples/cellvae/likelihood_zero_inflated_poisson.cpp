@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/distributions/poisson.hpp"
+#include "cellvae/distributions/zero_inflated.hpp"
+#include "train_with.hpp"
+
+namespace cellvae::program {
+
+Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+    return train_with<ZeroInflated<Poisson>>(counts, request, ready);
+}
+
+}  // namespace cellvae::program

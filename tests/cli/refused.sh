@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Wrong input ends with 2 and one clear line: refused.sh PROGRAM FOLDER
+set -eu
+program=$1
+folder=$2
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder"
+failed=0
+
+# refused TEXT ARGUMENTS...: the program must end with 2, and its last line on the standard error must hold the text
+refused() {
+    text=$1
+    shift
+    code=0
+    "$program" "$@" >out 2>err || code=$?
+    line=$(tail -n 1 err)
+    case $line in
+        "cellvae: "*"$text"*) ;;
+        *) echo "refused.sh: $*: expected '$text', found '$line'" >&2; failed=1 ;;
+    esac
+    [ $code -eq 2 ] || { echo "refused.sh: $*: exit code $code" >&2; failed=1; }
+}
+
+"$program" simulate --cells 40 --genes 60 --types 2 --out good.h5ad >/dev/null
+: >empty.csv
+printf ',g1,g2\nc1,1,2\nc2,3,4\nc3,0,1\n' >good.csv
+printf ',g1,g2\nc1,0.5,2.25\nc2,3,4\n' >normalised.csv
+printf ',g1,g2\nc1,-1,2\nc2,3,4\n' >negative.csv
+printf ',g1,g2\nc1,1,2\nc2,3\n' >ragged.csv
+printf ',g1,g2\nc1,1,two\nc2,3,4\n' >words.csv
+printf ',g1,g2\nc1,1,2\nc1,3,4\n' >twice.csv
+printf ',g1,g2\n' >header.csv
+printf 'PK\003\004 and more' >archive.csv
+head -c 5000 good.h5ad >truncated.h5ad
+gzip -c good.csv | head -c 20 >truncated.csv.gz
+mkdir folder
+: >a_file
+
+refused 'no such file' train missing.h5ad --out o
+refused 'is empty (0 bytes)' train empty.csv --out o
+refused 'folder' train folder --out o
+refused 'truncated.h5ad' train truncated.h5ad --out o
+refused 'truncated.csv.gz' train truncated.csv.gz --out o
+refused 'zip archive' train archive.csv --out o
+refused 'header.csv' train header.csv --out o
+refused 'line 3' train ragged.csv --out o
+refused 'two' train words.csv --out o
+refused 'negative.csv' train negative.csv --out o
+refused 'c1' train twice.csv --out o
+refused 'raw counts, not normalised values' train normalised.csv --out o
+refused 'there is no column clusters' train good.h5ad --out o --labels clusters
+refused '--likelihood is one of' train good.h5ad --out o --likelihood student
+refused 'no log-mean parameter' train good.h5ad --out o --likelihood gaussian --scale library
+refused 'has no parameter spread to share' train good.h5ad --out o --shared spread
+refused '--activation is one of' train good.h5ad --out o --activation gelu
+refused '--normalisation is one of' train good.h5ad --out o --normalisation group
+refused '--input is one of' train good.h5ad --out o --input sqrt
+refused 'dropout' train good.h5ad --out o --dropout 1
+refused 'held-out' train good.h5ad --out o --held-out 1
+refused 'learning rate' train good.h5ad --out o --learning-rate 0
+refused 'more than the 40 cells' train good.h5ad --out o --clusters 41
+refused 'cannot make this folder' train good.h5ad --out a_file/o
+refused '--out is required' train good.h5ad
+refused '--epochs' train good.h5ad --out o --epochs many
+refused '--latent' train good.h5ad --out o --latent 0
+refused 'types' simulate --cells 3 --types 5 --out o.h5ad
+refused 'no folder' simulate --out nowhere/o.h5ad
+refused 'were not expected' train good.h5ad --out o --colour red
+refused 'A subcommand is required'
+[ ! -e o ] || { echo "refused.sh: a folder was made for work that was refused" >&2; failed=1; }
+[ $failed -eq 0 ] && echo "refused.sh: right"
+exit $failed

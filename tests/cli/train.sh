@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every likelihood trains on a simulated file in one command and writes its three files: train.sh PROGRAM FOLDER
+set -eu
+program=$1
+folder=$2
+rm -rf "$folder"
+mkdir -p "$folder/with space"
+fail() { echo "train.sh: $*" >&2; exit 1; }
+
+"$program" simulate --cells 150 --genes 400 --types 3 --seed 2 --out "$folder/with space/zähl.h5ad" >"$folder/simulate.out"
+for likelihood in zinb nb zip poisson zinb_rp nb_rp gaussian cb bernoulli; do
+    out=$folder/$likelihood
+    "$program" train "$folder/with space/zähl.h5ad" --out "$out" --likelihood $likelihood --epochs 3 --warm-up 1 --threads 2 \
+        --hidden 16 --latent 4 --samples 5 >"$out.out" 2>"$out.err" || fail "$likelihood: $(cat "$out.err")"
+    for file in cells.h5ad history.csv scores.json; do
+        [ -s "$out/$file" ] || fail "$likelihood: $out/$file is missing"
+    done
+    [ "$(wc -l <"$out/history.csv")" -eq 4 ] || fail "$likelihood: history.csv has not a header and three epochs"
+    if grep -Eiq '[^a-z]nan|[^a-z]inf[^a-z]' "$out/scores.json" "$out/history.csv"; then fail "$likelihood: a score is not finite"; fi
+    for name in bound_train bound_test log_likelihood_test silhouette ari nmi active_units epochs seconds cells_per_second peak_memory_mb; do
+        grep -q "\"$name\": [-0-9]" "$out/scores.json" || fail "$likelihood: scores.json has no number $name"
+        grep -q "^  $name " "$out.out" || fail "$likelihood: the table has no line $name"
+    done
+done
+# nothing but the program's own words: no start-up warnings of Kokkos or OpenMP
+if grep -Eq 'Kokkos|OMP_' "$folder"/*.err "$folder"/*.out; then fail "words of Kokkos or OpenMP reached the terminal"; fi
+# a file of its own can be read again, and clusters are chosen by silhouette where nothing says how many
+"$program" train "$folder/zinb/cells.h5ad" --out "$folder/again" --labels none --epochs 1 --warm-up 0 --hidden 8 --latent 3 --samples 2 \
+    >"$folder/again.out" 2>"$folder/again.err"
+grep -q 'the number from 2 to 25 with the best silhouette' "$folder/again.err" || fail "the number of clusters was not said"
+grep -q '"ari": null' "$folder/again/scores.json" || fail "without labels ari is not null"
+# an interrupt ends with what was reached
+"$program" train "$folder/with space/zähl.h5ad" --out "$folder/interrupted" --epochs 100000 --warm-up 0 --patience 0 --hidden 8 \
+    --latent 3 --samples 2 >"$folder/interrupted.out" 2>"$folder/interrupted.err" &
+job=$!
+sleep 3
+kill -INT $job
+wait $job || fail "interrupted: exit code $?"
+grep -q '"interrupted": true' "$folder/interrupted/scores.json" || fail "scores.json does not say that it was interrupted"
+"$program" --help | grep -q train || fail "--help does not name train"
+"$program" train --help | grep -q -- '--likelihood' || fail "train --help does not explain --likelihood"
+"$program" --version | grep -q 'cellvae 0' || fail "--version"
+echo "train.sh: right"
