@@ -90,4 +90,11 @@ template <class Model, class Real, class Exec>
     return result;
 }
 
+/// The same, with a minibatch made for it.
+template <class Model, class Exec>
+[[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Dataset<Exec>& data) {
+    Minibatch<typename Model::real_type, Exec> batch(exec, data, 128);
+    return latent_means(exec, model, data, batch);
+}
+
 }  // namespace cellvae

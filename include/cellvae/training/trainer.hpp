@@ -45,9 +45,9 @@ struct EpochReport {
 /// What the world hears of training and may say to it. Every member may be empty.
 template <std::size_t TermCount>
 struct TrainingCallbacks {
-    std::function<void(const EpochReport<TermCount>&)> epoch;  ///< after every epoch
-    std::function<void(const std::string&)> notice;            ///< something that the user should know, in words
-    std::function<bool()> interrupted;                         ///< asked before every step; true ends training
+    std::function<void(const EpochReport<TermCount>&)> epoch{};  ///< after every epoch
+    std::function<void(const std::string&)> notice{};            ///< something that the user should know, in words
+    std::function<bool()> interrupted{};                         ///< asked before every step; true ends training
 };
 
 template <std::size_t TermCount>
