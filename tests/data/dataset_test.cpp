@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/data/dataset.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include "../distributions/shipped.hpp"
+#include "small_cells.hpp"
+
+using namespace cellvae;
+using namespace cellvae_tests;
+using Catch::Matchers::Message;
+
+namespace {
+
+using Exec = Kokkos::DefaultHostExecutionSpace;
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+template <class L>
+void refused(const CountMatrix& cells, const DatasetOptions& options, const std::string& text) {
+    CHECK_THROWS_MATCHES((make_dataset<L, Exec>(Exec(), cells, options)), InputError, Message(text));
+}
+
+/// A likelihood that has no mass at zero.
+struct AboveZero : Poisson {
+    static constexpr std::string_view name = "above_zero";
+    static constexpr bool supports(double x) { return x > 0 && Poisson::supports(x); }
+};
+
+}  // namespace
+
+TEST_CASE("a data set looks into the cells' memory and keeps each cell's library size and largest count") {
+    const CountMatrix cells = count_matrix({{0, 2, 0, 5}, {0, 0, 0, 0}, {1, 0, 16777216, 7}});
+    const auto data = make_dataset<Poisson, Exec>(Exec(), cells);
+    CHECK(data.cells() == 3);
+    CHECK(data.genes() == 4);
+    CHECK(data.values.data() == cells.values.data());
+    CHECK(data.columns.data() == cells.columns.data());
+    CHECK(data.row_offsets.data() == cells.row_offsets.data());
+    CHECK(data.input == Input::log1p);
+    CHECK(data.target == Target::counts);
+    CHECK(data.library(0) == 7);
+    CHECK(data.library(1) == 0);
+    CHECK(data.library(2) == 16777224);
+    CHECK(data.maximum(0) == 5);
+    CHECK(data.maximum(1) == 0);
+    CHECK(data.maximum(2) == 16777216);
+}
+
+TEST_CASE("the target is the likelihood's own unless one is given") {
+    const CountMatrix cells = count_matrix({{1, 0}, {0, 1}});
+    CHECK(make_dataset<Gaussian, Exec>(Exec(), cells).target == Target::log_normalised);
+    CHECK(make_dataset<ContinuousBernoulli, Exec>(Exec(), cells).target == Target::unit_maximum);
+    CHECK(make_dataset<ContinuousBernoulli, Exec>(Exec(), cells, {.target = Target::counts}).target == Target::counts);
+    CHECK(make_dataset<Gaussian, Exec>(Exec(), cells, {.input = Input::target, .target = Target::counts}).input == Input::target);
+}
+
+TEST_CASE("library sizes of the whole file are kept when genes are chosen") {
+    CountMatrix cells = count_matrix({{3, 1}, {0, 2}});
+    cells.library_sizes = {1000, 500};  // of all genes, of which two were chosen
+    const auto data = make_dataset<Gaussian, Exec>(Exec(), cells);
+    CHECK(data.library(0) == 1000);
+    CHECK(data.library(1) == 500);
+    CHECK(data.maximum(0) == 3);
+    // and so are the targets: log(1 + 3 x 10,000 / 1000)
+    const double target = std::log1p(30.0);
+    const double expected = Gaussian::log_base_measure(target) + Gaussian::log_base_measure(std::log1p(10.0));
+    CHECK(std::abs(data.base_measure(0) - expected) < 1e-12);
+}
+
+TEST_CASE("base measures are the sums over every entry of the targets, zeros included") {
+    const auto dense = random_counts(6, 50);
+    const CountMatrix cells = count_matrix(dense);
+    for_each_likelihood([&]<class L>() {
+        INFO(L::name);
+        const auto data = make_dataset<L, Exec>(Exec(), cells);
+        for (std::size_t cell = 0; cell < dense.size(); ++cell) {
+            double library = 0, maximum = 0;
+            for (const float count : dense[cell]) {
+                library += static_cast<double>(count);
+                maximum = std::max(maximum, static_cast<double>(count));
+            }
+            double sum = 0;
+            for (const float count : dense[cell])
+                sum += L::log_base_measure(target_value(data.target, static_cast<double>(count), library, maximum));
+            CHECK(std::abs(data.base_measure(cell) - sum) <= 1e-12 * std::abs(sum));
+        }
+    });
+}
+
+TEST_CASE("the most nonzeros of a minibatch are those of the fullest cells") {
+    const CountMatrix cells = count_matrix({{1, 0, 0, 0}, {1, 1, 1, 1}, {0, 0, 0, 0}, {0, 1, 1, 0}});
+    const auto data = make_dataset<Poisson, Exec>(Exec(), cells);
+    CHECK(data.most_nonzeros(0) == 0);
+    CHECK(data.most_nonzeros(1) == 4);
+    CHECK(data.most_nonzeros(2) == 6);
+    CHECK(data.most_nonzeros(4) == 7);
+    CHECK(data.most_nonzeros(100) == 7);
+}
+
+TEST_CASE("values outside the likelihood's support are refused with cell, gene and value") {
+    // a normalised matrix where raw counts belong
+    const std::string counts = "which wants whole counts from 0 on; give the raw counts, not normalised values";
+    const CountMatrix normalised = count_matrix({{1, 0, 3}, {0, 0, 2.5}});
+    refused<Poisson>(normalised, {}, "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the likelihood poisson, " + counts);
+    refused<ZeroInflated<NegativeBinomialMean>>(
+        normalised, {},
+        "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the likelihood zero_inflated_negative_binomial_mean, " + counts);
+    refused<Poisson>(count_matrix({{1, -2}}), {},
+                     "cell 0 (c0), gene 1 (g1): the value -2 is outside the support of the likelihood poisson, " + counts);
+    refused<Poisson>(count_matrix({{1, 1}, {0, not_a_number}}), {},
+                     "cell 1 (c1), gene 1 (g1): the value nan is outside the support of the likelihood poisson, " + counts);
+    refused<Poisson>(count_matrix({{std::numeric_limits<float>::infinity()}}), {},
+                     "cell 0 (c0), gene 0 (g0): the value inf is outside the support of the likelihood poisson, " + counts);
+
+    const std::string share = "which wants values in [0, 1]; use the target unit_maximum";
+    const CountMatrix above_one = count_matrix({{0.5, 1.5}});
+    refused<Bernoulli>(above_one, {.target = Target::counts},
+                       "cell 0 (c0), gene 1 (g1): the value 1.5 is outside the support of the likelihood bernoulli, " + share);
+    refused<ContinuousBernoulli>(
+        above_one, {.target = Target::counts},
+        "cell 0 (c0), gene 1 (g1): the value 1.5 is outside the support of the likelihood continuous_bernoulli, " + share);
+    CHECK_NOTHROW(make_dataset<Bernoulli, Exec>(Exec(), above_one));  // its own target brings them into [0, 1]
+
+    refused<Gaussian>(count_matrix({{1, not_a_number}}), {.target = Target::counts},
+                      "cell 0 (c0), gene 1 (g1): the value nan is outside the support of the likelihood gaussian, which wants finite values");
+}
+
+TEST_CASE("negative values are for the raw input, and normalisation is for counts") {
+    const CountMatrix centred = count_matrix({{0.5, -1.25, 3}});
+    refused<Gaussian>(centred, {.target = Target::counts},
+                      "cell 0 (c0), gene 1 (g1): the count -1.25 is negative, and the encoder's input log1p wants counts from 0 on; "
+                      "use the input raw for other values");
+    CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), centred, {.input = Input::raw, .target = Target::counts}));
+    CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), centred, {.input = Input::target, .target = Target::counts}));
+
+    CountMatrix cells = count_matrix({{1, 2}, {3, 0}});
+    cells.library_sizes = {3, 0};
+    refused<Gaussian>(cells, {},
+                      "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
+    refused<Poisson>(cells, {.input = Input::log1p_normalised},
+                     "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
+    CHECK_NOTHROW(make_dataset<Poisson, Exec>(Exec(), cells));
+    // a cell without counts has nothing to divide
+    CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), count_matrix({{1, 2}, {0, 0}})));
+}
+
+TEST_CASE("no cells, no genes, zeros without mass and misshapen arrays are refused") {
+    CountMatrix cells;
+    cells.var.names = {"g0"};
+    refused<Poisson>(cells, {}, "there are 0 cells and 1 genes: at least one of each is needed");
+    cells.row_offsets = {0, 0};
+    cells.var.names.clear();
+    refused<Poisson>(cells, {}, "there are 1 cells and 0 genes: at least one of each is needed");
+    refused<AboveZero>(count_matrix({{1, 0}}), {}, "the likelihood above_zero does not support zero, which most counts are");
+    CHECK_NOTHROW(make_dataset<AboveZero, Exec>(Exec(), count_matrix({{1, 2}})));
+    CountMatrix bad = count_matrix({{1, 2}});
+    bad.columns = {0, 0};
+    CHECK_THROWS_AS((make_dataset<Poisson, Exec>(Exec(), bad)), ShapeError);
+}

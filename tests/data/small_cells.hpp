@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cellvae/core/count_matrix.hpp"
+#include "cellvae/core/random.hpp"
+
+// Small data sets for the tests of what reads cells.
+
+namespace cellvae_tests {
+
+/// Cells x genes from the counts of each cell, written out with their zeros. Cells are called c0, c1, ..., genes g0, g1, ...
+inline cellvae::CountMatrix count_matrix(const std::vector<std::vector<float>>& dense) {
+    cellvae::CountMatrix matrix;
+    for (std::size_t gene = 0; gene < dense.at(0).size(); ++gene) matrix.var.names.push_back(cellvae::message("g", gene));
+    for (const auto& row : dense) {
+        for (std::size_t gene = 0; gene < row.size(); ++gene) {
+            if (row[gene] == 0) continue;
+            matrix.columns.push_back(static_cast<cellvae::GeneIndex>(gene));
+            matrix.values.push_back(row[gene]);
+        }
+        matrix.obs.names.push_back(cellvae::message("c", matrix.cells()));
+        matrix.row_offsets.push_back(static_cast<std::int64_t>(matrix.values.size()));
+    }
+    return matrix;
+}
+
+/// Random counts of which about `share` are not zero, most of them small and some in the thousands. The last gene of a cell
+/// whose number is even is never zero.
+inline std::vector<std::vector<float>> random_counts(cellvae::Index cells, cellvae::Index genes, double share = 0.3,
+                                                     std::uint64_t seed = 1) {
+    cellvae::RandomStream random(seed, cellvae::Purpose::test);
+    std::vector<std::vector<float>> dense(static_cast<std::size_t>(cells), std::vector<float>(static_cast<std::size_t>(genes)));
+    for (std::size_t cell = 0; cell < dense.size(); ++cell) {
+        for (auto& count : dense[cell]) {
+            const bool large = random.below(20) == 0;
+            const auto value = static_cast<float>(1 + random.below(large ? 3000 : 6));
+            count = random.uniform() < share ? value : 0.0f;
+        }
+        if (cell % 2 == 0 && dense[cell].back() == 0) dense[cell].back() = 2;
+    }
+    return dense;
+}
+
+}  // namespace cellvae_tests
