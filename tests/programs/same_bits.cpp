@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trains two models and prints a hash of everything that they became, one line an array: same_bits.sh compares the lines of
+// separate processes. same_bits SEED [Kokkos's own options]
+#include <bit>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string>
+
+#include "cellvae/data/simulator.hpp"
+#include "cellvae/distributions/negative_binomial.hpp"
+#include "cellvae/distributions/zero_inflated.hpp"
+#include "cellvae/training/trainer.hpp"
+
+namespace {
+
+using namespace cellvae;
+using Exec = Kokkos::DefaultExecutionSpace;
+using Zinb = ZeroInflated<NegativeBinomial<MeanDispersion>>;
+
+/// FNV-1a of the bytes, 64 bits.
+template <class Value>
+std::uint64_t hash(std::span<const Value> values, std::uint64_t state = 0xcbf29ce484222325u) {
+    for (const auto byte : std::as_bytes(values)) state = (state ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3u;
+    return state;
+}
+
+template <class Value>
+void print(const std::string& name, std::span<const Value> values) {
+    std::printf("%s %zu %016llx\n", name.c_str(), values.size(), static_cast<unsigned long long>(hash(values)));
+}
+
+void train_one(const Exec& exec, const CountMatrix& counts, Normalisation normalisation, std::uint64_t seed) {
+    const auto data = make_dataset<Zinb>(exec, counts);
+    Vae<Mlp<Relu>, StandardGaussian, Zinb> model(exec, counts.genes(),
+                                                 {.latent = 5,
+                                                  .hidden = {48, 24},
+                                                  .normalisation = normalisation,
+                                                  .dropout = 0.1,
+                                                  .scale = MeanScale::library,
+                                                  .seed = seed});
+    model.start_from(exec, data);
+    const auto split = split_cells(counts.cells(), {.held_out = 0.2, .seed = seed});
+    const auto result = train(exec, model, data, split, {.epochs = 3, .minibatch = 64, .clip_norm = 100, .warm_up = 2, .seed = seed});
+
+    const std::string run(name_of(normalisation));
+    const auto print_all = [&](const auto& store) {
+        const auto values = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), store.values());
+        for (const auto& entry : store.entries())
+            print(run + ": " + entry.name, std::span<const float>(values.data() + entry.offset,
+                                                                  static_cast<std::size_t>(entry.rows * entry.columns)));
+    };
+    print_all(model.parameters());
+    print_all(model.state());
+    std::vector<double> history;
+    for (const auto& epoch : result.history) {
+        history.push_back(epoch.beta);
+        history.insert(history.end(), epoch.train.begin(), epoch.train.end());
+        history.insert(history.end(), epoch.held_out->begin(), epoch.held_out->end());
+        history.push_back(epoch.best ? 1 : 0);
+    }
+    print(run + ": history", std::span<const double>(history));
+    Minibatch<float, Exec> batch(exec, data, 64);
+    const auto latent = latent_means(exec, model, data, batch);
+    print(run + ": latent means", std::span<const float>(latent));
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+    Kokkos::ScopeGuard kokkos(argc, argv);
+    if (argc != 2) {
+        std::fprintf(stderr, "one seed is needed\n");
+        return 2;
+    }
+    const auto seed = std::strtoull(argv[1], nullptr, 10);
+    const Exec exec;
+    std::printf("threads %d\n", exec.concurrency());
+    // five panels of genes, the last of them partial; the last minibatch is partial too
+    const auto cells = simulate(Kokkos::DefaultHostExecutionSpace(),
+                                {.cells = 250, .genes = 4 * genes_per_panel + 37, .types = 3, .seed = 1, .mean_count = 0.5});
+    print("counts", std::span<const float>(cells.counts.values));
+    train_one(exec, cells.counts, Normalisation::batch, seed);
+    train_one(exec, cells.counts, Normalisation::layer, seed);
+    return 0;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training steps as the trainer makes them, one at a time, for programs that watch what a step does.
+#pragma once
+
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "cellvae/data/simulator.hpp"
+#include "cellvae/distributions/gaussian.hpp"
+#include "cellvae/distributions/negative_binomial.hpp"
+#include "cellvae/distributions/poisson.hpp"
+#include "cellvae/distributions/zero_inflated.hpp"
+#include "cellvae/models/held_out.hpp"
+#include "cellvae/training/adam.hpp"
+
+namespace cellvae_tests {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using Zinb = cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::MeanDispersion>>;
+
+/// 100 cells of three panels of genes, the last of them partial.
+inline cellvae::CountMatrix some_cells() {
+    return cellvae::simulate(Kokkos::DefaultHostExecutionSpace(),
+                             {.cells = 100, .genes = 2 * cellvae::genes_per_panel + 45, .types = 3, .seed = 1, .mean_count = 0.5})
+        .counts;
+}
+
+/// A model of one likelihood and what it is trained with.
+template <class L, class Real>
+class Steps {
+public:
+    Steps(const Exec& exec, const cellvae::CountMatrix& cells, const cellvae::ModelOptions& options)
+        : exec_(exec),
+          data_(cellvae::make_dataset<L>(exec, cells)),
+          model_(exec, cells.genes(), options),
+          batch_(exec, data_, 40),
+          adam_(exec, model_.parameters(), {}) {
+        std::vector<cellvae::Index> numbers(static_cast<std::size_t>(cells.cells()));
+        std::iota(numbers.begin(), numbers.end(), cellvae::Index{0});
+        order_ = cellvae::cell_order(exec, numbers);
+        model_.start_from(exec, data_);
+    }
+
+    /// Steps 0, 3, 6, ... take the first 40 cells, the next ones another 40, the last ones the remaining 20.
+    void step(std::uint32_t number) {
+        const auto first = static_cast<cellvae::Index>(number % 3) * 40;
+        const auto last = std::min<cellvae::Index>(first + 40, data_.cells());
+        batch_.assemble(exec_, data_, Kokkos::subview(order_, std::make_pair(first, last)));
+        model_.gradient(exec_, batch_, {.beta = 0.5, .seed = 1, .step = number});
+        const double norm = adam_.gradient_norm(exec_, model_.parameters());
+        adam_.step(exec_, model_.parameters(), norm > 1 ? 1 / norm : 1);
+    }
+
+    /// The bound of the minibatch as it stands.
+    double bound() { return model_.bound(exec_, batch_, {.beta = 1, .seed = 1, .step = 0})[0]; }
+
+private:
+    Exec exec_;
+    cellvae::Dataset<Exec> data_;
+    cellvae::Vae<cellvae::Mlp<>, cellvae::StandardGaussian, L, Real> model_;
+    cellvae::Minibatch<Real, Exec> batch_;
+    cellvae::CellOrder<Exec> order_;
+    cellvae::Adam<Real, Exec> adam_;
+};
+
+/// Calls visit(steps, name) for several likelihoods, sizes, precisions and kinds of hidden layers.
+template <class Visitor>
+void for_each_model(const Exec& exec, Visitor&& visit) {
+    const auto cells = some_cells();
+    const auto one = [&]<class L, class Real>(const std::string& what, const cellvae::ModelOptions& options) {
+        Steps<L, Real> steps(exec, cells, options);
+        visit(steps, std::string(L::name) + ", " + what);
+    };
+    using cellvae::Normalisation;
+    one.template operator()<Zinb, float>("float, 128 hidden", {.hidden = {128}, .scale = cellvae::MeanScale::library});
+    one.template operator()<Zinb, float>("float, 600 hidden, layer normalisation, dropout, two samples",
+                                         {.hidden = {600, 600}, .normalisation = Normalisation::layer, .dropout = 0.1, .samples = 2});
+    one.template operator()<Zinb, double>("double, 600 hidden, batch normalisation, shared dispersion",
+                                          {.hidden = {600, 600}, .normalisation = Normalisation::batch, .shared = {"log_dispersion"}});
+    one.template operator()<cellvae::Poisson, float>("float, a linear decoder",
+                                                     {.hidden = {128}, .decoder_hidden = std::vector<cellvae::Index>{}});
+    one.template operator()<cellvae::Gaussian, double>("double, 128 hidden, tanh",
+                                                       {.hidden = {128}, .activation = cellvae::ActivationKind::tanh});
+}
+
+}  // namespace cellvae_tests
