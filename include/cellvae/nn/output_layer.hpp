@@ -108,7 +108,8 @@ public:
     }
 
     /// The same, and the gradient of sum over rows of weight * log-probability: by the heads' parameters into the store, and by
-    /// the hidden rows into d_hidden (rows x hidden). All are overwritten.
+    /// the hidden rows into d_hidden (rows x hidden). All are overwritten. Weights are at least 0: which gradient leads out of a
+    /// bound is read off the log-probability's.
     void gradient(const Pass<Real, Exec>& pass, const Slice& hidden, const VectorSlice<const Real, Space>& weights,
                   const VectorSlice<double, Space>& log_prob, const Slice& d_hidden) const {
         run<true>(pass, hidden, weights, log_prob, d_hidden);
