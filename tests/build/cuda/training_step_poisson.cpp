@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kernel of training and evaluation; those that depend on the likelihood, for Poisson, alone and zero-inflated. The
+// other files of this name look for the kernels that depend on theirs.
+// expect-kernel: ParallelScan<cellvae::data_detail::assemble_minibatch<
+// expect-kernel: ParallelFor<cellvae::data_detail::assemble_minibatch<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::core_detail::fill_elements<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::add_base_measure<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::start_log_mean_exp<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::add_log_mean_exp<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::finish_log_mean_exp<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::mean_terms<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::sparse_forward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::sparse_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::fill_rows<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::sum_rows<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::activate<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::activate_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::normalise_rows<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::normalise_rows_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::normalise_columns<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::normalise_columns_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::normalisation_parameters<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_start<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_rows<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_biases<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::draw_noise<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::reparametrise<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::standard_kl<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::standard_terms<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::standard_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::standard_log_ratio<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::training_detail::adam_update<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::training_detail::sum_of_squares<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::training_detail::FiniteCheck<
+// expect-kernel: device_zeros<cellvae::Poisson[,>]
+// expect-kernel: device_nonzeros<cellvae::Poisson[,>]
+// expect-kernel: device_zeros<cellvae::ZeroInflated<cellvae::Poisson[,>]
+// expect-kernel: device_nonzeros<cellvae::ZeroInflated<cellvae::Poisson[,>]
+#include "cellvae/distributions/poisson.hpp"
+#include "cellvae/distributions/zero_inflated.hpp"
+
+#include "training_step.hpp"
+
+template double train_on_device<cellvae::Poisson>(
+    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
+template double train_on_device<cellvae::ZeroInflated<cellvae::Poisson>>(
+    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
