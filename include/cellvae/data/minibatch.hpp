@@ -45,7 +45,7 @@ public:
     Vector<Real, Space> inputs;            ///< what the encoder sees of each nonzero
     Vector<Real, Space> targets;           ///< what the likelihood explains of each nonzero
     Matrix<Index, Space> panel_offsets;    ///< cells() x (panels + 1): where each panel's nonzeros start
-    Vector<Real, Space> log_library;       ///< log of each cell's total count over all genes of the file
+    Vector<Real, Space> log_library;       ///< log of each cell's total count over all genes of the file; 0 for an empty cell
     Vector<double, Space> base_measure;    ///< of each cell, see Dataset
 
     [[nodiscard]] Index cells() const { return cells_; }
@@ -102,7 +102,7 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             const auto cell_library = static_cast<Real>(library(source));
             const auto cell_maximum = static_cast<Real>(maximum(source));
             cell(row) = source;
-            log_library(row) = Kokkos::log(cell_library);
+            log_library(row) = cell_library > Real(0) ? Kokkos::log(cell_library) : Real(0);  // an empty cell counts as one
             base_measure(row) = source_measure(source);
             Index panel = 0;
             panel_offsets(row, 0) = start;

@@ -37,17 +37,18 @@ void sum_rows(const Exec& exec, const MatrixView& matrix, const RowView& sums) {
         });
 }
 
-/// Fills an array with numbers uniform in +-limit, keyed by (seed, array): the same for any backend.
+/// Fills an array with numbers uniform in +-limit, keyed by (seed, array, row): the same for any number of threads.
 template <class Real, class Exec>
 void fill_uniform(const Exec& exec, const ParameterStore<Real, Exec>& store, int id, double limit, std::uint64_t seed) {
     const auto slice = store.value(id);
-    auto host = Kokkos::create_mirror_view(Kokkos::HostSpace(), slice);
-    RandomStream random(seed, Purpose::initial_values, static_cast<std::uint32_t>(id));
-    for (std::size_t r = 0; r < host.extent(0); ++r)
-        for (std::size_t c = 0; c < host.extent(1); ++c)
-            host(r, c) = static_cast<Real>(limit * (2 * random.uniform<double>() - 1));
-    Kokkos::deep_copy(exec, slice, host);
-    exec.fence(KernelLabel("cellvae::fill_uniform"));
+    const auto range = static_cast<Real>(limit);
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::fill_uniform"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(slice.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            RandomStream random(seed, Purpose::initial_values, static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(row));
+            const auto columns = static_cast<Index>(slice.extent(1));
+            for (Index c = 0; c < columns; ++c) slice(row, c) = range * (Real(2) * random.uniform<Real>() - Real(1));
+        });
 }
 
 }  // namespace nn_detail

@@ -5,20 +5,22 @@
 #include <string>
 #include <string_view>
 
+#include "cellvae/distributions/gaussian_kl.hpp"
+#include "cellvae/distributions/reparametrised.hpp"
+#include "cellvae/nn/likelihood_pass.hpp"
 #include "cellvae/nn/mlp.hpp"
 
 namespace cellvae {
 
 namespace priors_detail {
 
-/// The encoder's log variances are used inside these bounds, like a likelihood's parameters: e^20 does not overflow a float
-/// anywhere below, and the way back stays open.
-inline constexpr double log_variance_limit = 20;
+/// The encoder's log variances are used inside +-20, as a likelihood's parameters inside their bounds: e^20 overflows nowhere
+/// below, and the way back stays open.
+inline constexpr Bounds log_variance_bounds{-20, 20};
 
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real limited(Real log_variance) {
-    const auto limit = Real(log_variance_limit);
-    return log_variance > limit ? limit : (log_variance < -limit ? -limit : log_variance);
+    return nn_detail::bounded(log_variance, Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
 }
 
 /// noise (samples x cells rows x latent): standard normal, keyed by (seed, step, cell, sample, dimension).
@@ -49,7 +51,7 @@ void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice&
             const auto latent = static_cast<Index>(z.extent(1));
             const Index cell = row % cells;
             for (Index l = 0; l < latent; ++l)
-                z(row, l) = mean(cell, l) + Kokkos::exp(limited(log_variance(cell, l)) / Real(2)) * noise(row, l);
+                z(row, l) = reparametrised_sample(mean(cell, l), limited(log_variance(cell, l)), noise(row, l)).z;
         });
 }
 
@@ -60,12 +62,9 @@ void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& l
         KernelLabel("cellvae::standard_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()), KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             double sum = 0;
-            for (Index l = 0; l < latent; ++l) {
-                const auto m = static_cast<double>(mean(cell, l));
-                const double v = limited(static_cast<double>(log_variance(cell, l)));
-                sum += m * m + (Kokkos::expm1(v) - v);
-            }
-            kl(cell) = sum / 2;
+            for (Index l = 0; l < latent; ++l)
+                sum += static_cast<double>(standard_gaussian_kl(mean(cell, l), limited(log_variance(cell, l))).value);
+            kl(cell) = sum;
         });
 }
 
@@ -82,18 +81,17 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
             const auto latent = static_cast<Index>(mean.extent(1));
             const auto rows = static_cast<Index>(d_z.extent(0));
             for (Index l = 0; l < latent; ++l) {
-                const Real v = limited(log_variance(cell, l));
-                const Real deviation = Kokkos::exp(v / Real(2));
+                const Real raw = log_variance(cell, l);
+                const Real v = limited(raw);
+                const auto kl = standard_gaussian_kl(mean(cell, l), v);
                 Real through_mean = 0, through_variance = 0;
                 for (Index row = cell; row < rows; row += cells) {
                     through_mean += d_z(row, l);
-                    through_variance += d_z(row, l) * noise(row, l);
+                    through_variance += d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
                 }
-                const Real d_v = through_variance * deviation / Real(2) - kl_weight * Kokkos::expm1(v) / Real(2);
-                const Real raw = log_variance(cell, l);
-                const bool outward = (raw > v && d_v > Real(0)) || (raw < v && d_v < Real(0));
-                d_mean(cell, l) = through_mean - kl_weight * mean(cell, l);
-                d_log_variance(cell, l) = outward ? Real(0) : d_v;
+                d_mean(cell, l) = through_mean - kl_weight * kl.d_mean;
+                d_log_variance(cell, l) = nn_detail::gated(through_variance - kl_weight * kl.d_log_variance, raw,
+                                                           Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
             }
         });
 }
