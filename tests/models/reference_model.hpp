@@ -41,7 +41,7 @@ struct ReferenceModel {
 
     /// What of it the library does not have; empty when it has all.
     [[nodiscard]] std::string missing() const {
-        if (text("prior") != "standard") return "prior " + text("prior");
+        if (text("prior") == "vamp") return "prior vamp";
         if (text("bound") != "elbo") return "bound " + text("bound");
         if (flag("share")) return "share";
         if (!json.at("mask").is_null()) return "mask";
@@ -67,7 +67,12 @@ struct ReferenceModel {
         options.activation = kinds.at(text("activation"));
         options.scale = flag("library") ? MeanScale::library : MeanScale::none;
         options.shared = json.at("shared").get<std::vector<std::string>>();
-        options.samples = static_cast<Index>(json.at("noise").size());
+        if (text("prior") == "mixture") {
+            options.clusters = static_cast<Index>(json.at("noise").size());
+            options.learned_weights = values.contains("prior/logits");
+        } else {
+            options.samples = static_cast<Index>(json.at("noise").size());
+        }
         return options;
     }
 
@@ -85,6 +90,12 @@ struct ReferenceModel {
             matrix.obs.names.push_back(std::to_string(matrix.cells()));
         }
         return matrix;
+    }
+
+    /// Known labels, empty where the file has none.
+    [[nodiscard]] std::vector<std::int32_t> labels() const {
+        const auto& terms = json.at("terms");
+        return terms.contains("label") ? terms.at("label").get<std::vector<std::int32_t>>() : std::vector<std::int32_t>{};
     }
 
     [[nodiscard]] DatasetOptions dataset_options() const {
@@ -111,13 +122,17 @@ void set_exact_values(const ReferenceModel& reference, const Exec& exec, Minibat
     exec.fence();
 }
 
+/// The first layers' weights are stored genes x outputs, a cluster's clusters x outputs.
+inline bool is_transposed(const std::string& name) {
+    return name == "encoder/hidden/weight" || name == "cluster_encoder/hidden/weight" || name == "encoder/hidden/cluster_weight";
+}
+
 /// An array of the store as the reference has it: weights outputs x inputs.
 template <class Real, class Exec>
 std::vector<std::vector<double>> as_reference(const ParameterStore<Real, Exec>& store, const std::string& name,
                                               const MatrixSlice<Real, typename Exec::memory_space>& slice) {
     const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), slice);
-    // the first layer's weights are stored genes x outputs
-    const bool transposed = name == "encoder/hidden/weight";
+    const bool transposed = is_transposed(name);
     const std::size_t rows = transposed ? host.extent(1) : host.extent(0);
     const std::size_t columns = transposed ? host.extent(0) : host.extent(1);
     std::vector<std::vector<double>> result(rows, std::vector<double>(columns));
@@ -142,7 +157,7 @@ std::vector<std::string> set_parameters(const ReferenceModel& reference, const P
         const auto values = reference.matrix(node);
         const auto slice = store.value(id);
         const auto host = Kokkos::create_mirror_view(Kokkos::HostSpace(), slice);
-        const bool transposed = name == "encoder/hidden/weight";
+        const bool transposed = is_transposed(name);
         for (std::size_t r = 0; r < values.size(); ++r)
             for (std::size_t c = 0; c < values[r].size(); ++c) (transposed ? host(c, r) : host(r, c)) = values[r][c];
         Kokkos::deep_copy(slice, host);

@@ -15,7 +15,8 @@ namespace cellvae {
 
 struct DatasetOptions {
     Input input = Input::log1p;
-    std::optional<Target> target{};  ///< none: default_target of the likelihood
+    std::optional<Target> target{};          ///< none: default_target of the likelihood
+    std::span<const std::int32_t> labels{};  ///< each cell's known cluster, -1 where it is not known; empty: none is known
 };
 
 namespace data_detail {
@@ -59,8 +60,10 @@ struct Dataset {
     Vector<double, Space> library;                         ///< total count of each cell over all genes of the file
     Vector<double, Space> maximum;                         ///< largest count of each cell
     Vector<double, Space> base_measure;  ///< of each cell: the likelihood's log base measure, summed over all genes
+    Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
     Input input = Input::log1p;
     Target target = Target::counts;
+    std::int32_t largest_label = -1;
     Index cell_count = 0;
     Index gene_count = 0;
     std::vector<std::int64_t> host_offsets;  ///< row offsets on the host, from which minibatches take their sizes
@@ -147,6 +150,13 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     data.library = copied(library, "cellvae::dataset::library");
     data.maximum = copied(maximum, "cellvae::dataset::maximum");
     data.base_measure = copied(base_measure, "cellvae::dataset::base_measure");
+    std::vector<std::int32_t> labels(options.labels.begin(), options.labels.end());
+    if (labels.empty()) labels.assign(count, -1);
+    require_size(static_cast<Index>(labels.size()), cells.cells(), "known labels");
+    data.largest_label = *std::max_element(labels.begin(), labels.end());
+    data.label = Vector<std::int32_t, typename Exec::memory_space>(
+        Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::dataset::label"), count);
+    Kokkos::deep_copy(exec, data.label, Kokkos::View<const std::int32_t*, Kokkos::HostSpace>(labels.data(), count));
     exec.fence("cellvae::make_dataset");
     return data;
 }

@@ -37,6 +37,7 @@ public:
         panel_offsets = Matrix<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::panel_offsets"), rows, panels + 1);
         log_library = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_library"), rows);
         base_measure = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::base_measure"), rows);
+        label = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::label"), rows);
     }
 
     Vector<Index, Space> cell;             ///< the number of each row's cell in the data set
@@ -47,6 +48,7 @@ public:
     Matrix<Index, Space> panel_offsets;    ///< cells() x (panels + 1): where each panel's nonzeros start
     Vector<Real, Space> log_library;       ///< log of each cell's total count over all genes of the file; 0 for an empty cell
     Vector<double, Space> base_measure;    ///< of each cell, see Dataset
+    Vector<std::int32_t, Space> label;     ///< each cell's known cluster, or -1
 
     [[nodiscard]] Index cells() const { return cells_; }
     [[nodiscard]] Index genes() const { return genes_; }
@@ -81,6 +83,8 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     const auto library = data.library;
     const auto maximum = data.maximum;
     const auto source_measure = data.base_measure;
+    const auto label = batch.label;
+    const auto source_label = data.label;
     const Input input = data.input;
     const Target target = data.target;
     const Index panels = panel_count(data.genes());
@@ -104,6 +108,7 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             cell(row) = source;
             log_library(row) = cell_library > Real(0) ? Kokkos::log(cell_library) : Real(0);  // an empty cell counts as one
             base_measure(row) = source_measure(source);
+            label(row) = source_label(source);
             Index panel = 0;
             panel_offsets(row, 0) = start;
             for (Index k = 0; k < count; ++k) {

@@ -39,7 +39,7 @@ void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
         });
 }
 
-/// Adds the first `samples` samples of each cell; their values are log_prob + ratio.
+/// Adds the first `samples` rows of each cell; their values are log_prob + ratio.
 template <class Exec, class SumsView, class LogProbView, class RatioView>
 void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView& log_prob, const RatioView& ratio, Index cells,
                       Index samples) {

@@ -24,6 +24,8 @@ struct ModelOptions {
     double dropout = 0;                                 ///< of the encoder's hidden units, in training
     MeanScale scale = MeanScale::none;                  ///< what the likelihood's mean is relative to
     std::vector<std::string> shared{};                  ///< likelihood parameters with one value a gene
+    Index clusters = 10;                                ///< of a mixture prior
+    bool learned_weights = true;                        ///< a mixture's mixing weights are learned, not uniform
     Index samples = 1;                                  ///< samples of z a cell, in training
     std::uint64_t seed = 0;                             ///< of the initial values
 };
@@ -57,7 +59,7 @@ public:
     Vae(const Exec& exec, Index genes, const ModelOptions& options)
         : options_(checked(options)),
           products_(exec),
-          inference_(parameters_, state_, genes, options.latent, encoder_options(options)),
+          inference_(parameters_, state_, genes, inference_options(options)),
           decoder_(parameters_, state_, "decoder", options.latent, false, decoder_options(options)),
           output_(parameters_, "decoder", decoder_.outputs(), genes, {options.scale, options.shared}) {
         parameters_.allocate(exec);
@@ -74,16 +76,25 @@ public:
     /// Starts the heads' biases from the statistics of the data set's genes.
     void start_from(const Exec& exec, const Dataset<Exec>& data) { output_.start_from(exec, parameters_, data); }
 
+    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, and as many clusters as known labels need
+    void require_fit(const Dataset<Exec>& data) const {
+        require_size(data.genes(), genes(), "genes of the data set");
+        if constexpr (requires { inference_.clusters(); })
+            if (data.largest_label >= inference_.clusters())
+                throw OptionError(message("a cell has the known label ", data.largest_label, ", but there are ",
+                                          inference_.clusters(), " clusters, numbered from 0"));
+    }
+
     /// Makes the memory for minibatches of that shape; what is there already is kept where it suffices.
     void reserve(const Exec& exec, const Minibatch<Real, Exec>& batch) {
         const auto nonzeros = static_cast<Index>(batch.columns.extent(0));
         if (batch.most_cells() <= most_cells_ && nonzeros <= most_nonzeros_) return;
         most_cells_ = std::max(most_cells_, batch.most_cells());
         most_nonzeros_ = std::max(most_nonzeros_, nonzeros);
-        const Index rows = most_cells_ * options_.samples;
         inference_.reserve(exec, most_cells_, options_.samples);
-        decoder_.reserve(exec, inference_.rows_per_cell() * most_cells_);
-        output_.reserve(exec, most_cells_, most_nonzeros_, options_.samples);
+        const Index rows = inference_.rows_per_cell() * most_cells_;
+        decoder_.reserve(exec, rows);
+        output_.reserve(exec, most_cells_, most_nonzeros_, inference_.rows_per_cell());
         weights_ = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::weights"), static_cast<std::size_t>(rows));
         log_prob_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::log_prob"), static_cast<std::size_t>(rows));
         terms_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::terms"), static_cast<std::size_t>(most_cells_),
@@ -111,7 +122,7 @@ public:
         const Slice hidden = decoder_.forward(pass, z, rows);
         output_.gradient(pass, hidden, weights, log_prob, decoder_.empty() ? inference_.d_z(pass) : decoder_.d_output(rows));
         if (!decoder_.empty()) decoder_.backward(pass, z, inference_.d_z(pass), rows);
-        inference_.backward(pass, beta);
+        inference_.backward(pass, beta, log_prob);
         return finish(pass, beta, log_prob);
     }
 
@@ -135,8 +146,9 @@ public:
         if (samples < 1) throw OptionError(message("the importance-weighted estimate needs at least one sample, found ", samples));
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, {.beta = 1, .seed = seed, .step = 0}, Mode::evaluation);
-        const Index per_pass = inference_.rows_per_cell();
-        const auto rows = static_cast<std::size_t>(batch.cells() * per_pass);
+        const Index per_pass = inference_.draws_per_pass();
+        const Index rows_per_draw = inference_.rows_per_cell() / per_pass;
+        const auto rows = static_cast<std::size_t>(batch.cells() * inference_.rows_per_cell());
         if (ratio_.extent(0) < rows) {
             ratio_ = Vector<double, Space>("cellvae::model::ratio", rows);
             sums_ = Matrix<double, Space>("cellvae::model::sums", rows, 2);
@@ -150,7 +162,8 @@ public:
             const VectorSlice<double, Space> ratio(ratio_.data(), rows);
             inference_.log_ratio(pass, ratio);
             models_detail::add_base_measure(pass, log_prob);
-            models_detail::add_log_mean_exp(exec, sums_, log_prob, ratio, batch.cells(), std::min(per_pass, samples - drawn));
+            models_detail::add_log_mean_exp(exec, sums_, log_prob, ratio, batch.cells(),
+                                            std::min(per_pass, samples - drawn) * rows_per_draw);
         }
         models_detail::finish_log_mean_exp(exec, sums_, samples, result);
     }
@@ -160,7 +173,7 @@ public:
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, {}, Mode::evaluation);
         inference_.encode(pass);
-        Kokkos::deep_copy(exec, latent, inference_.mean(pass));
+        Kokkos::deep_copy(exec, latent, inference_.latent(pass));
     }
 
     /// Per cell: bound and terms of the last call of gradient() or bound(). cells x term_count, on the backend.
@@ -198,9 +211,11 @@ private:
         return options;
     }
 
-    static MlpOptions encoder_options(const ModelOptions& options) {
-        return {.hidden = options.hidden, .activation = options.activation, .normalisation = options.normalisation,
-                .dropout = options.dropout};
+    static InferenceOptions inference_options(const ModelOptions& options) {
+        return {.latent = options.latent, .samples = options.samples, .clusters = options.clusters,
+                .learned_weights = options.learned_weights,
+                .network = {.hidden = options.hidden, .activation = options.activation, .normalisation = options.normalisation,
+                            .dropout = options.dropout}};
     }
 
     static MlpOptions decoder_options(const ModelOptions& options) {

@@ -80,9 +80,9 @@ struct Mlp {
         using Slice = MatrixSlice<Real, Space>;
 
         /// @param inputs genes for sparse input, else the width of the dense input
-        /// @param most_rows the largest number of rows of a pass
+        /// @param clusters for sparse input: rows are pairs of a cluster and a cell (see SparseLinear); 0: cells alone
         Network(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, const std::string& name, Index inputs,
-                bool sparse_input, const MlpOptions& options)
+                bool sparse_input, const MlpOptions& options, Index clusters = 0)
             : options_(options), inputs_(inputs) {
             if (sparse_input && options.hidden.empty())
                 throw OptionError("an encoder needs at least one hidden layer: give its width, as in --hidden 128");
@@ -95,7 +95,7 @@ struct Mlp {
                 const std::string layer_name = i == 0 ? name + "/hidden" : name + "/hidden_" + std::to_string(i + 1);
                 Layer layer;
                 if (i == 0 && sparse_input)
-                    layer.sparse.emplace(store, layer_name, width, units);
+                    layer.sparse.emplace(store, layer_name, width, units, clusters);
                 else
                     layer.dense.emplace(store, layer_name, width, units);
                 layer.normalisation.emplace(store, state, layer_name, units, options.normalisation, options.momentum);

@@ -87,43 +87,89 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
     }
 }
 
+/// y (clusters x cells rows): row k * cells + cell becomes the cell's row, which stands in the first block, plus that of cluster k.
+template <class Real, class Exec, class Slice>
+void add_clusters(const Exec& exec, const Slice& cluster_weight, Index cells, const Slice& y) {
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::add_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            const auto outputs = static_cast<Index>(y.extent(1));
+            for (Index k = static_cast<Index>(cluster_weight.extent(0)); k-- > 0;)  // the first block last: all others read it
+                for (Index o = 0; o < outputs; ++o) y(k * cells + cell, o) = y(cell, o) + cluster_weight(k, o);
+        });
+}
+
+/// d_cluster_weight (clusters x outputs): each cluster's rows summed in the cells' order; and the first block of d_y becomes the
+/// sum of all blocks.
+template <class Real, class Exec, class Slice>
+void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, const Slice& d_cluster_weight) {
+    const auto clusters = static_cast<Index>(d_cluster_weight.extent(0));
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::add_clusters_backward"),
+        Kokkos::RangePolicy<Exec>(exec, 0, clusters * static_cast<Index>(d_y.extent(1))), KOKKOS_LAMBDA(const Index i) {
+            const Index k = i % clusters;
+            const Index o = i / clusters;
+            Real sum = 0;
+            for (Index cell = 0; cell < cells; ++cell) sum += d_y(k * cells + cell, o);
+            d_cluster_weight(k, o) = sum;
+        });
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::sum_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            const auto outputs = static_cast<Index>(d_y.extent(1));
+            for (Index k = 1; k < clusters; ++k)
+                for (Index o = 0; o < outputs; ++o) d_y(cell, o) += d_y(k * cells + cell, o);
+        });
+}
+
 }  // namespace nn_detail
 
 /// The first layer of an encoder: y = x W + b for the sparse cells of a minibatch. Forward and backward touch nonzeros alone,
 /// and the dense input never exists. `weight` is stored genes x outputs, so that a gene's weights lie together.
+///
+/// With clusters the layer sees the cell and a cluster: y has a row for each pair, clusters x cells, the product with the cell is
+/// taken once and the cluster's row of `cluster_weight` (clusters x outputs) added.
 template <class Real, class Exec>
 class SparseLinear {
 public:
     using Slice = MatrixSlice<Real, typename Exec::memory_space>;
 
-    SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs)
+    SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs, Index clusters = 0)
         : genes_(genes),
           weight_(store.add(name + "/weight", genes, outputs)),
-          bias_(store.add(name + "/bias", 1, outputs)) {}
+          bias_(store.add(name + "/bias", 1, outputs)),
+          cluster_weight_(clusters == 0 ? -1 : store.add(name + "/cluster_weight", clusters, outputs)) {}
 
     /// Weights and biases uniform in +-1/sqrt(genes), as PyTorch's linear layers start.
     void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
         const double limit = 1.0 / std::sqrt(static_cast<double>(genes_));
         nn_detail::fill_uniform(exec, store, weight_, limit, seed);
         nn_detail::fill_uniform(exec, store, bias_, limit, seed);
+        // on the scale of a layer with a handful of inputs: a cluster must be seen beside thousands of genes
+        if (cluster_weight_ >= 0) nn_detail::fill_uniform(exec, store, cluster_weight_, 0.5, seed);
     }
 
-    /// @param y cells x outputs, overwritten
+    /// @param y cells x outputs, or clusters x cells x outputs; overwritten
     void forward(const Pass<Real, Exec>& pass, const Slice& y) const {
         nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_), pass.parameters->value(bias_), y);
+        if (cluster_weight_ >= 0)
+            nn_detail::add_clusters<Real>(pass.exec, pass.parameters->value(cluster_weight_), pass.batch->cells(), y);
     }
 
-    /// Writes the gradients of weight and bias; they are overwritten.
-    /// @param d_y cells x outputs
+    /// Writes the gradients of its parameters; they are overwritten.
+    /// @param d_y as y in forward(); with clusters its first block is used for sums
     void backward(const Pass<Real, Exec>& pass, const Slice& d_y) const {
-        nn_detail::sparse_backward(pass.exec, *pass.batch, d_y, pass.parameters->gradient(weight_));
-        nn_detail::sum_rows(pass.exec, d_y, pass.parameters->gradient(bias_));
+        const Index cells = pass.batch->cells();
+        if (cluster_weight_ >= 0)
+            nn_detail::add_clusters_backward<Real>(pass.exec, d_y, cells, pass.parameters->gradient(cluster_weight_));
+        const Slice d_cells(d_y.data(), static_cast<std::size_t>(cells), d_y.extent(1));
+        nn_detail::sparse_backward(pass.exec, *pass.batch, d_cells, pass.parameters->gradient(weight_));
+        nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
     }
 
 private:
     Index genes_;
     int weight_;
     int bias_;
+    int cluster_weight_;
 };
 
 }  // namespace cellvae

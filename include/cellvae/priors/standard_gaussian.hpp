@@ -5,55 +5,12 @@
 #include <string>
 #include <string_view>
 
-#include "cellvae/distributions/gaussian_kl.hpp"
-#include "cellvae/distributions/reparametrised.hpp"
-#include "cellvae/nn/likelihood_pass.hpp"
-#include "cellvae/nn/mlp.hpp"
+#include "cellvae/priors/inference_options.hpp"
+#include "cellvae/priors/latent_kernels.hpp"
 
 namespace cellvae {
 
 namespace priors_detail {
-
-/// The encoder's log variances are used inside +-20, as a likelihood's parameters inside their bounds: e^20 overflows nowhere
-/// below, and the way back stays open.
-inline constexpr Bounds log_variance_bounds{-20, 20};
-
-template <class Real>
-KOKKOS_INLINE_FUNCTION Real limited(Real log_variance) {
-    return nn_detail::bounded(log_variance, Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
-}
-
-/// noise (samples x cells rows x latent): standard normal, keyed by (seed, step, cell, sample, dimension).
-template <class Real, class Exec, class Slice>
-void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t first_sample) {
-    const auto cell = pass.batch->cell;
-    const Index cells = pass.batch->cells();
-    const std::uint64_t seed = pass.seed;
-    const std::uint32_t step = pass.step;
-    const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::draw_noise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
-            RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
-                                first_sample + static_cast<std::uint32_t>(row / cells));
-            const auto latent = static_cast<Index>(noise.extent(1));
-            for (Index l = 0; l < latent; ++l) noise(row, l) = random.normal<Real>();
-        });
-}
-
-/// z = mean + exp(log_variance / 2) noise, for every row.
-template <class Real, class Exec, class Slice>
-void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise, const Slice& z) {
-    const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::reparametrise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
-            const auto latent = static_cast<Index>(z.extent(1));
-            const Index cell = row % cells;
-            for (Index l = 0; l < latent; ++l)
-                z(row, l) = reparametrised_sample(mean(cell, l), limited(log_variance(cell, l)), noise(row, l)).z;
-        });
-}
 
 /// kl (cells): KL(N(mean, exp(log_variance)) || N(0, I)), summed over the latent dimensions (Kingma and Welling 2014).
 template <class Real, class Exec, class Slice, class KlView>
@@ -90,8 +47,7 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
                     through_variance += d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
                 }
                 d_mean(cell, l) = through_mean - kl_weight * kl.d_mean;
-                d_log_variance(cell, l) = nn_detail::gated(through_variance - kl_weight * kl.d_log_variance, raw,
-                                                           Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
+                d_log_variance(cell, l) = let_back(through_variance - kl_weight * kl.d_log_variance, raw);
             }
         });
 }
@@ -130,12 +86,11 @@ struct StandardGaussian {
         using Space = typename Exec::memory_space;
         using Slice = MatrixSlice<Real, Space>;
 
-        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes, Index latent,
-                  const MlpOptions& options)
-            : latent_(latent),
-              encoder_(store, state, "encoder", genes, true, options),
-              mean_head_(store, "encoder/mean", encoder_.outputs(), latent),
-              log_variance_head_(store, "encoder/log_variance", encoder_.outputs(), latent) {}
+        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes, const InferenceOptions& options)
+            : latent_(options.latent),
+              encoder_(store, state, "encoder", genes, true, options.network),
+              mean_head_(store, "encoder/mean", encoder_.outputs(), latent_),
+              log_variance_head_(store, "encoder/log_variance", encoder_.outputs(), latent_) {}
 
         void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state,
                         std::uint64_t seed) const {
@@ -162,8 +117,9 @@ struct StandardGaussian {
             kl_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::kl"), static_cast<std::size_t>(most_cells));
         }
 
-        /// Rows of z for each cell of a minibatch.
+        /// Rows of z for each cell of a minibatch, and how many independent draws they are.
         [[nodiscard]] Index rows_per_cell() const { return samples_; }
+        [[nodiscard]] Index draws_per_pass() const { return samples_; }
 
         /// The parameters of q(z | x): mean() and log_variance(), and the KL.
         void encode(const Pass<Real, Exec>& pass) const {
@@ -203,7 +159,8 @@ struct StandardGaussian {
         }
 
         /// Writes the gradients of its parameters, from that of z, which the caller wrote into d_z().
-        void backward(const Pass<Real, Exec>& pass, double beta) const {
+        template <class LogProbView>
+        void backward(const Pass<Real, Exec>& pass, double beta, [[maybe_unused]] const LogProbView& log_prob) const {
             const Index cells = pass.batch->cells();
             const Slice d_mean = first_rows(d_mean_, cells);
             const Slice d_log_variance = first_rows(d_log_variance_, cells);
@@ -217,6 +174,9 @@ struct StandardGaussian {
             log_variance_head_.backward_input(pass, d_log_variance, d_hidden, true);
             encoder_.backward(pass, Slice(), Slice(), cells);
         }
+
+        /// The latent coordinates of each cell: the mean of q(z | x).
+        [[nodiscard]] Slice latent(const Pass<Real, Exec>& pass) const { return mean(pass); }
 
         [[nodiscard]] Slice mean(const Pass<Real, Exec>& pass) const { return first_rows(mean_, pass.batch->cells()); }
         [[nodiscard]] Slice log_variance(const Pass<Real, Exec>& pass) const {

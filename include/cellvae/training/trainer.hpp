@@ -172,6 +172,7 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
     if (options.warm_up < 0 || options.patience < 0) throw OptionError("warm-up and patience are 0 or more epochs");
     if (!(options.clip_norm >= 0)) throw OptionError(message("the norm to clip at must be 0 or more, found ", options.clip_norm));
     if (split.train.empty()) throw OptionError("there is no cell to train on");
+    model.require_fit(data);
     const auto say = [&](const std::string& text) {
         if (callbacks.notice) callbacks.notice(text);
     };

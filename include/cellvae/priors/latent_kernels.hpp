@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cellvae/core/random.hpp"
+#include "cellvae/distributions/gaussian_kl.hpp"
+#include "cellvae/distributions/reparametrised.hpp"
+#include "cellvae/nn/likelihood_pass.hpp"
+#include "cellvae/nn/pass.hpp"
+
+namespace cellvae::priors_detail {
+
+/// The encoder's log variances are used inside +-20, as a likelihood's parameters inside their bounds: e^20 overflows nowhere
+/// below, and the way back stays open.
+inline constexpr Bounds log_variance_bounds{-20, 20};
+
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real limited(Real log_variance) {
+    return nn_detail::bounded(log_variance, Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
+}
+
+/// The gradient of a log variance: beyond the bounds what leads further out is zero.
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real let_back(Real d, Real log_variance) {
+    return nn_detail::gated(d, log_variance, Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
+}
+
+/// noise (samples x cells rows x latent): standard normal, keyed by (seed, step, cell, sample, dimension).
+template <class Real, class Exec, class Slice>
+void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t first_sample) {
+    const auto cell = pass.batch->cell;
+    const Index cells = pass.batch->cells();
+    const std::uint64_t seed = pass.seed;
+    const std::uint32_t step = pass.step;
+    const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::draw_noise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
+                                first_sample + static_cast<std::uint32_t>(row / cells));
+            const auto latent = static_cast<Index>(noise.extent(1));
+            for (Index l = 0; l < latent; ++l) noise(row, l) = random.normal<Real>();
+        });
+}
+
+/// z = mean + exp(log_variance / 2) noise, for every row; mean and log variance have a row each, or one a cell for all samples.
+template <class Real, class Exec, class Slice>
+void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise, const Slice& z) {
+    const auto parameters = static_cast<Index>(mean.extent(0));
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::reparametrise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const auto latent = static_cast<Index>(z.extent(1));
+            const Index from = row % parameters;
+            for (Index l = 0; l < latent; ++l)
+                z(row, l) = reparametrised_sample(mean(from, l), limited(log_variance(from, l)), noise(row, l)).z;
+        });
+}
+
+}  // namespace cellvae::priors_detail

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cellvae/priors/latent_kernels.hpp"
+
+namespace cellvae {
+
+/// How a mixture's sum over clusters is taken: every cluster of every cell is decoded.
+struct ExactSum {};
+
+}  // namespace cellvae
+
+// Rows are clusters x cells: row k * cells + cell. log_q is cells x clusters, log_pi 1 x clusters. A cell's label is -1 where it is
+// not known.
+namespace cellvae::priors_detail {
+
+/// Each row of `log_p` becomes the log-softmax of that row of `logits`.
+template <class Real, class Exec, class Slice>
+void log_softmax_rows(const Exec& exec, const Slice& logits, const Slice& log_p) {
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::log_softmax_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(logits.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const auto classes = static_cast<Index>(logits.extent(1));
+            Real largest = logits(row, 0);
+            for (Index k = 1; k < classes; ++k) largest = logits(row, k) > largest ? logits(row, k) : largest;
+            double sum = 0;
+            for (Index k = 0; k < classes; ++k) sum += static_cast<double>(math::exp(logits(row, k) - largest));
+            const Real normaliser = largest + static_cast<Real>(Kokkos::log(sum));
+            for (Index k = 0; k < classes; ++k) log_p(row, k) = logits(row, k) - normaliser;
+        });
+}
+
+/// kl (rows): KL(q(z | x, k) || p(z | k)), summed over the latent dimensions.
+template <class Real, class Exec, class Slice, class KlView>
+void mixture_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& prior_mean,
+                const Slice& prior_log_variance, const KlView& kl) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const Index k = row / cells;
+            double sum = 0;
+            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l)
+                sum += static_cast<double>(
+                    gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l), limited(prior_log_variance(k, l))).value);
+            kl(row) = sum;
+        });
+}
+
+/// weights (rows): q(y=k | x) over the number of cells, or for a known label one there and zero elsewhere.
+template <class Real, class Exec, class LogQ, class Weights>
+void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weights& weights) {
+    const Index cells = pass.batch->cells();
+    const auto label = pass.batch->label;
+    const Real share = Real(1) / static_cast<Real>(cells);
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            for (Index k = 0; k < static_cast<Index>(log_q.extent(1)); ++k) {
+                const Real known = k == label(cell) ? Real(1) : Real(0);
+                weights(k * cells + cell) = share * (label(cell) < 0 ? math::exp(log_q(cell, k)) : known);
+            }
+        });
+}
+
+template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class TermsView>
+void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const KlView& kl,
+                   const LogProbView& log_prob, const TermsView& terms) {
+    const Index cells = pass.batch->cells();
+    const auto label = pass.batch->label;
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            double reconstruction = 0, kl_z = 0, kl_y = 0;
+            const auto clusters = static_cast<Index>(log_q.extent(1));
+            if (label(cell) >= 0) {
+                const Index k = label(cell);
+                reconstruction = log_prob(k * cells + cell);
+                kl_z = kl(k * cells + cell);
+                kl_y = -static_cast<double>(log_pi(0, k)) - static_cast<double>(log_q(cell, k));
+                terms(cell, 0) = reconstruction - beta * kl_z - kl_y;
+            } else {
+                for (Index k = 0; k < clusters; ++k) {
+                    const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
+                    reconstruction += q * log_prob(k * cells + cell);
+                    kl_z += q * kl(k * cells + cell);
+                    kl_y += q * (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
+                }
+                terms(cell, 0) = reconstruction - beta * (kl_z + kl_y);
+            }
+            terms(cell, 1) = reconstruction;
+            terms(cell, 2) = kl_z;
+            terms(cell, 3) = kl_y;
+        });
+}
+
+/// The gradients of the mean bound by each row's mean and log variance.
+template <class Real, class Exec, class Slice, class Weights>
+void mixture_backward_rows(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance, const Slice& noise,
+                           const Slice& d_z, const Weights& weights, const Slice& prior_mean, const Slice& prior_log_variance,
+                           const Slice& d_mean, const Slice& d_log_variance) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_backward_rows"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const Index k = row / cells;
+            const Real kl_weight = beta * weights(row);
+            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
+                const Real raw = log_variance(row, l);
+                const Real v = limited(raw);
+                const auto kl = gaussian_kl(mean(row, l), v, prior_mean(k, l), limited(prior_log_variance(k, l)));
+                const Real through = d_z(row, l) * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
+                d_mean(row, l) = d_z(row, l) - kl_weight * kl.d_mean;
+                d_log_variance(row, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
+            }
+        });
+}
+
+/// The gradients by the clusters' means and log variances, each summed over cells in order.
+template <class Real, class Exec, class Slice, class Weights>
+void mixture_backward_prior(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance,
+                            const Weights& weights, const Slice& prior_mean, const Slice& prior_log_variance,
+                            const Slice& d_prior_mean, const Slice& d_prior_log_variance) {
+    const Index cells = pass.batch->cells();
+    const auto latent = static_cast<Index>(prior_mean.extent(1));
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_backward_prior"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, latent * static_cast<Index>(prior_mean.extent(0))), KOKKOS_LAMBDA(const Index i) {
+            const Index k = i / latent;
+            const Index l = i % latent;
+            const Real raw = prior_log_variance(k, l);
+            Real by_mean = 0, by_log_variance = 0;
+            for (Index cell = 0; cell < cells; ++cell) {
+                const Index row = k * cells + cell;
+                const auto kl = gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l), limited(raw));
+                by_mean -= beta * weights(row) * kl.d_prior_mean;
+                by_log_variance -= beta * weights(row) * kl.d_prior_log_variance;
+            }
+            d_prior_mean(k, l) = by_mean;
+            d_prior_log_variance(k, l) = let_back(by_log_variance, raw);
+        });
+}
+
+/// The gradient by the logits of q(y | x). With A_k = reconstruction - beta (KL_z + log q_k - log pi_k) it is q_k (A_k - sum q A); what
+/// all clusters share, base measures among it, cancels. A known label adds log q(y | x) alone.
+template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class Slice>
+void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const KlView& kl,
+                             const LogProbView& log_prob, const Slice& d_logits) {
+    const Index cells = pass.batch->cells();
+    const auto label = pass.batch->label;
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_backward_logits"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            const auto clusters = static_cast<Index>(log_q.extent(1));
+            const auto advantage = [&](const Index k) {
+                return log_prob(k * cells + cell) -
+                       beta * (kl(k * cells + cell) + static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
+            };
+            double mean = 0;
+            for (Index k = 0; k < clusters; ++k) mean += Kokkos::exp(static_cast<double>(log_q(cell, k))) * advantage(k);
+            for (Index k = 0; k < clusters; ++k) {
+                const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
+                const double d = label(cell) < 0 ? q * (advantage(k) - mean) : (k == label(cell) ? 1.0 : 0.0) - q;
+                d_logits(cell, k) = static_cast<Real>(d / static_cast<double>(cells));
+            }
+        });
+}
+
+/// The gradient by the logits of the mixing weights, summed over cells in order.
+template <class Real, class Exec, class LogQ, class Slice>
+void mixture_backward_weights(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const Slice& d_logits) {
+    const Index cells = pass.batch->cells();
+    const auto label = pass.batch->label;
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_backward_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_pi.extent(1))),
+        KOKKOS_LAMBDA(const Index k) {
+            const double pi = Kokkos::exp(static_cast<double>(log_pi(0, k)));
+            double sum = 0;
+            for (Index cell = 0; cell < cells; ++cell)
+                sum += label(cell) < 0 ? beta * (Kokkos::exp(static_cast<double>(log_q(cell, k))) - pi)
+                                       : (k == label(cell) ? 1.0 : 0.0) - pi;
+            d_logits(0, k) = static_cast<Real>(sum / static_cast<double>(cells));
+        });
+}
+
+template <class Real, class Exec, class Slice, class LogQ, class RatioView>
+void mixture_log_ratio(const Pass<Real, Exec>& pass, const Slice& log_variance, const Slice& noise, const Slice& z,
+                       const Slice& prior_mean, const Slice& prior_log_variance, const LogQ& log_pi, const RatioView& ratio) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mixture_log_ratio"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            const Index k = row / cells;
+            double sum = 0;  // twice the sum over dimensions; the constants of both densities cancel
+            for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) {
+                const auto e = static_cast<double>(noise(row, l));
+                const auto pv = static_cast<double>(limited(prior_log_variance(k, l)));
+                const auto distance = static_cast<double>(z(row, l)) - static_cast<double>(prior_mean(k, l));
+                sum += e * e + static_cast<double>(limited(log_variance(row, l))) - pv - distance * distance * Kokkos::exp(-pv);
+            }
+            ratio(row) = sum / 2 + static_cast<double>(log_pi(0, k));
+        });
+}
+
+/// chosen (cells x latent): the row of `mean` of each cell's most probable cluster, the first of equals.
+template <class Real, class Exec, class LogQ, class Slice>
+void mean_at_most_probable(const Pass<Real, Exec>& pass, const LogQ& log_q, const Slice& mean, const Slice& chosen) {
+    const Index cells = pass.batch->cells();
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::mean_at_most_probable"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+            Index best = 0;
+            for (Index k = 1; k < static_cast<Index>(log_q.extent(1)); ++k)
+                if (log_q(cell, k) > log_q(cell, best)) best = k;
+            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) chosen(cell, l) = mean(best * cells + cell, l);
+        });
+}
+
+}  // namespace cellvae::priors_detail
