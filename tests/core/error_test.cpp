@@ -13,8 +13,8 @@ TEST_CASE("a message joins text and numbers as a stream prints them") {
     CHECK(message("cell ", 12, ", value ", 1.5, std::string("!")) == "cell 12, value 1.5!");
 }
 
-TEMPLATE_TEST_CASE("every error is caught as an Error and as no other error of the library", "", InputError, OptionError,
-                   ShapeError, NumericalError) {
+TEMPLATE_TEST_CASE("every error is caught as an Error and as no other error of the library", "", InputError,
+                   OptionError, ShapeError, NumericalError) {
     try {
         throw TestType("what was refused");
     } catch (const Error& error) {

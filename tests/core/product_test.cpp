@@ -52,7 +52,8 @@ Matrix<Real, Exec> filled(Index rows, Index columns, Index margin, const std::ve
     const auto middle = stored(all, margin);
     for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < columns; ++c)
-            (transposed ? middle(c, r) : middle(r, c)) = static_cast<Real>(values[static_cast<std::size_t>(r * columns + c)]);
+            (transposed ? middle(c, r) : middle(r, c)) =
+                static_cast<Real>(values[static_cast<std::size_t>(r * columns + c)]);
     return all;
 }
 
@@ -77,7 +78,8 @@ void check_operands(const Case& one) {
     for (const Index margin : {0, 3}) {
         CAPTURE(one.rows, one.columns, one.depth, margin, left_operand, right_operand);
         const auto left = filled<Real>(one.rows, one.depth, margin, one.left, left_operand == Operand::transposed);
-        const auto right = filled<Real>(one.depth, one.columns, margin, one.right, right_operand == Operand::transposed);
+        const auto right =
+            filled<Real>(one.depth, one.columns, margin, one.right, right_operand == Operand::transposed);
         const std::vector<int> nothing(static_cast<std::size_t>(one.rows * one.columns), 5);
         const auto result = filled<Real>(one.rows, one.columns, margin, nothing, false);
         const auto l = stored(left, margin);
@@ -94,9 +96,9 @@ void check_operands(const Case& one) {
 
         Kokkos::deep_copy(y, Real(7));
         const Vector<Real, Exec> packing("packing", core_detail::packing_size);
-        multiply_add<left_operand, right_operand, Real>(one.rows, one.columns, one.depth, l.data(), static_cast<Index>(l.stride(0)),
-                                                        r.data(), static_cast<Index>(r.stride(0)), y.data(),
-                                                        static_cast<Index>(y.stride(0)), packing.data());
+        multiply_add<left_operand, right_operand, Real>(
+            one.rows, one.columns, one.depth, l.data(), static_cast<Index>(l.stride(0)), r.data(),
+            static_cast<Index>(r.stride(0)), y.data(), static_cast<Index>(y.stride(0)), packing.data());
         CHECK(wrong_entries(result, one, margin, 7) == 0);
     }
 }
@@ -147,16 +149,16 @@ TEST_CASE("a number that is not finite reaches its own row alone") {
 TEST_CASE("a product of sizes that do not fit is refused") {
     const Exec exec;
     const Products<double, Exec> products(exec);
-    const Matrix<double, Exec> result("result", 2, 3), left("left", 2, 4), right("right", 4, 3), wide("wide", 4, 5), tall("tall", 5, 3),
-        low("low", 1, 4);
+    const Matrix<double, Exec> result("result", 2, 3), left("left", 2, 4), right("right", 4, 3), wide("wide", 4, 5),
+        tall("tall", 5, 3), low("low", 1, 4);
     CHECK_THROWS_MATCHES((products.multiply<Operand::as_is, Operand::as_is>(exec, result, low, right)), ShapeError,
                          Message("rows of a product's left side: found 1, expected 2"));
     CHECK_THROWS_MATCHES((products.multiply<Operand::as_is, Operand::as_is>(exec, result, left, tall)), ShapeError,
                          Message("depth of a product's right side: found 5, expected 4"));
     CHECK_THROWS_MATCHES((products.multiply<Operand::as_is, Operand::as_is>(exec, result, left, wide)), ShapeError,
                          Message("columns of a product's right side: found 5, expected 3"));
-    CHECK_THROWS_MATCHES((products.multiply<Operand::transposed, Operand::as_is>(exec, result, left, right)), ShapeError,
-                         Message("rows of a product's left side: found 4, expected 2"));
-    CHECK_THROWS_MATCHES((products.multiply<Operand::as_is, Operand::transposed>(exec, result, left, right)), ShapeError,
-                         Message("depth of a product's right side: found 3, expected 4"));
+    CHECK_THROWS_MATCHES((products.multiply<Operand::transposed, Operand::as_is>(exec, result, left, right)),
+                         ShapeError, Message("rows of a product's left side: found 4, expected 2"));
+    CHECK_THROWS_MATCHES((products.multiply<Operand::as_is, Operand::transposed>(exec, result, left, right)),
+                         ShapeError, Message("depth of a product's right side: found 3, expected 4"));
 }

@@ -23,7 +23,8 @@ void check_three_cells(const CellsView& cells) {
     REQUIRE(cells.cells() == 3);
     REQUIRE(cells.genes() == 4);
     REQUIRE(cells.nonzeros() == 4);
-    CHECK(std::vector<std::int64_t>(cells.row_offsets.begin(), cells.row_offsets.end()) == std::vector<std::int64_t>{0, 2, 2, 4});
+    CHECK(std::vector<std::int64_t>(cells.row_offsets.begin(), cells.row_offsets.end()) ==
+          std::vector<std::int64_t>{0, 2, 2, 4});
     CHECK(std::vector<GeneIndex>(cells.columns.begin(), cells.columns.end()) == std::vector<GeneIndex>{1, 3, 0, 3});
     CHECK(std::vector<float>(cells.values.begin(), cells.values.end()) == std::vector<float>{2, 5, 1, 7});
 }
@@ -63,7 +64,8 @@ TEST_CASE("cells come from a count matrix, from spans and from views, without a 
 
 using EigenMatrices =
     std::tuple<Eigen::SparseMatrix<double, Eigen::RowMajor, int>, Eigen::SparseMatrix<double, Eigen::ColMajor, int>,
-               Eigen::SparseMatrix<double, Eigen::RowMajor, std::int64_t>, Eigen::SparseMatrix<double, Eigen::ColMajor, std::int64_t>,
+               Eigen::SparseMatrix<double, Eigen::RowMajor, std::int64_t>,
+               Eigen::SparseMatrix<double, Eigen::ColMajor, std::int64_t>,
                Eigen::SparseMatrix<float, Eigen::ColMajor, int>, Eigen::SparseMatrix<int, Eigen::RowMajor, int>>;
 
 TEMPLATE_LIST_TEST_CASE("cells come from any sparse matrix of Eigen", "", EigenMatrices) {
@@ -86,7 +88,9 @@ TEMPLATE_LIST_TEST_CASE("cells come from any sparse matrix of Eigen", "", EigenM
 TEST_CASE("cells that are not compressed rows are refused, with what is wrong where") {
     const CountMatrix good = count_matrix(three_cells);
     CountMatrix bad = good;
-    const auto refused = [&](const std::string& text) { CHECK_THROWS_MATCHES(CellsView(bad).check(), ShapeError, Message(text)); };
+    const auto refused = [&](const std::string& text) {
+        CHECK_THROWS_MATCHES(CellsView(bad).check(), ShapeError, Message(text));
+    };
 
     bad.row_offsets = {};
     refused("row offsets of the cells: they must start with 0 and have one entry more than there are cells");

@@ -55,7 +55,8 @@ TEST_CASE("the target is the likelihood's own unless one is given") {
     CHECK(make_dataset<Gaussian, Exec>(Exec(), cells).target == Target::log_normalised);
     CHECK(make_dataset<ContinuousBernoulli, Exec>(Exec(), cells).target == Target::unit_maximum);
     CHECK(make_dataset<ContinuousBernoulli, Exec>(Exec(), cells, {.target = Target::counts}).target == Target::counts);
-    CHECK(make_dataset<Gaussian, Exec>(Exec(), cells, {.input = Input::target, .target = Target::counts}).input == Input::target);
+    CHECK(make_dataset<Gaussian, Exec>(Exec(), cells, {.input = Input::target, .target = Target::counts}).input ==
+          Input::target);
 }
 
 TEST_CASE("library sizes of the whole file are kept when genes are chosen") {
@@ -105,44 +106,56 @@ TEST_CASE("values outside the likelihood's support are refused with cell, gene a
     // a normalised matrix where raw counts belong
     const std::string counts = "which wants whole counts from 0 on; give the raw counts, not normalised values";
     const CountMatrix normalised = count_matrix({{1, 0, 3}, {0, 0, 2.5}});
-    refused<Poisson>(normalised, {}, "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the likelihood poisson, " + counts);
-    refused<ZeroInflated<NegativeBinomialMean>>(
+    refused<Poisson>(
         normalised, {},
-        "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the likelihood zero_inflated_negative_binomial_mean, " + counts);
-    refused<Poisson>(count_matrix({{1, -2}}), {},
-                     "cell 0 (c0), gene 1 (g1): the value -2 is outside the support of the likelihood poisson, " + counts);
-    refused<Poisson>(count_matrix({{1, 1}, {0, not_a_number}}), {},
-                     "cell 1 (c1), gene 1 (g1): the value nan is outside the support of the likelihood poisson, " + counts);
-    refused<Poisson>(count_matrix({{std::numeric_limits<float>::infinity()}}), {},
-                     "cell 0 (c0), gene 0 (g0): the value inf is outside the support of the likelihood poisson, " + counts);
+        "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the likelihood poisson, " + counts);
+    refused<ZeroInflated<NegativeBinomialMean>>(normalised, {},
+                                                "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the "
+                                                "likelihood zero_inflated_negative_binomial_mean, " +
+                                                    counts);
+    refused<Poisson>(
+        count_matrix({{1, -2}}), {},
+        "cell 0 (c0), gene 1 (g1): the value -2 is outside the support of the likelihood poisson, " + counts);
+    refused<Poisson>(
+        count_matrix({{1, 1}, {0, not_a_number}}), {},
+        "cell 1 (c1), gene 1 (g1): the value nan is outside the support of the likelihood poisson, " + counts);
+    refused<Poisson>(
+        count_matrix({{std::numeric_limits<float>::infinity()}}), {},
+        "cell 0 (c0), gene 0 (g0): the value inf is outside the support of the likelihood poisson, " + counts);
 
     const std::string share = "which wants values in [0, 1]; use the target unit_maximum";
     const CountMatrix above_one = count_matrix({{0.5, 1.5}});
-    refused<Bernoulli>(above_one, {.target = Target::counts},
-                       "cell 0 (c0), gene 1 (g1): the value 1.5 is outside the support of the likelihood bernoulli, " + share);
+    refused<Bernoulli>(
+        above_one, {.target = Target::counts},
+        "cell 0 (c0), gene 1 (g1): the value 1.5 is outside the support of the likelihood bernoulli, " + share);
     refused<ContinuousBernoulli>(
         above_one, {.target = Target::counts},
-        "cell 0 (c0), gene 1 (g1): the value 1.5 is outside the support of the likelihood continuous_bernoulli, " + share);
+        "cell 0 (c0), gene 1 (g1): the value 1.5 is outside the support of the likelihood continuous_bernoulli, " +
+            share);
     CHECK_NOTHROW(make_dataset<Bernoulli, Exec>(Exec(), above_one));  // its own target brings them into [0, 1]
 
     refused<Gaussian>(count_matrix({{1, not_a_number}}), {.target = Target::counts},
-                      "cell 0 (c0), gene 1 (g1): the value nan is outside the support of the likelihood gaussian, which wants finite values");
+                      "cell 0 (c0), gene 1 (g1): the value nan is outside the support of the likelihood gaussian, "
+                      "which wants finite values");
 }
 
 TEST_CASE("negative values are for the raw input, and normalisation is for counts") {
     const CountMatrix centred = count_matrix({{0.5, -1.25, 3}});
-    refused<Gaussian>(centred, {.target = Target::counts},
-                      "cell 0 (c0), gene 1 (g1): the count -1.25 is negative, and the encoder's input log1p wants counts from 0 on; "
-                      "use the input raw for other values");
+    refused<Gaussian>(
+        centred, {.target = Target::counts},
+        "cell 0 (c0), gene 1 (g1): the count -1.25 is negative, and the encoder's input log1p wants counts from 0 on; "
+        "use the input raw for other values");
     CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), centred, {.input = Input::raw, .target = Target::counts}));
     CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), centred, {.input = Input::target, .target = Target::counts}));
 
     CountMatrix cells = count_matrix({{1, 2}, {3, 0}});
     cells.library_sizes = {3, 0};
-    refused<Gaussian>(cells, {},
-                      "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
-    refused<Poisson>(cells, {.input = Input::log1p_normalised},
-                     "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
+    refused<Gaussian>(
+        cells, {},
+        "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
+    refused<Poisson>(
+        cells, {.input = Input::log1p_normalised},
+        "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
     CHECK_NOTHROW(make_dataset<Poisson, Exec>(Exec(), cells));
     // a cell without counts has nothing to divide
     CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), count_matrix({{1, 2}, {0, 0}})));
@@ -155,7 +168,8 @@ TEST_CASE("no cells, no genes, zeros without mass and misshapen arrays are refus
     cells.row_offsets = {0, 0};
     cells.var.names.clear();
     refused<Poisson>(cells, {}, "there are 1 cells and 0 genes: at least one of each is needed");
-    refused<AboveZero>(count_matrix({{1, 0}}), {}, "the likelihood above_zero does not support zero, which most counts are");
+    refused<AboveZero>(count_matrix({{1, 0}}), {},
+                       "the likelihood above_zero does not support zero, which most counts are");
     CHECK_NOTHROW(make_dataset<AboveZero, Exec>(Exec(), count_matrix({{1, 2}})));
     CountMatrix bad = count_matrix({{1, 2}});
     bad.columns = {0, 0};

@@ -29,8 +29,8 @@ Kokkos::View<Index*, Exec> order_of(const std::vector<Index>& cells) {
 
 /// Every array of the minibatch against the dense rows that it should hold.
 template <class Real>
-void check_contents(const Minibatch<Real, Exec>& batch, const Dataset<Exec>& data, const std::vector<std::vector<float>>& dense,
-                    const std::vector<Index>& cells) {
+void check_contents(const Minibatch<Real, Exec>& batch, const Dataset<Exec>& data,
+                    const std::vector<std::vector<float>>& dense, const std::vector<Index>& cells) {
     REQUIRE(batch.cells() == static_cast<Index>(cells.size()));
     REQUIRE(batch.genes() == static_cast<Index>(dense[0].size()));
     const Index panels = panel_count(batch.genes());

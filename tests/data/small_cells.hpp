@@ -12,10 +12,12 @@
 
 namespace cellvae_tests {
 
-/// Cells x genes from the counts of each cell, written out with their zeros. Cells are called c0, c1, ..., genes g0, g1, ...
+/// Cells x genes from the counts of each cell, written out with their zeros. Cells are called c0, c1, ..., genes g0,
+/// g1, ...
 inline cellvae::CountMatrix count_matrix(const std::vector<std::vector<float>>& dense) {
     cellvae::CountMatrix matrix;
-    for (std::size_t gene = 0; gene < dense.at(0).size(); ++gene) matrix.var.names.push_back(cellvae::message("g", gene));
+    for (std::size_t gene = 0; gene < dense.at(0).size(); ++gene)
+        matrix.var.names.push_back(cellvae::message("g", gene));
     for (const auto& row : dense) {
         for (std::size_t gene = 0; gene < row.size(); ++gene) {
             if (row[gene] == 0) continue;
@@ -28,12 +30,13 @@ inline cellvae::CountMatrix count_matrix(const std::vector<std::vector<float>>& 
     return matrix;
 }
 
-/// Random counts of which about `share` are not zero, most of them small and some in the thousands. The last gene of a cell
-/// whose number is even is never zero.
+/// Random counts of which about `share` are not zero, most of them small and some in the thousands. The last gene of a
+/// cell whose number is even is never zero.
 inline std::vector<std::vector<float>> random_counts(cellvae::Index cells, cellvae::Index genes, double share = 0.3,
                                                      std::uint64_t seed = 1) {
     cellvae::RandomStream random(seed, cellvae::Purpose::test);
-    std::vector<std::vector<float>> dense(static_cast<std::size_t>(cells), std::vector<float>(static_cast<std::size_t>(genes)));
+    std::vector<std::vector<float>> dense(static_cast<std::size_t>(cells),
+                                          std::vector<float>(static_cast<std::size_t>(genes)));
     for (std::size_t cell = 0; cell < dense.size(); ++cell) {
         for (auto& count : dense[cell]) {
             const bool large = random.below(20) == 0;

@@ -48,9 +48,11 @@ TEST_CASE("targets and inputs of a count are what their names say") {
     CHECK(std::abs(target_value(Target::log_normalised, count, library, maximum) - std::log(16.0)) < 1e-14);
     CHECK(input_value(Input::raw, Target::counts, count, library, maximum) == 3);
     CHECK(std::abs(input_value(Input::log1p, Target::counts, count, library, maximum) - std::log(4.0)) < 1e-14);
-    CHECK(std::abs(input_value(Input::log1p_normalised, Target::counts, count, library, maximum) - std::log(16.0)) < 1e-14);
+    CHECK(std::abs(input_value(Input::log1p_normalised, Target::counts, count, library, maximum) - std::log(16.0)) <
+          1e-14);
     for (const auto target : {Target::counts, Target::unit_maximum, Target::log_normalised}) {
-        CHECK(input_value(Input::target, target, count, library, maximum) == target_value(target, count, library, maximum));
+        CHECK(input_value(Input::target, target, count, library, maximum) ==
+              target_value(target, count, library, maximum));
         CHECK(target_value(target, 0.0, library, maximum) == 0);
     }
 }

@@ -12,7 +12,7 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
-TEMPLATE_TEST_CASE("likelihoods without a log mean have the gradient of the differences", "", Bernoulli, ContinuousBernoulli,
-                   Gaussian, ZeroInflated<NegativeBinomial<TotalCountProbability>>) {
+TEMPLATE_TEST_CASE("likelihoods without a log mean have the gradient of the differences", "", Bernoulli,
+                   ContinuousBernoulli, Gaussian, ZeroInflated<NegativeBinomial<TotalCountProbability>>) {
     check_likelihood_gradients<TestType>();
 }

@@ -108,8 +108,9 @@ TEST_CASE("the estimate does not depend on how many samples are drawn at once") 
 
 TEST_CASE("an estimate from no samples is refused") {
     SmallModel<Poisson> small(3, 4, options());
-    CHECK_THROWS_MATCHES(log_likelihood(small, 0, 1), OptionError,
-                         Catch::Matchers::Message("the importance-weighted estimate needs at least one sample, found 0"));
+    CHECK_THROWS_MATCHES(
+        log_likelihood(small, 0, 1), OptionError,
+        Catch::Matchers::Message("the importance-weighted estimate needs at least one sample, found 0"));
 }
 
 TEST_CASE("means over cells count every cell once, whatever the minibatches") {
@@ -143,7 +144,8 @@ TEST_CASE("latent means are those of each cell, in the cells' order") {
         const auto found = latent_means(small.exec, small.model, small.data, batch);
         REQUIRE(found.size() == 20);
         for (std::size_t cell = 0; cell < 10; ++cell)
-            for (std::size_t l = 0; l < 2; ++l) CHECK(std::abs(static_cast<double>(found[2 * cell + l]) - means(cell, l)) < 1e-6);
+            for (std::size_t l = 0; l < 2; ++l)
+                CHECK(std::abs(static_cast<double>(found[2 * cell + l]) - means(cell, l)) < 1e-6);
     }
     double spread = 0;
     for (std::size_t cell = 1; cell < 10; ++cell) spread = std::max(spread, std::abs(means(cell, 0) - means(0, 0)));

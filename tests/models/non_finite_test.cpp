@@ -43,7 +43,9 @@ struct Vertical {
     }
 };
 
-ModelOptions options() { return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .scale = MeanScale::library}; }
+ModelOptions options() {
+    return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .scale = MeanScale::library};
+}
 
 /// What is said of the model with one count, of gene 4 in cell 2, replaced.
 std::string described(float count) {
@@ -60,7 +62,8 @@ std::string described(float count) {
 }  // namespace
 
 TEST_CASE("a value that is not finite is found with cell, gene and parameters") {
-    CHECK_THAT(described(77), StartsWith("cell 2 (c2), gene 4 (g4): log-probability nan at the value 77 with log_rate = "));
+    CHECK_THAT(described(77),
+               StartsWith("cell 2 (c2), gene 4 (g4): log-probability nan at the value 77 with log_rate = "));
     CHECK_THAT(described(78), StartsWith("cell 2 (c2), gene 4 (g4): d_log_rate inf at the value 78 with log_rate = "));
     CHECK_THAT(described(5), Equals("when repeated, every log-probability and the gradient are finite"));
 }
@@ -78,17 +81,20 @@ TEST_CASE("the parameters named are those at which the entry was computed") {
     Minibatch<double, HostExec> batch(small.exec, data, 2);
     batch.assemble(small.exec, data, order_of({0, 1}));
     CHECK(describe_non_finite(small.exec, model, batch, cells, {.seed = 1}) ==
-          message("cell 1 (c1), gene 3 (g3): log-probability nan at the value 77 with log_rate = ", 1.5 + std::log(100.0)));
+          message("cell 1 (c1), gene 3 (g3): log-probability nan at the value 77 with log_rate = ",
+                  1.5 + std::log(100.0)));
     // cells without names are named by their numbers
     const CellsView nameless(cells.row_offsets, cells.columns, cells.values, cells.genes());
-    CHECK_THAT(describe_non_finite(small.exec, model, batch, nameless, {.seed = 1}), StartsWith("cell 1, gene 3: log-probability"));
+    CHECK_THAT(describe_non_finite(small.exec, model, batch, nameless, {.seed = 1}),
+               StartsWith("cell 1, gene 3: log-probability"));
 }
 
 TEST_CASE("a parameter that is not finite shows in the first entry that it reaches") {
     SmallModel<Poisson> small(5, 6, options());
     small.model.parameters().value(small.model.parameters().find("decoder/log_rate/bias"))(0, 2) = std::nan("");
     CHECK_THAT(describe_non_finite(small.exec, small.model, small.batch, small.matrix, {.seed = 1}),
-               StartsWith("cell 0 (c0), gene 2 (g2): log-probability nan at the value ") && ContainsSubstring("log_rate = nan"));
+               StartsWith("cell 0 (c0), gene 2 (g2): log-probability nan at the value ") &&
+                   ContainsSubstring("log_rate = nan"));
 }
 
 TEST_CASE("where every entry is finite, the array whose gradient is not is named") {

@@ -44,7 +44,8 @@ struct SmallModel {
             const auto slice = model.parameters().value(model.parameters().find(entry.name));
             const double centre = entry.name.ends_with("gain") ? 1 : 0;
             for (std::size_t r = 0; r < slice.extent(0); ++r)
-                for (std::size_t c = 0; c < slice.extent(1); ++c) slice(r, c) = centre + spread * (2 * random.uniform() - 1);
+                for (std::size_t c = 0; c < slice.extent(1); ++c)
+                    slice(r, c) = centre + spread * (2 * random.uniform() - 1);
         }
         std::vector<Index> all(static_cast<std::size_t>(cells));
         for (std::size_t cell = 0; cell < all.size(); ++cell) all[cell] = static_cast<Index>(cell);

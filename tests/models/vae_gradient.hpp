@@ -20,8 +20,8 @@ namespace cellvae_tests {
 template <class L>
 void check_gradient(const cellvae::ModelOptions& options, bool each_array = true) {
     using namespace cellvae;
-    CAPTURE(L::name, options.latent, options.hidden, name_of(options.activation), name_of(options.normalisation), options.dropout,
-            name_of(options.scale), options.shared, options.samples);
+    CAPTURE(L::name, options.latent, options.hidden, name_of(options.activation), name_of(options.normalisation),
+            options.dropout, name_of(options.scale), options.shared, options.samples);
     SmallModel<L> small(5, 6, options);
     auto& model = small.model;
     const auto& store = model.parameters();
@@ -77,7 +77,8 @@ void check_gradient(const cellvae::ModelOptions& options, bool each_array = true
     }
     // the bound did move: a comparison of zeros would show nothing
     double largest = 0;
-    for (const auto& entry : store.entries()) largest = std::max(largest, std::abs(gradient[static_cast<std::size_t>(entry.offset)]));
+    for (const auto& entry : store.entries())
+        largest = std::max(largest, std::abs(gradient[static_cast<std::size_t>(entry.offset)]));
     CHECK(largest > 1e-3);
 }
 

@@ -14,7 +14,8 @@ using Catch::Matchers::Message;
 
 namespace {
 
-const ModelOptions two_samples{.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .dropout = 0.3, .samples = 2};
+const ModelOptions two_samples{
+    .latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .dropout = 0.3, .samples = 2};
 
 template <class L>
 void refused(const ModelOptions& options, const std::string& text) {
@@ -58,10 +59,12 @@ TEST_CASE("options that do not fit each other or the likelihood are refused") {
     refused<Poisson>({.samples = 0}, "a step needs at least one sample, found 0");
     refused<Poisson>({.normalisation = Normalisation::batch, .samples = 2},
                      "batch normalisation is for one sample a cell: use layer normalisation, or none");
-    refused<Poisson>({.shared = {"log_rat"}}, "the likelihood poisson has no parameter log_rat to share; it has log_rate");
-    refused<Bernoulli>({.scale = MeanScale::library},
-                       "the likelihood bernoulli has no log-mean parameter to which the library size could be added: use the scale "
-                       "none, or a likelihood with log_mean or log_rate");
+    refused<Poisson>({.shared = {"log_rat"}},
+                     "the likelihood poisson has no parameter log_rat to share; it has log_rate");
+    refused<Bernoulli>(
+        {.scale = MeanScale::library},
+        "the likelihood bernoulli has no log-mean parameter to which the library size could be added: use the scale "
+        "none, or a likelihood with log_mean or log_rate");
     refused<Poisson>({.hidden = {}}, "an encoder needs at least one hidden layer: give its width, as in --hidden 128");
     refused<Poisson>({.hidden = {8, -1}}, "a hidden layer needs at least one unit, found -1");
     refused<Poisson>({.dropout = 1}, "dropout is a share from 0 to below 1, found 1");
@@ -76,8 +79,10 @@ TEST_CASE("the decoder mirrors the encoder unless it has widths of its own") {
     CHECK(width({.latent = 2, .hidden = {6, 4}}, "decoder/hidden/weight") == 4);
     CHECK(width({.latent = 2, .hidden = {6, 4}}, "decoder/hidden_2/weight") == 6);
     CHECK(width({.latent = 2, .hidden = {6, 4}}, "encoder/mean/weight") == 2);
-    CHECK(width({.latent = 2, .hidden = {6, 4}, .decoder_hidden = std::vector<Index>{3}}, "decoder/hidden/weight") == 3);
-    CHECK(width({.latent = 2, .hidden = {6, 4}, .decoder_hidden = std::vector<Index>{3}}, "decoder/hidden_2/weight") == -1);
+    CHECK(width({.latent = 2, .hidden = {6, 4}, .decoder_hidden = std::vector<Index>{3}}, "decoder/hidden/weight") ==
+          3);
+    CHECK(width({.latent = 2, .hidden = {6, 4}, .decoder_hidden = std::vector<Index>{3}}, "decoder/hidden_2/weight") ==
+          -1);
     CHECK(width({.latent = 2, .hidden = {6}, .decoder_hidden = std::vector<Index>{}}, "decoder/hidden/weight") == -1);
     CHECK(SmallVae<Poisson>::name() == "vae, prior gaussian, likelihood poisson, double");
 }
@@ -119,7 +124,8 @@ TEST_CASE("bound and terms of a cell do not depend on the minibatch's order or o
     SmallModel<Poisson> small(8, 140, two_samples);
     const StepOptions step{.beta = 0.5, .seed = 4, .step = 3};
     const auto all = [&](bool training) {
-        const auto means = training ? small.model.gradient(small.exec, small.batch, step) : small.model.bound(small.exec, small.batch, step);
+        const auto means = training ? small.model.gradient(small.exec, small.batch, step)
+                                    : small.model.bound(small.exec, small.batch, step);
         return std::make_pair(means, terms_by_cell(small));
     };
     for (const bool training : {false, true}) {
@@ -134,7 +140,8 @@ TEST_CASE("bound and terms of a cell do not depend on the minibatch's order or o
         CHECK(std::abs(means[0] - sum / 8) <= 1e-12 * std::abs(means[0]));
 
         small.batch.assemble(small.exec, small.data, order_of({5}));
-        const auto alone = training ? small.model.gradient(small.exec, small.batch, step) : small.model.bound(small.exec, small.batch, step);
+        const auto alone = training ? small.model.gradient(small.exec, small.batch, step)
+                                    : small.model.bound(small.exec, small.batch, step);
         for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(alone[i] - terms[15 + i]) < 1e-10);
     }
 }
@@ -159,7 +166,8 @@ TEST_CASE("a user's own activation makes a model, and the gradient follows it") 
     model.inference().draw_noise(pass);
     model.gradient_at_noise(pass, 1);
     const int id = model.parameters().find("encoder/hidden/bias");
-    const std::vector<double> gradient(model.parameters().gradient(id).data(), model.parameters().gradient(id).data() + 4);
+    const std::vector<double> gradient(model.parameters().gradient(id).data(),
+                                       model.parameters().gradient(id).data() + 4);
     const auto bias = model.parameters().value(id);
     for (std::size_t unit = 0; unit < 4; ++unit) {
         const double before = bias(0, unit), step = 1e-5;
@@ -225,8 +233,8 @@ TEST_CASE("log variances are used inside their limits, and only their outward gr
     SmallModel<Poisson> small(2, 5, {.latent = 2, .hidden = {4}});
     const auto pass = small.model.pass(small.exec, small.batch, {}, Mode::training);
     using Slice = MatrixSlice<double, HostExec>;
-    const Matrix<double, HostExec> mean("mean", 2, 2), log_variance("log_variance", 2, 2), noise("noise", 2, 2), d_z("d_z", 2, 2),
-        d_mean("d_mean", 2, 2), d_log_variance("d_log_variance", 2, 2), z("z", 2, 2);
+    const Matrix<double, HostExec> mean("mean", 2, 2), log_variance("log_variance", 2, 2), noise("noise", 2, 2),
+        d_z("d_z", 2, 2), d_mean("d_mean", 2, 2), d_log_variance("d_log_variance", 2, 2), z("z", 2, 2);
     log_variance(0, 0) = log_variance(0, 1) = 25;
     log_variance(1, 0) = log_variance(1, 1) = -25;
     Kokkos::deep_copy(noise, 1.0);
@@ -243,8 +251,8 @@ TEST_CASE("log variances are used inside their limits, and only their outward gr
     d_z(0, 1) = -1e9;  // and this for a smaller one
     d_z(1, 0) = 1e9;
     d_z(1, 1) = -1e9;
-    priors_detail::standard_backward(pass, 1.0, Slice(mean), Slice(log_variance), Slice(noise), Slice(d_z), Slice(d_mean),
-                                     Slice(d_log_variance));
+    priors_detail::standard_backward(pass, 1.0, Slice(mean), Slice(log_variance), Slice(noise), Slice(d_z),
+                                     Slice(d_mean), Slice(d_log_variance));
     small.exec.fence();
     CHECK(d_log_variance(0, 0) == 0);
     CHECK(d_log_variance(0, 1) < 0);

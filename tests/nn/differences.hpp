@@ -37,7 +37,9 @@ double dot(const Left& coefficients, const Right& y) {
 }
 
 /// Two gradients agree; central differences of well-scaled functions in double are good to about 1e-10.
-inline bool agrees(double gradient, double difference) { return std::abs(gradient - difference) <= 1e-7 * (1 + std::abs(difference)); }
+inline bool agrees(double gradient, double difference) {
+    return std::abs(gradient - difference) <= 1e-7 * (1 + std::abs(difference));
+}
 
 /// Compares every entry of `gradient` with the central difference of value() by that entry of `at`.
 template <class At, class Gradient, class Value>
@@ -57,7 +59,8 @@ void check_gradient(const std::string& what, const At& at, const Gradient& gradi
             at(r, c) = before;
             const double difference = (above - below) / (2 * step);
             if (agrees(gradient(r, c), difference)) continue;
-            INFO("entry " << r << ", " << c << ": gradient " << gradient(r, c) << ", central difference " << difference);
+            INFO("entry " << r << ", " << c << ": gradient " << gradient(r, c) << ", central difference "
+                          << difference);
             CHECK(agrees(gradient(r, c), difference));
         }
 }
@@ -69,7 +72,8 @@ void check_direction(const std::string& what, const At& at, const Gradient& grad
     INFO("gradient by " << what);
     REQUIRE(at.extent(0) == gradient.extent(0));
     REQUIRE(at.extent(1) == gradient.extent(1));
-    const cellvae::Matrix<double, HostExec> start("start", at.extent(0), at.extent(1)), direction("direction", at.extent(0), at.extent(1));
+    const cellvae::Matrix<double, HostExec> start("start", at.extent(0), at.extent(1)),
+        direction("direction", at.extent(0), at.extent(1));
     fill_random(direction, 77);
     Kokkos::deep_copy(start, at);
     const auto at_distance = [&](double distance) {

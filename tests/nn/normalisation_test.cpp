@@ -61,8 +61,9 @@ TEST_CASE("normalisation is the formula") {
         for (std::size_t r = 0; r < count; ++r) {
             const auto [mean, variance] = moments(units, [&](std::size_t c) { return x(r, c); });
             for (std::size_t c = 0; c < units; ++c) {
-                const double expected = one.bench.value("layer/normalisation/gain")(0, c) * (x(r, c) - mean) / std::sqrt(variance + 1e-5) +
-                                        one.bench.value("layer/normalisation/shift")(0, c);
+                const double expected =
+                    one.bench.value("layer/normalisation/gain")(0, c) * (x(r, c) - mean) / std::sqrt(variance + 1e-5) +
+                    one.bench.value("layer/normalisation/shift")(0, c);
                 CHECK(std::abs(u(r, c) - expected) < 1e-12);
             }
         }
@@ -82,9 +83,9 @@ TEST_CASE("normalisation is the formula") {
                     variance = running_variance(0, c);
                 }
                 for (std::size_t r = 0; r < count; ++r) {
-                    const double expected =
-                        one.bench.value("layer/normalisation/gain")(0, c) * (x(r, c) - mean) / std::sqrt(variance + 1e-3) +
-                        one.bench.value("layer/normalisation/shift")(0, c);
+                    const double expected = one.bench.value("layer/normalisation/gain")(0, c) * (x(r, c) - mean) /
+                                                std::sqrt(variance + 1e-3) +
+                                            one.bench.value("layer/normalisation/shift")(0, c);
                     CHECK(std::abs(u(r, c) - expected) < 1e-12);
                 }
             }
@@ -112,7 +113,8 @@ TEST_CASE("normalisation's gradients are those of the differences") {
     const std::size_t rows = GENERATE(1u, 2u, 5u);
     CAPTURE(name_of(kind), mode == Mode::training, rows);
     const OneLayer one(kind);
-    const HostMatrix x("x", rows, units), u("u", rows, units), coefficients("coefficients", rows, units), d("d", rows, units);
+    const HostMatrix x("x", rows, units), u("u", rows, units), coefficients("coefficients", rows, units),
+        d("d", rows, units);
     fill_random(x, 1, 3, 2);
     fill_random(coefficients, 2);
     const auto pass = one.bench.pass(nullptr, mode);

@@ -44,14 +44,15 @@ struct OutputCase {
 template <class L>
 struct OutputOracle {
     static constexpr std::size_t count = cellvae::parameter_count<L>;
-    std::vector<double> log_prob;                 ///< rows
+    std::vector<double> log_prob;                             ///< rows
     std::array<std::vector<double>, count> d_weight, d_bias;  ///< genes x hidden, genes
-    std::vector<double> d_hidden;                 ///< rows x hidden
+    std::vector<double> d_hidden;                             ///< rows x hidden
 
     /// @param targets cells x genes @param log_library cells, or empty for none
     /// @param weight, bias of each head; the weight of a shared parameter is empty
-    OutputOracle(const OutputCase& one, const std::vector<std::vector<double>>& targets, const std::vector<double>& log_library,
-                 const std::array<std::vector<double>, count>& weight, const std::array<std::vector<double>, count>& bias) {
+    OutputOracle(const OutputCase& one, const std::vector<std::vector<double>>& targets,
+                 const std::vector<double>& log_library, const std::array<std::vector<double>, count>& weight,
+                 const std::array<std::vector<double>, count>& bias) {
         const auto genes = static_cast<std::size_t>(one.genes);
         const auto width = static_cast<std::size_t>(one.hidden_width);
         const auto rows = static_cast<std::size_t>(one.rows());
@@ -67,7 +68,8 @@ struct OutputOracle {
                 cellvae::Parameters<double, count> eta{}, inside{};
                 for (std::size_t n = 0; n < count; ++n) {
                     eta[n] = bias[n][gene];
-                    if (!log_library.empty() && static_cast<int>(n) == L::log_mean_parameter) eta[n] += log_library[row % cells];
+                    if (!log_library.empty() && static_cast<int>(n) == L::log_mean_parameter)
+                        eta[n] += log_library[row % cells];
                     for (std::size_t h = 0; h < width && !weight[n].empty(); ++h)
                         eta[n] += one.hidden(row, h) * weight[n][gene * width + h];
                     const auto bounds = L::bounds(static_cast<int>(n));
@@ -88,8 +90,8 @@ struct OutputOracle {
     }
 };
 
-/// Counts the entries of `found` that differ from `expected` by more than `tolerance` times the largest magnitude, and says
-/// which is the first. NaN differs.
+/// Counts the entries of `found` that differ from `expected` by more than `tolerance` times the largest magnitude, and
+/// says which is the first. NaN differs.
 template <class Found>
 void check_close(const std::string& what, const Found& found, const std::vector<double>& expected, double tolerance) {
     double scale = 1;
@@ -104,10 +106,11 @@ void check_close(const std::string& what, const Found& found, const std::vector<
     CHECK(wrong == 0);
 }
 
-/// One layer, one minibatch, one driver, in Real, against the oracle: log-probabilities with and without gradient, and every
-/// gradient.
+/// One layer, one minibatch, one driver, in Real, against the oracle: log-probabilities with and without gradient, and
+/// every gradient.
 template <class L, class Real, cellvae::OutputDriver driver>
-void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& options, double tolerance, double bias_spread) {
+void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& options, double tolerance,
+                         double bias_spread) {
     using namespace cellvae;
     constexpr std::size_t count = parameter_count<L>;
     const HostExec exec;
@@ -152,7 +155,8 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
     for (std::size_t cell = 0; cell < one.dense.size(); ++cell) {
         targets.emplace_back();
         for (const float value : one.dense[cell])
-            targets.back().push_back(target_value(data.target, static_cast<double>(value), data.library(cell), data.maximum(cell)));
+            targets.back().push_back(
+                target_value(data.target, static_cast<double>(value), data.library(cell), data.maximum(cell)));
     }
     std::vector<double> log_library;
     if (options.scale == MeanScale::library)
@@ -162,7 +166,8 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
     for (std::size_t n = 0; n < count; ++n) {
         paths[n] = "decoder/" + std::string(L::parameters[n]);
         const int weight_id = store.find(paths[n] + "/weight");
-        const bool shared = std::find(options.shared.begin(), options.shared.end(), L::parameters[n]) != options.shared.end();
+        const bool shared =
+            std::find(options.shared.begin(), options.shared.end(), L::parameters[n]) != options.shared.end();
         REQUIRE(shared == (weight_id < 0));
         const auto values = store.value(store.find(paths[n] + (shared ? "/shared" : "/bias")));
         bias[n].assign(values.data(), values.data() + one.genes);
@@ -171,7 +176,8 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
         weight[n].assign(matrix_values.data(), matrix_values.data() + one.genes * one.hidden_width);
     }
     const OutputOracle<L> expected(one, targets, log_library, weight, bias);
-    CAPTURE(L::name, one.cells, one.samples, one.genes, name_of(options.scale), options.shared, driver == OutputDriver::device, sizeof(Real));
+    CAPTURE(L::name, one.cells, one.samples, one.genes, name_of(options.scale), options.shared,
+            driver == OutputDriver::device, sizeof(Real));
     check_close("log-probability", log_prob, expected.log_prob, tolerance);
     check_close("log-probability without gradient", alone, expected.log_prob, tolerance);
     check_close("gradient by hidden", d_hidden.data(), expected.d_hidden, tolerance);
@@ -179,7 +185,8 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
         if (!weight[n].empty())
             check_close("gradient by " + paths[n] + "/weight", store.gradient(store.find(paths[n] + "/weight")).data(),
                         expected.d_weight[n], tolerance);
-        check_close("gradient by " + paths[n], store.gradient(store.find(paths[n] + (weight[n].empty() ? "/shared" : "/bias"))).data(),
+        check_close("gradient by " + paths[n],
+                    store.gradient(store.find(paths[n] + (weight[n].empty() ? "/shared" : "/bias"))).data(),
                     expected.d_bias[n], tolerance);
     }
 }

@@ -63,10 +63,11 @@ TEST_CASE("the output layer equals plain loops, on both drivers, at the borders 
 }
 
 TEST_CASE("the output layer adds library sizes and shares parameters as asked") {
-    const auto options = GENERATE(OutputOptions{MeanScale::library, {}}, OutputOptions{MeanScale::none, {"log_dispersion"}},
-                                  OutputOptions{MeanScale::library, {"log_dispersion"}},
-                                  OutputOptions{MeanScale::library, {"log_mean", "logit_zero_inflation"}},
-                                  OutputOptions{MeanScale::library, {"log_mean", "logit_zero_inflation", "log_dispersion"}});
+    const auto options =
+        GENERATE(OutputOptions{MeanScale::library, {}}, OutputOptions{MeanScale::none, {"log_dispersion"}},
+                 OutputOptions{MeanScale::library, {"log_dispersion"}},
+                 OutputOptions{MeanScale::library, {"log_mean", "logit_zero_inflation"}},
+                 OutputOptions{MeanScale::library, {"log_mean", "logit_zero_inflation", "log_dispersion"}});
     check_output_layer<Zinb>(OutputCase(26, 5, 129, 6), options);
     check_output_layer<Zinb>(OutputCase(3, 1, 300, 1), options);
 }
@@ -78,7 +79,8 @@ TEST_CASE("parameters on both sides of their bounds give the loops' values and g
 }
 
 TEST_CASE("more panels than lanes, and more genes than a wide panel, make no difference") {
-    const Index genes = std::max(nn_detail::device_panel_width, nn_detail::most_lanes * genes_per_panel) + genes_per_panel + 1;
+    const Index genes =
+        std::max(nn_detail::device_panel_width, nn_detail::most_lanes * genes_per_panel) + genes_per_panel + 1;
     check_output_layer<Poisson>(OutputCase(3, 2, genes, 4), {MeanScale::library, {}});
 }
 
@@ -87,21 +89,24 @@ TEST_CASE("in float the output layer is the same to float's precision") {
     check_output_layer<Poisson, float>(OutputCase(43, 3, 300, 6), {MeanScale::library, {}}, 2e-5);
 }
 
-TEMPLATE_TEST_CASE_SIG("beyond a bound only the gradient that would lead further out is zero", "", ((OutputDriver driver), driver),
-                       OutputDriver::host, OutputDriver::device) {
+TEMPLATE_TEST_CASE_SIG("beyond a bound only the gradient that would lead further out is zero", "",
+                       ((OutputDriver driver), driver), OutputDriver::host, OutputDriver::device) {
     const double weight = GENERATE(1.0, 0.25);
     const double largest = std::exp(20.0), smallest = std::exp(-30.0);
     const std::vector<std::vector<float>> counts{{0, 1e10f, 0, 5, 0, 5}};
     const std::vector<double> bias{25, 25, -40, -40, 1, 1};
     const Beyond<driver> found(counts, bias, weight);
-    const auto close = [&](double value, double expected) { return std::abs(value - weight * expected) <= 1e-12 * std::abs(expected); };
-    CHECK(close(found.d_bias[0], -largest));     // above, and the count asks for less: inward
-    CHECK(found.d_bias[1] == 0);                 // above, and the count asks for more: outward
-    CHECK(found.d_bias[2] == 0);                 // below, and a zero asks for less: outward
+    const auto close = [&](double value, double expected) {
+        return std::abs(value - weight * expected) <= 1e-12 * std::abs(expected);
+    };
+    CHECK(close(found.d_bias[0], -largest));      // above, and the count asks for less: inward
+    CHECK(found.d_bias[1] == 0);                  // above, and the count asks for more: outward
+    CHECK(found.d_bias[2] == 0);                  // below, and a zero asks for less: outward
     CHECK(close(found.d_bias[3], 5 - smallest));  // below, and the count asks for more: inward
     CHECK(close(found.d_bias[4], -std::exp(1.0)));
     CHECK(close(found.d_bias[5], 5 - std::exp(1.0)));
-    const double expected = -largest + (1e10 * 20 - largest) - smallest + (5 * -30.0 - smallest) - std::exp(1.0) + (5 - std::exp(1.0));
+    const double expected =
+        -largest + (1e10 * 20 - largest) - smallest + (5 * -30.0 - smallest) - std::exp(1.0) + (5 - std::exp(1.0));
     CHECK(std::abs(found.log_prob[0] - expected) < 1e-12 * std::abs(expected));
 }
 
@@ -120,7 +125,8 @@ TEST_CASE("heads start from the genes' statistics, or from zero and small weight
     const auto data = make_dataset<Poisson, HostExec>(exec, matrix);
     const bool library = GENERATE(false, true);
     ParameterStore<double, HostExec> store;
-    const OutputLayer<Poisson, double, HostExec> layer(store, "decoder", 16, 4, {library ? MeanScale::library : MeanScale::none, {}});
+    const OutputLayer<Poisson, double, HostExec> layer(store, "decoder", 16, 4,
+                                                       {library ? MeanScale::library : MeanScale::none, {}});
     store.allocate(exec);
     layer.initialise(exec, store, 3);
     exec.fence();
@@ -139,19 +145,24 @@ TEST_CASE("heads start from the genes' statistics, or from zero and small weight
     layer.start_from(exec, store, data);
     const double offset = library ? std::log(25.0) : 0;
     const double means[] = {0.5 / 4, 3, 0.25, 1};  // a gene that was never seen counts as half a count
-    for (std::size_t gene = 0; gene < 4; ++gene) CHECK(std::abs(bias(0, gene) - (std::log(means[gene]) - offset)) < 1e-12);
+    for (std::size_t gene = 0; gene < 4; ++gene)
+        CHECK(std::abs(bias(0, gene) - (std::log(means[gene]) - offset)) < 1e-12);
 }
 
 TEST_CASE("output layers that cannot be, and rows that do not fit, are refused") {
     const HostExec exec;
     ParameterStore<double, HostExec> store;
-    const auto made = [&]<class L>(const OutputOptions& options) { OutputLayer<L, double, HostExec>(store, "decoder", 2, 3, options); };
-    CHECK_THROWS_MATCHES(made.operator()<Zinb>({MeanScale::none, {"dispersion"}}), OptionError,
-                         Message("the likelihood zero_inflated_negative_binomial_mean has no parameter dispersion to share; it has "
-                                 "logit_zero_inflation, log_mean, log_dispersion"));
-    CHECK_THROWS_MATCHES(made.operator()<Bernoulli>({MeanScale::library, {}}), OptionError,
-                         Message("the likelihood bernoulli has no log-mean parameter to which the library size could be added: use the "
-                                 "scale none, or a likelihood with log_mean or log_rate"));
+    const auto made = [&]<class L>(const OutputOptions& options) {
+        OutputLayer<L, double, HostExec>(store, "decoder", 2, 3, options);
+    };
+    CHECK_THROWS_MATCHES(
+        made.operator()<Zinb>({MeanScale::none, {"dispersion"}}), OptionError,
+        Message("the likelihood zero_inflated_negative_binomial_mean has no parameter dispersion to share; it has "
+                "logit_zero_inflation, log_mean, log_dispersion"));
+    CHECK_THROWS_MATCHES(
+        made.operator()<Bernoulli>({MeanScale::library, {}}), OptionError,
+        Message("the likelihood bernoulli has no log-mean parameter to which the library size could be added: use the "
+                "scale none, or a likelihood with log_mean or log_rate"));
 
     const CountMatrix matrix = count_matrix({{0, 4, 1}, {1, 2, 1}});
     const auto data = make_dataset<Poisson, HostExec>(exec, matrix);

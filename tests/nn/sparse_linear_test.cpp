@@ -31,7 +31,8 @@ struct Cells {
         batch.assemble(exec, data, order);
         exec.fence();
         for (Index row = 0; row < cells; ++row)
-            for (Index k = batch.row_offsets(row); k < batch.row_offsets(row + 1); ++k) dense(row, batch.columns(k)) = batch.inputs(k);
+            for (Index k = batch.row_offsets(row); k < batch.row_offsets(row + 1); ++k)
+                dense(row, batch.columns(k)) = batch.inputs(k);
     }
 };
 
