@@ -12,22 +12,35 @@ namespace nn_detail {
 
 template <class Real, class Exec, class Slice>
 void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& weight, const Slice& bias, const Slice& y) {
-    const auto row_offsets = batch.row_offsets;
     const auto columns = batch.columns;
     const auto inputs = batch.inputs;
     const auto outputs = static_cast<Index>(y.extent(1));
     if constexpr (runs_on_host<Exec>) {
+        // A block of rows takes the panels of genes in turn, so that a panel's weights are read once a block and not once a row.
+        // A row's sum runs over its genes in their order, however many rows are in a block.
+        const auto panel_offsets = batch.panel_offsets;
+        const Index rows = batch.cells();
+        const Index panels = panel_count(batch.genes());
+        const Index block = rows / exec.concurrency() + 1;
         Kokkos::parallel_for(
-            KernelLabel("cellvae::sparse_forward"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), [=](const Index row) {
-                Real* sums = &y(row, 0);
-                for (Index o = 0; o < outputs; ++o) sums[o] = bias(0, o);
-                for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k) {
-                    const Real value = inputs(k);
-                    const Real* gene_weights = &weight(columns(k), 0);
-                    for (Index o = 0; o < outputs; ++o) sums[o] += value * gene_weights[o];
-                }
+            KernelLabel("cellvae::sparse_forward"),
+            Kokkos::RangePolicy<Exec>(exec, 0, (rows + block - 1) / block).set_chunk_size(1), [=](const Index task) {
+                const Index first = task * block;
+                const Index last = first + block < rows ? first + block : rows;
+                for (Index row = first; row < last; ++row)
+                    for (Index o = 0; o < outputs; ++o) y(row, o) = bias(0, o);
+                for (Index panel = 0; panel < panels; ++panel)
+                    for (Index row = first; row < last; ++row) {
+                        Real* sums = &y(row, 0);
+                        for (Index k = panel_offsets(row, panel); k < panel_offsets(row, panel + 1); ++k) {
+                            const Real value = inputs(k);
+                            const Real* gene_weights = &weight(columns(k), 0);
+                            for (Index o = 0; o < outputs; ++o) sums[o] += value * gene_weights[o];
+                        }
+                    }
             });
     } else {
+        const auto row_offsets = batch.row_offsets;
         using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
         Kokkos::parallel_for(
             KernelLabel("cellvae::sparse_forward"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
