@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the sparse first layer, forward and backward, at densities from 1% to 32%: its time is proportional to the nonzeros.
+// Times the sparse first layer, forward and backward, at densities from 1% to 32%: its time is proportional to the
+// nonzeros.
 //
 //   benchmark_sparse_layer [--cells 128] [--genes 16791] [--hidden 128] [--repeats 20] [--threads N]
 //
-// Prints a table of the least times of all repeats. What does not depend on the nonzeros stands apart, below it: zeroing the weights' gradient (genes x
-// hidden), measured with cells that have no counts and taken off the backward times, and the optimiser's pass.
+// Prints a table of the least times of all repeats. What does not depend on the nonzeros stands apart, below it:
+// zeroing the weights' gradient (genes x hidden), measured with cells that have no counts and taken off the backward
+// times, and the optimiser's pass.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -101,11 +103,16 @@ int run(int argc, char* argv[]) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const auto number = [&] { return i + 1 < argc ? std::atol(argv[++i]) : 0; };
-        if (word == "--cells") cells = number();
-        else if (word == "--genes") genes = number();
-        else if (word == "--hidden") hidden = number();
-        else if (word == "--repeats") repeats = number();
-        else if (word == "--threads") number();
+        if (word == "--cells")
+            cells = number();
+        else if (word == "--genes")
+            genes = number();
+        else if (word == "--hidden")
+            hidden = number();
+        else if (word == "--repeats")
+            repeats = number();
+        else if (word == "--threads")
+            number();
         else {
             std::fprintf(stderr, "unknown option %s\n", word.c_str());
             return 2;
@@ -124,7 +131,8 @@ int run(int argc, char* argv[]) {
         optimising = least_ms(exec, repeats, [&] { empty.optimise(); });
         parameters = empty.parameters();
     }
-    std::printf("sparse first layer, %ld cells x %ld genes x %ld hidden, float, %d threads\n", cells, genes, hidden, exec.concurrency());
+    std::printf("sparse first layer, %ld cells x %ld genes x %ld hidden, float, %d threads\n", cells, genes, hidden,
+                exec.concurrency());
     std::printf("ns are per nonzero and hidden unit; backward is without zeroing the gradient\n\n");
     std::printf("density   nonzeros   forward ms      ns   backward ms      ns\n");
     for (const double density : {0.01, 0.02, 0.04, 0.08, 0.16, 0.32}) {
@@ -132,11 +140,11 @@ int run(int argc, char* argv[]) {
         const double forward = least_ms(exec, repeats, [&] { layer.forward(); });
         const double backward = least_ms(exec, repeats, [&] { layer.backward(); }) - zeroing;
         const double per = 1e6 / (layer.nonzeros() * static_cast<double>(hidden));
-        std::printf("%6.0f%% %10.0f %12.3f %7.4f %13.3f %7.4f\n", 100 * density, layer.nonzeros(), forward, forward * per, backward,
-                    backward * per);
+        std::printf("%6.0f%% %10.0f %12.3f %7.4f %13.3f %7.4f\n", 100 * density, layer.nonzeros(), forward,
+                    forward * per, backward, backward * per);
     }
-    std::printf("\nfixed: zeroing the gradient %.3f ms, the optimiser's pass over %ld parameters %.3f ms\n", zeroing, parameters,
-                optimising);
+    std::printf("\nfixed: zeroing the gradient %.3f ms, the optimiser's pass over %ld parameters %.3f ms\n", zeroing,
+                parameters, optimising);
     return 0;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times one training step (forward, gradient, Adam) of a VAE on made-up counts.
 //
-//   benchmark_training_step [--cells 128] [--genes 16791] [--hidden 128] [--latent 10] [--steps 20] [--shared] [--threads N]
+//   benchmark_training_step [--cells 128] [--genes 16791] [--hidden 128] [--latent 10] [--steps 20] [--shared]
+//   [--threads N]
 //
-// The counts are Poisson with rates uniform in 0 .. 0.1, one in twenty of them not zero, as a single-cell file has. Prints one
-// line of JSON: the median, least and largest milliseconds a step and cells/s.
+// The counts are Poisson with rates uniform in 0 .. 0.1, one in twenty of them not zero, as a single-cell file has.
+// Prints one line of JSON: the median, least and largest milliseconds a step and cells/s.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -53,13 +54,20 @@ int run(int argc, char* argv[]) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const auto number = [&] { return i + 1 < argc ? std::atol(argv[++i]) : 0; };
-        if (word == "--cells") cells = number();
-        else if (word == "--genes") genes = number();
-        else if (word == "--hidden") hidden = number();
-        else if (word == "--latent") latent = number();
-        else if (word == "--steps") steps = number();
-        else if (word == "--threads") number();
-        else if (word == "--shared") options.shared = {"log_dispersion"};
+        if (word == "--cells")
+            cells = number();
+        else if (word == "--genes")
+            genes = number();
+        else if (word == "--hidden")
+            hidden = number();
+        else if (word == "--latent")
+            latent = number();
+        else if (word == "--steps")
+            steps = number();
+        else if (word == "--threads")
+            number();
+        else if (word == "--shared")
+            options.shared = {"log_dispersion"};
         else {
             std::fprintf(stderr, "unknown option %s\n", word.c_str());
             return 2;
@@ -88,10 +96,12 @@ int run(int argc, char* argv[]) {
     }
     std::sort(times.begin(), times.end());
     const double median = times[times.size() / 2];
-    std::printf("{\"model\": \"%s\", \"cells\": %ld, \"genes\": %ld, \"hidden\": %ld, \"latent\": %ld, \"shared\": %s, \"threads\": %d, "
-                "\"ms\": %.2f, \"ms_least\": %.2f, \"ms_largest\": %.2f, \"cells_per_second\": %.0f, \"bound\": %.3f}\n",
-                Model::name().c_str(), cells, genes, hidden, latent, options.shared.empty() ? "false" : "true", exec.concurrency(),
-                median, times.front(), times.back(), static_cast<double>(cells) / median * 1000, bound);
+    std::printf(
+        "{\"model\": \"%s\", \"cells\": %ld, \"genes\": %ld, \"hidden\": %ld, \"latent\": %ld, \"shared\": %s, "
+        "\"threads\": %d, "
+        "\"ms\": %.2f, \"ms_least\": %.2f, \"ms_largest\": %.2f, \"cells_per_second\": %.0f, \"bound\": %.3f}\n",
+        Model::name().c_str(), cells, genes, hidden, latent, options.shared.empty() ? "false" : "true",
+        exec.concurrency(), median, times.front(), times.back(), static_cast<double>(cells) / median * 1000, bound);
     return 0;
 }
 

@@ -4,7 +4,8 @@
 
 namespace cellvae::program {
 
-Trained train_continuous_bernoulli(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+Trained train_continuous_bernoulli(const CountMatrix& counts, const TrainRequest& request,
+                                   const std::function<void()>& ready) {
     return train_with<ContinuousBernoulli>(counts, request, ready);
 }
 

@@ -4,7 +4,8 @@
 
 namespace cellvae::program {
 
-Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
+                                const std::function<void()>& ready) {
     return train_with<NegativeBinomial<TotalCountProbability>>(counts, request, ready);
 }
 

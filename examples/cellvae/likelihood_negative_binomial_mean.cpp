@@ -4,7 +4,8 @@
 
 namespace cellvae::program {
 
-Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request,
+                                     const std::function<void()>& ready) {
     return train_with<NegativeBinomial<MeanDispersion>>(counts, request, ready);
 }
 

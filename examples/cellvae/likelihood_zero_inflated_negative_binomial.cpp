@@ -5,7 +5,8 @@
 
 namespace cellvae::program {
 
-Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
+                                              const std::function<void()>& ready) {
     return train_with<ZeroInflated<NegativeBinomial<TotalCountProbability>>>(counts, request, ready);
 }
 

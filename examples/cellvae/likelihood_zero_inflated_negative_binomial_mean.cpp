@@ -5,7 +5,8 @@
 
 namespace cellvae::program {
 
-Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request,
+                                                   const std::function<void()>& ready) {
     return train_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, request, ready);
 }
 

@@ -5,7 +5,8 @@
 
 namespace cellvae::program {
 
-Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const std::function<void()>& ready) {
+Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request,
+                                    const std::function<void()>& ready) {
     return train_with<ZeroInflated<Poisson>>(counts, request, ready);
 }
 

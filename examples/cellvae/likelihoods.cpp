@@ -13,12 +13,15 @@ Trained train_poisson(const CountMatrix& counts, const TrainRequest& request, co
 Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
 Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
 Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
+Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
+                                              const Ready& ready);
+Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request,
+                                                   const Ready& ready);
 
 const std::vector<LikelihoodEntry>& likelihoods() {
     static const std::vector<LikelihoodEntry> table{
-        {"zinb", "zero-inflated negative binomial of the counts, by mean and dispersion", train_zero_inflated_negative_binomial_mean},
+        {"zinb", "zero-inflated negative binomial of the counts, by mean and dispersion",
+         train_zero_inflated_negative_binomial_mean},
         {"nb", "negative binomial of the counts, by mean and dispersion", train_negative_binomial_mean},
         {"zip", "zero-inflated Poisson of the counts", train_zero_inflated_poisson},
         {"poisson", "Poisson of the counts", train_poisson},

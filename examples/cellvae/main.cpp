@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program cellvae: latent coordinates and clusters of the cells of a count file, without knowing C++.
-#include <CLI/CLI.hpp>
-#include <Kokkos_Core.hpp>
 #include <algorithm>
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <Kokkos_Core.hpp>
 #include <new>
 #include <thread>
 
@@ -23,28 +23,35 @@ void add_train(CLI::App& app, TrainRequest& request) {
     train->option_defaults()->always_capture_default();
     train->add_option("counts", request.counts, "Count file: h5ad, or CSV/TSV with or without gzip")->required();
     train->add_option("--out", request.out, "Folder for cells.h5ad, history.csv and scores.json")->required();
-    train->add_option("--labels", request.labels,
-                      "Column of the cells' known types, for scores alone; auto: a well-known name such as cell_type; none");
+    train->add_option(
+        "--labels", request.labels,
+        "Column of the cells' known types, for scores alone; auto: a well-known name such as cell_type; none");
     train->add_option("--orientation", request.orientation, "Of CSV/TSV: auto, cells-in-rows or genes-in-rows")
         ->check(CLI::IsMember({"auto", "cells-in-rows", "genes-in-rows"}));
     std::string names;
     for (const auto& row : likelihoods()) names += std::string("\n  ") + row.option + ": " + row.description;
     train->add_option("--likelihood", request.likelihood, "What explains a count given the latent:" + names);
     train->add_option("--latent", request.latent, "Dimensions of the latent")->check(CLI::Range(1, 10000));
-    train->add_option("--hidden", request.hidden, "Width of each hidden layer of the encoder (128,64: two); the decoder's are reversed")
+    train
+        ->add_option("--hidden", request.hidden,
+                     "Width of each hidden layer of the encoder (128,64: two); the decoder's are reversed")
         ->delimiter(',')
         ->check(CLI::Range(1, 1000000));
     train->add_option("--activation", request.activation, "relu, silu, tanh or identity");
     train->add_option("--normalisation", request.normalisation, "Of the hidden layers: none, layer or batch");
     train->add_option("--dropout", request.dropout, "Share of the encoder's hidden units dropped in training");
-    train->add_option("--scale", request.scale,
-                      "What the mean is relative to: none, library (the cell's total count), or auto: library where it can be");
-    train->add_option("--shared", request.shared,
-                      "Likelihood parameters with one value a gene for all cells; auto: the dispersion; none: all decoded")
+    train->add_option(
+        "--scale", request.scale,
+        "What the mean is relative to: none, library (the cell's total count), or auto: library where it can be");
+    train
+        ->add_option(
+            "--shared", request.shared,
+            "Likelihood parameters with one value a gene for all cells; auto: the dispersion; none: all decoded")
         ->delimiter(',');
     train->add_option("--input", request.input, "What the encoder sees: raw, log1p, log1p_normalised or target");
-    train->add_option("--target", request.target,
-                      "What the likelihood explains: counts, unit_maximum, log_normalised, or auto: what it is meant for");
+    train->add_option(
+        "--target", request.target,
+        "What the likelihood explains: counts, unit_maximum, log_normalised, or auto: what it is meant for");
     train->add_option("--epochs", request.epochs, "Passes over the training cells; 0: 400, fewer above 20,000 cells")
         ->check(CLI::NonNegativeNumber);
     train->add_option("--minibatch", request.minibatch, "Cells a step")->check(CLI::Range(1, 1000000));
@@ -52,25 +59,31 @@ void add_train(CLI::App& app, TrainRequest& request) {
     train->add_option("--weight-decay", request.weight_decay, "Decoupled");
     train->add_option("--clip-norm", request.clip_norm, "Longer gradients are scaled down to this norm; 0: never");
     train->add_option("--warm-up", request.warm_up, "Epochs over which the weight of the KL rises from 0 to 1");
-    train->add_option("--patience", request.patience, "Epochs without a better held-out bound before training stops; 0: never");
+    train->add_option("--patience", request.patience,
+                      "Epochs without a better held-out bound before training stops; 0: never");
     train->add_option("--held-out", request.held_out, "Share of the cells that is not trained on");
     train->add_option("--samples", request.samples, "Samples a cell of the importance-weighted log-likelihood")
         ->check(CLI::Range(1, 1000000));
-    train->add_option("--clusters", request.clusters,
-                      "Clusters of k-means on the latent; 0: as many as labels, or the number from 2 to 25 with the best silhouette")
+    train
+        ->add_option("--clusters", request.clusters,
+                     "Clusters of k-means on the latent; 0: as many as labels, or the number from 2 to 25 with the "
+                     "best silhouette")
         ->check(CLI::NonNegativeNumber);
     train->add_option("--seed", request.seed, "Same seed, same result, for any number of threads");
     train->add_option("--threads", request.threads, "0: one a core")->check(CLI::Range(0, 4096));
 }
 
 void add_simulate(CLI::App& app, SimulateRequest& request) {
-    auto* simulate = app.add_subcommand("simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)");
+    auto* simulate =
+        app.add_subcommand("simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)");
     simulate->option_defaults()->always_capture_default();
     simulate->add_option("--cells", request.cells, "Number of cells")->check(CLI::PositiveNumber);
     simulate->add_option("--genes", request.genes, "Number of genes")->check(CLI::PositiveNumber);
     simulate->add_option("--types", request.types, "Number of cell types")->check(CLI::PositiveNumber);
-    simulate->add_option("--separation", request.separation, "How far apart the types are: less is harder, 0 is one type");
-    simulate->add_option("--zero-inflation", request.zero_inflation, "Largest probability of a structural zero, from 0 to below 1");
+    simulate->add_option("--separation", request.separation,
+                         "How far apart the types are: less is harder, 0 is one type");
+    simulate->add_option("--zero-inflation", request.zero_inflation,
+                         "Largest probability of a structural zero, from 0 to below 1");
     simulate->add_option("--seed", request.seed, "Same seed, same cells");
     simulate->add_option("--out", request.out, "h5ad file to write")->required();
 }
@@ -94,9 +107,8 @@ int main(int argc, char* argv[]) {
     }
     try {
         const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-        Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}
-                                      .set_disable_warnings(true)
-                                      .set_num_threads(train.threads > 0 ? train.threads : cores));
+        Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true).set_num_threads(
+            train.threads > 0 ? train.threads : cores));
         catch_interrupt();
         if (app.got_subcommand("train"))
             run_train(train);

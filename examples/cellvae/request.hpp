@@ -26,11 +26,11 @@ struct TrainRequest {
     std::string activation = "relu";
     std::string normalisation = "layer";
     double dropout = 0.1;
-    std::string scale = "auto";        ///< auto: library where the likelihood has a log mean
+    std::string scale = "auto";               ///< auto: library where the likelihood has a log mean
     std::vector<std::string> shared{"auto"};  ///< auto: the dispersion, one value a gene
     std::string input = "log1p_normalised";
-    std::string target = "auto";       ///< auto: what the likelihood is meant for
-    Index epochs = 0;                  ///< 0: chosen by the number of cells
+    std::string target = "auto";  ///< auto: what the likelihood is meant for
+    Index epochs = 0;             ///< 0: chosen by the number of cells
     Index minibatch = 128;
     double learning_rate = 1e-3;
     double weight_decay = 1e-6;
@@ -38,10 +38,10 @@ struct TrainRequest {
     Index warm_up = 10;
     Index patience = 20;
     double held_out = 0.1;
-    Index samples = 100;               ///< of the importance-weighted log-likelihood
-    int clusters = 0;                  ///< 0: as many as labels, or by silhouette
+    Index samples = 100;  ///< of the importance-weighted log-likelihood
+    int clusters = 0;     ///< 0: as many as labels, or by silhouette
     std::uint64_t seed = 1;
-    int threads = 0;                   ///< 0: all cores
+    int threads = 0;  ///< 0: all cores
 };
 
 /// What training one likelihood gives, whichever it was.
@@ -50,14 +50,14 @@ struct Trained {
     double bound_train = 0;
     std::optional<double> bound_test;
     std::optional<double> log_likelihood_test;
-    Index epochs = 0;       ///< that were run
+    Index epochs = 0;  ///< that were run
     Index best_epoch = 0;
     bool stopped_early = false;
     bool interrupted = false;
     double training_seconds = 0;
     double cells_per_second = 0;
-    std::string model;      ///< the composed type in words
-    std::string history;    ///< CSV
+    std::string model;    ///< the composed type in words
+    std::string history;  ///< CSV
 };
 
 /// Trains with one likelihood. Calls `ready` once everything is checked, before the first step. Throws cellvae::Error.

@@ -17,9 +17,10 @@ void run_simulate(const SimulateRequest& request) {
     const SimulatedCells simulated = simulate(Kokkos::DefaultHostExecutionSpace(), options);
     write_h5ad(request.out, simulated.counts);
     const double entries = static_cast<double>(request.cells) * static_cast<double>(request.genes);
-    print_table({{"simulated", message(request.cells, " cells x ", request.genes, " genes of ", request.types, " types")},
-                 {"share of zeros", message(1 - static_cast<double>(simulated.counts.nonzeros()) / entries)},
-                 {"written to", request.out}});
+    print_table(
+        {{"simulated", message(request.cells, " cells x ", request.genes, " genes of ", request.types, " types")},
+         {"share of zeros", message(1 - static_cast<double>(simulated.counts.nonzeros()) / entries)},
+         {"written to", request.out}});
 }
 
 }  // namespace cellvae::program

@@ -61,7 +61,8 @@ void print_table(const std::vector<std::pair<std::string, std::string>>& rows) {
     close_line();
     std::size_t width = 0;
     for (const auto& row : rows) width = std::max(width, row.first.size());
-    for (const auto& [name, value] : rows) std::printf("  %-*s  %s\n", static_cast<int>(width), name.c_str(), value.c_str());
+    for (const auto& [name, value] : rows)
+        std::printf("  %-*s  %s\n", static_cast<int>(width), name.c_str(), value.c_str());
     std::fflush(stdout);
 }
 

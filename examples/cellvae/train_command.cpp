@@ -28,8 +28,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Columns that are taken for labels where the user names none, in this order.
-constexpr std::array<std::string_view, 7> label_columns{"cell_type", "celltype",      "assigned_cluster", "cell_types",
-                                                        "labels",    "cell_ontology_class", "label"};
+constexpr std::array<std::string_view, 7> label_columns{
+    "cell_type", "celltype", "assigned_cluster", "cell_types", "labels", "cell_ontology_class", "label"};
 
 /// A column of obs as codes from 0 on, -1 where missing.
 Categorical labels_of(const AnnotationColumn& column, const std::string& file) {
@@ -65,7 +65,8 @@ std::optional<Categorical> find_labels(const CountMatrix& counts, const TrainReq
         }
         std::string names;
         for (const auto& column : counts.obs.columns) names += (names.empty() ? "" : ", ") + column.name;
-        throw OptionError(message(request.counts, ": there is no column ", request.labels, " among the cells' annotations; there ",
+        throw OptionError(message(request.counts, ": there is no column ", request.labels,
+                                  " among the cells' annotations; there ",
                                   names.empty() ? "are none" : "are " + names));
     }
     for (const auto candidate : label_columns) {
@@ -130,7 +131,8 @@ std::filesystem::path made_folder(const std::string& name) {
 void run_train(const TrainRequest& request) {
     const auto start = std::chrono::steady_clock::now();
     const auto& table = likelihoods();
-    const auto entry = std::find_if(table.begin(), table.end(), [&](const auto& row) { return request.likelihood == row.option; });
+    const auto entry =
+        std::find_if(table.begin(), table.end(), [&](const auto& row) { return request.likelihood == row.option; });
     if (entry == table.end()) {
         std::string names;
         for (const auto& row : table) names += (names.empty() ? "" : ", ") + std::string(row.option);
@@ -141,17 +143,21 @@ void run_train(const TrainRequest& request) {
     if (request.orientation == "genes-in-rows") reading.delimited.orientation = Orientation::genes_by_cells;
     CountsRead read = read_counts_with_notes(request.counts, reading);
     CountMatrix& counts = read.counts;
-    print_notice(message(request.counts, ": ", counts.cells(), " cells x ", counts.genes(), " genes (", read.form, ")"));
+    print_notice(
+        message(request.counts, ": ", counts.cells(), " cells x ", counts.genes(), " genes (", read.form, ")"));
     for (const auto& note : read.notes) print_notice("  " + note);
     std::string label_name;
     const auto labels = find_labels(counts, request, label_name);
     if (request.clusters > counts.cells())
-        throw OptionError(message("--clusters ", request.clusters, " is more than the ", counts.cells(), " cells of ", request.counts));
+        throw OptionError(message("--clusters ", request.clusters, " is more than the ", counts.cells(), " cells of ",
+                                  request.counts));
     std::filesystem::path folder;
     const Trained trained = entry->train(counts, request, [&] { folder = made_folder(request.out); });
-    if (trained.interrupted) print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch));
+    if (trained.interrupted)
+        print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch));
     if (trained.stopped_early)
-        print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ", trained.best_epoch));
+        print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ",
+                             trained.best_epoch));
 
     const Kokkos::DefaultHostExecutionSpace host;
     const std::span<const float> latent(trained.latent);
@@ -163,14 +169,16 @@ void run_train(const TrainRequest& request) {
         clusters_from = "the number of labels";
     }
     if (cluster_number == 0) {
-        auto chosen = choose_cluster_count(host, latent, counts.cells(), request.latent,
-                                           {.k_means = {.seed = request.seed}});
+        auto chosen =
+            choose_cluster_count(host, latent, counts.cells(), request.latent, {.k_means = {.seed = request.seed}});
         cluster_number = chosen.clusters;
         clusters = std::move(chosen.labels);
         clusters_from = "the best silhouette of 2 to 25";
         print_notice(message("clusters: ", cluster_number, ", the number from 2 to 25 with the best silhouette"));
     } else {
-        clusters = k_means(host, latent, counts.cells(), request.latent, {.clusters = cluster_number, .seed = request.seed}).labels;
+        clusters =
+            k_means(host, latent, counts.cells(), request.latent, {.clusters = cluster_number, .seed = request.seed})
+                .labels;
     }
 
     const auto units = active_units(latent, counts.cells(), request.latent);
@@ -183,7 +191,8 @@ void run_train(const TrainRequest& request) {
     scores["log_likelihood_test"] = trained.log_likelihood_test ? Json(*trained.log_likelihood_test) : Json();
     scores["labels"] = labels ? Json(label_name) : Json();
     const bool several = labels && labels_in_use(*labels) > 1;
-    scores["silhouette"] = several ? Json(silhouette(host, latent, counts.cells(), request.latent, labels->codes).mean) : Json();
+    scores["silhouette"] =
+        several ? Json(silhouette(host, latent, counts.cells(), request.latent, labels->codes).mean) : Json();
     scores["ari"] = labels ? Json(adjusted_rand_index(labels->codes, clusters)) : Json();
     scores["nmi"] = labels ? Json(normalised_mutual_information(labels->codes, clusters)) : Json();
     scores["clusters"] = cluster_number;

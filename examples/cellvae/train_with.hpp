@@ -32,7 +32,8 @@ std::vector<std::string> shared_parameters(const std::vector<std::string>& asked
     return {};
 }
 
-/// Epochs where the user names none: enough passes over few cells, fewer over many (scvi-tools' rule: 20,000 / cells x 400, at most 400).
+/// Epochs where the user names none: enough passes over few cells, fewer over many (scvi-tools' rule: 20,000 / cells x
+/// 400, at most 400).
 inline Index default_epochs(Index cells) {
     return std::clamp<Index>(static_cast<Index>(20000.0 / static_cast<double>(cells) * 400), 20, 400);
 }
@@ -47,17 +48,19 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     ModelOptions sizes;
     sizes.latent = request.latent;
     sizes.hidden = request.hidden;
-    sizes.activation = by_name("--activation", request.activation,
-                               {ActivationKind::relu, ActivationKind::silu, ActivationKind::tanh, ActivationKind::identity});
-    sizes.normalisation =
-        by_name("--normalisation", request.normalisation, {Normalisation::none, Normalisation::layer, Normalisation::batch});
+    sizes.activation =
+        by_name("--activation", request.activation,
+                {ActivationKind::relu, ActivationKind::silu, ActivationKind::tanh, ActivationKind::identity});
+    sizes.normalisation = by_name("--normalisation", request.normalisation,
+                                  {Normalisation::none, Normalisation::layer, Normalisation::batch});
     sizes.dropout = request.dropout;
     sizes.shared = shared_parameters<L>(request.shared);
     sizes.seed = request.seed;
     DatasetOptions views;
     views.input = by_name("--input", request.input, {Input::raw, Input::log1p, Input::log1p_normalised, Input::target});
     if (request.target != "auto")
-        views.target = by_name("--target", request.target, {Target::counts, Target::unit_maximum, Target::log_normalised});
+        views.target =
+            by_name("--target", request.target, {Target::counts, Target::unit_maximum, Target::log_normalised});
     const Target target = views.target.value_or(default_target<L>());
     if (request.scale == "auto")
         sizes.scale = L::log_mean_parameter >= 0 && target == Target::counts ? MeanScale::library : MeanScale::none;
@@ -101,7 +104,8 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     if (!split.held_out.empty()) {
         const auto held_out = cell_order<Exec>(exec, split.held_out);
         trained.bound_test = mean_bound(exec, model, data, held_out, batch, request.seed)[0];
-        trained.log_likelihood_test = mean_log_likelihood(exec, model, data, held_out, batch, request.samples, request.seed);
+        trained.log_likelihood_test =
+            mean_log_likelihood(exec, model, data, held_out, batch, request.samples, request.seed);
     }
     trained.latent = latent_means(exec, model, data, batch);
     return trained;

@@ -18,7 +18,8 @@ int main(int argc, char* argv[]) {
 
     const CountMatrix cells = read_counts(argv[1]);
     const auto data = make_dataset<CountLikelihood>(exec, cells);  // checks every count
-    Model model(exec, cells.genes(), {.latent = 10, .hidden = {128}, .scale = MeanScale::library, .shared = {"log_dispersion"}});
+    Model model(exec, cells.genes(),
+                {.latent = 10, .hidden = {128}, .scale = MeanScale::library, .shared = {"log_dispersion"}});
     model.start_from(exec, data);
     const auto result = train(exec, model, data, split_cells(cells.cells()), {.epochs = 20, .warm_up = 5});
     const std::vector<float> latent = latent_means(exec, model, data);  // cells x 10, row-major

@@ -45,17 +45,19 @@ Kokkos::DefaultHostExecutionSpace host() { return {}; }
 
 TEST_CASE("k-means finds inertias as good as scikit-learn's best of 600 seedings") {
     // sklearn.cluster.KMeans(K, n_init=200, tol=0, max_iter=1000), least inertia of random_state 0, 1, 2; version 1.9.1
-    const auto [clusters, reference] = GENERATE(std::pair{3, 234.5906667233525}, std::pair{5, 145.50182893362495},
-                                                std::pair{8, 111.00759202028732});
+    const auto [clusters, reference] =
+        GENERATE(std::pair{3, 234.5906667233525}, std::pair{5, 145.50182893362495}, std::pair{8, 111.00759202028732});
     const auto values = boxes();
-    const auto result = k_means(host(), values, 300, 3, {.clusters = clusters, .restarts = 600, .iterations = 1000, .tolerance = 0});
+    const auto result =
+        k_means(host(), values, 300, 3, {.clusters = clusters, .restarts = 600, .iterations = 1000, .tolerance = 0});
     CHECK(result.inertia <= reference * (1 + 1e-9));
     CHECK(result.inertia >= reference * 0.99);  // it is an optimum: nothing can be far below it
     CHECK(result.iterations >= 1);
 
     // labels, centres and inertia belong together, computed anew
     double inertia = 0;
-    std::vector<double> sums(static_cast<std::size_t>(clusters) * 3, 0.0), sizes(static_cast<std::size_t>(clusters), 0.0);
+    std::vector<double> sums(static_cast<std::size_t>(clusters) * 3, 0.0),
+        sizes(static_cast<std::size_t>(clusters), 0.0);
     for (std::size_t row = 0; row < 300; ++row) {
         double nearest = std::numeric_limits<double>::infinity();
         for (std::size_t k = 0; k < static_cast<std::size_t>(clusters); ++k) {
@@ -80,7 +82,8 @@ TEST_CASE("k-means finds inertias as good as scikit-learn's best of 600 seedings
     }
     CHECK(inertia == Approx(result.inertia).epsilon(1e-12));
     for (std::size_t k = 0; k < sizes.size(); ++k)
-        for (std::size_t c = 0; c < 3; ++c) CHECK(sums[k * 3 + c] / sizes[k] == Approx(result.centres[k * 3 + c]).epsilon(1e-9));
+        for (std::size_t c = 0; c < 3; ++c)
+            CHECK(sums[k * 3 + c] / sizes[k] == Approx(result.centres[k * 3 + c]).epsilon(1e-9));
 }
 
 TEST_CASE("the same seed gives the same clustering, and far from the origin too") {
@@ -92,7 +95,10 @@ TEST_CASE("the same seed gives the same clustering, and far from the origin too"
     CHECK(first.inertia == second.inertia);
 
     std::vector<float> apart;
-    for (int i = 0; i < 40; ++i) apart.push_back(10000.0f + static_cast<float>(i % 4) + 0.01f * static_cast<float>(i / 4));
+    for (int i = 0; i < 40; ++i) {
+        const int round = i / 4;
+        apart.push_back(10000.0f + static_cast<float>(i % 4) + 0.01f * static_cast<float>(round));
+    }
     const auto shifted = k_means(host(), apart, 40, 1, {.clusters = 4});
     for (std::size_t i = 4; i < 40; ++i) CHECK(shifted.labels[i] == shifted.labels[i % 4]);
 }

@@ -61,32 +61,36 @@ CountMatrix groups() {
 }  // namespace
 
 TEST_CASE("principal components equal scikit-learn's") {
-    // sklearn.decomposition.PCA(6, svd_solver="full") 1.9.1 on log1p of counts per ten thousand, signs as ours; scaled: divided
-    // by the standard deviation with ddof=1
+    // sklearn.decomposition.PCA(6, svd_solver="full") 1.9.1 on log1p of counts per ten thousand, signs as ours; scaled:
+    // divided by the standard deviation with ddof=1
     struct Reference {
         bool scale;
         std::array<double, 6> variances;
         double total;
         std::array<double, 6> cell_0, cell_119, gene_0;
     };
-    const auto reference = GENERATE(
-        Reference{false,
-                  {41.377562580938644, 37.79620572672653, 30.894886562473992, 24.193761620614268, 13.434469521328827, 12.50047567644456},
-                  402.44903628545256,
-                  {-7.649197108812495, -9.937270682257292, -4.212426802462703, -9.582582319285379, -5.111055058580165, 0.7584229149625196},
-                  {-4.346563606830745, 3.7943905955373363, 6.8631447522119124, 5.250688923796421, -2.452026750059535, -1.6585088490183957},
-                  {-0.17631430022794203, -0.05670390187463883, 0.012207428729220022, 0.028762198596309945, -0.059210286160690226,
-                   0.09295413420407077}},
-        Reference{true,
-                  {6.124809151610302, 5.6548140064921375, 4.552194866018634, 3.6243135683080254, 2.0186327048650647, 1.8515674893994387},
-                  60.0,
-                  {-3.0743689640451417, -3.7237554363046916, -1.3567086095466463, -3.782508156694192, -2.031167824355481,
-                   0.3927980094496476},
-                  {-1.4395622282162426, 1.4280163209426497, 2.63475341765138, 2.224256464641384, -1.0792527788909034,
-                   -0.6287256595169004},
-                  {-0.17966599769133831, -0.0553062533408063, 0.021393069690529412, 0.03742830634879101, -0.07040861538318816,
-                   0.06771516660027932}});
-    const auto result = principal_components(host(), groups(), {.components = 6, .scale = reference.scale, .tolerance = 1e-9});
+    const auto reference = GENERATE(Reference{false,
+                                              {41.377562580938644, 37.79620572672653, 30.894886562473992,
+                                               24.193761620614268, 13.434469521328827, 12.50047567644456},
+                                              402.44903628545256,
+                                              {-7.649197108812495, -9.937270682257292, -4.212426802462703,
+                                               -9.582582319285379, -5.111055058580165, 0.7584229149625196},
+                                              {-4.346563606830745, 3.7943905955373363, 6.8631447522119124,
+                                               5.250688923796421, -2.452026750059535, -1.6585088490183957},
+                                              {-0.17631430022794203, -0.05670390187463883, 0.012207428729220022,
+                                               0.028762198596309945, -0.059210286160690226, 0.09295413420407077}},
+                                    Reference{true,
+                                              {6.124809151610302, 5.6548140064921375, 4.552194866018634,
+                                               3.6243135683080254, 2.0186327048650647, 1.8515674893994387},
+                                              60.0,
+                                              {-3.0743689640451417, -3.7237554363046916, -1.3567086095466463,
+                                               -3.782508156694192, -2.031167824355481, 0.3927980094496476},
+                                              {-1.4395622282162426, 1.4280163209426497, 2.63475341765138,
+                                               2.224256464641384, -1.0792527788909034, -0.6287256595169004},
+                                              {-0.17966599769133831, -0.0553062533408063, 0.021393069690529412,
+                                               0.03742830634879101, -0.07040861538318816, 0.06771516660027932}});
+    const auto result =
+        principal_components(host(), groups(), {.components = 6, .scale = reference.scale, .tolerance = 1e-9});
     CHECK(result.total_variance == Approx(reference.total).epsilon(1e-6));
     for (std::size_t j = 0; j < 6; ++j) {
         CHECK(result.variances[j] == Approx(reference.variances[j]).epsilon(1e-6));
@@ -104,7 +108,8 @@ TEST_CASE("on sparse cells the components are those of a dense decomposition") {
     const auto counts = simulate(host(), options).counts;
     Eigen::MatrixXd dense = Eigen::MatrixXd::Zero(300, 700);
     for (std::size_t cell = 0; cell < 300; ++cell)
-        for (auto k = static_cast<std::size_t>(counts.row_offsets[cell]); k < static_cast<std::size_t>(counts.row_offsets[cell + 1]); ++k)
+        for (auto k = static_cast<std::size_t>(counts.row_offsets[cell]);
+             k < static_cast<std::size_t>(counts.row_offsets[cell + 1]); ++k)
             dense(static_cast<Eigen::Index>(cell), counts.columns[k]) =
                 std::log1p(static_cast<double>(counts.values[k]) * 1e4 / counts.library_size(static_cast<Index>(cell)));
     dense.rowwise() -= dense.colwise().mean().eval();
@@ -118,13 +123,15 @@ TEST_CASE("on sparse cells the components are those of a dense decomposition") {
     // the four directions between the types stand out: their scores agree one by one, up to the sign
     for (int j = 0; j < 4; ++j) {
         Eigen::VectorXd scores(300);
-        for (int cell = 0; cell < 300; ++cell) scores[cell] = static_cast<double>(result.scores[static_cast<std::size_t>(cell * 10 + j)]);
+        for (int cell = 0; cell < 300; ++cell)
+            scores[cell] = static_cast<double>(result.scores[static_cast<std::size_t>(cell * 10 + j)]);
         const Eigen::VectorXd expected = dense * decomposition.matrixV().col(j);
         const double sign = scores.dot(expected) > 0 ? 1 : -1;
         CHECK((sign * scores - expected).norm() < 2e-3 * expected.norm());
     }
     // orthonormal loadings, the largest entry of each positive
-    const Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>> loadings(result.loadings.data(), 700, 10);
+    const Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>> loadings(
+        result.loadings.data(), 700, 10);
     CHECK((loadings.transpose() * loadings - Eigen::MatrixXd::Identity(10, 10)).norm() < 1e-10);
     for (int j = 0; j < 10; ++j) CHECK(loadings.col(j).maxCoeff() == loadings.col(j).cwiseAbs().maxCoeff());
 

@@ -63,17 +63,18 @@ double variance_slope(const CountMatrix& counts) {
 }  // namespace
 
 TEST_CASE("simulated cells resemble real ones") {
-    // Of the files named: share of nonzero counts; slope of log10 variance (dividing by cells - 1) on log10 mean over all genes
-    // with a count, by least squares; mean library size; deviation of its logarithm.
+    // Of the files named: share of nonzero counts; slope of log10 variance (dividing by cells - 1) on log10 mean over
+    // all genes with a count, by least squares; mean library size; deviation of its logarithm.
     struct Real {
         const char* file;
         SimulationOptions options;
         Index cells, genes;
         double nonzero, slope, library, library_log_deviation;
     };
-    const auto real = GENERATE(Real{"baron_mouse1.h5ad", {}, 822, 14878, 0.0951826, 1.149059, 3741.07, 0.5839},
-                               Real{"zheng_pbmc_facs.h5ad", zheng_like(), 3774, 16791, 0.0426526, 1.058603, 1987.40, 0.5554},
-                               Real{"pbmc3k.h5ad", pbmc_like(), 2638, 13714, 0.0618818, 1.174927, 2371.07, 0.4123});
+    const auto real =
+        GENERATE(Real{"baron_mouse1.h5ad", {}, 822, 14878, 0.0951826, 1.149059, 3741.07, 0.5839},
+                 Real{"zheng_pbmc_facs.h5ad", zheng_like(), 3774, 16791, 0.0426526, 1.058603, 1987.40, 0.5554},
+                 Real{"pbmc3k.h5ad", pbmc_like(), 2638, 13714, 0.0618818, 1.174927, 2371.07, 0.4123});
     const std::uint64_t seed = GENERATE(1, 2);
     INFO(real.file << ", seed " << seed);
     auto options = real.options;
@@ -81,7 +82,8 @@ TEST_CASE("simulated cells resemble real ones") {
     const auto counts = simulate(host(), options).counts;
     REQUIRE(counts.cells() == real.cells);
     REQUIRE(counts.genes() == real.genes);
-    const double nonzero = static_cast<double>(counts.nonzeros()) / static_cast<double>(counts.cells() * counts.genes());
+    const double nonzero =
+        static_cast<double>(counts.nonzeros()) / static_cast<double>(counts.cells() * counts.genes());
     CHECK(std::abs(nonzero / real.nonzero - 1) < 0.1);
     CHECK(std::abs((1 - nonzero) / (1 - real.nonzero) - 1) < 0.1);
     CHECK(std::abs(variance_slope(counts) / real.slope - 1) < 0.1);
@@ -113,7 +115,8 @@ TEST_CASE("counts have the moments that the truth says") {
     std::vector<double> expected(60, 0.0), spread(60, 0.0), zeros(60, 0.0);
     for (std::size_t cell = 0; cell < 20000; ++cell)
         for (std::size_t gene = 0; gene < 60; ++gene) {
-            const double mu = truth.library_sizes[cell] * truth.gene_shares[static_cast<std::size_t>(truth.labels[cell]) * 60 + gene];
+            const double mu =
+                truth.library_sizes[cell] * truth.gene_shares[static_cast<std::size_t>(truth.labels[cell]) * 60 + gene];
             const double phi = truth.dispersions[gene], rho = truth.zero_inflation[gene];
             expected[gene] += (1 - rho) * mu;
             spread[gene] += (1 - rho) * (mu + (phi + rho) * mu * mu);
@@ -122,10 +125,12 @@ TEST_CASE("counts have the moments that the truth says") {
     std::vector<double> found(60, 0.0), deviations(60, 0.0), nonzeros(60, 0.0);
     for (std::size_t cell = 0; cell < 20000; ++cell) {
         std::vector<double> row(60, 0.0);
-        for (auto k = static_cast<std::size_t>(counts.row_offsets[cell]); k < static_cast<std::size_t>(counts.row_offsets[cell + 1]); ++k)
+        for (auto k = static_cast<std::size_t>(counts.row_offsets[cell]);
+             k < static_cast<std::size_t>(counts.row_offsets[cell + 1]); ++k)
             row[static_cast<std::size_t>(counts.columns[k])] = static_cast<double>(counts.values[k]);
         for (std::size_t gene = 0; gene < 60; ++gene) {
-            const double mu = truth.library_sizes[cell] * truth.gene_shares[static_cast<std::size_t>(truth.labels[cell]) * 60 + gene];
+            const double mu =
+                truth.library_sizes[cell] * truth.gene_shares[static_cast<std::size_t>(truth.labels[cell]) * 60 + gene];
             const double mean = (1 - truth.zero_inflation[gene]) * mu;
             found[gene] += row[gene];
             deviations[gene] += (row[gene] - mean) * (row[gene] - mean);
@@ -136,7 +141,8 @@ TEST_CASE("counts have the moments that the truth says") {
     for (std::size_t gene = 0; gene < 60; ++gene) {
         INFO("gene " << gene << ", dispersion " << truth.dispersions[gene] << ", mean " << expected[gene] / 20000);
         CHECK(std::abs(found[gene] - expected[gene]) < 5 * std::sqrt(spread[gene]));
-        CHECK(std::abs(20000 - nonzeros[gene] - zeros[gene]) < 5 * std::sqrt(zeros[gene] * (1 - zeros[gene] / 20000) + 1));
+        CHECK(std::abs(20000 - nonzeros[gene] - zeros[gene]) <
+              5 * std::sqrt(zeros[gene] * (1 - zeros[gene] / 20000) + 1));
         if (expected[gene] > 2000) CHECK(deviations[gene] / spread[gene] == Approx(1).margin(0.35));
         inverted = inverted || expected[gene] < 20000;
         sampled = sampled || expected[gene] > 60 * 20000;
@@ -149,8 +155,9 @@ TEST_CASE("the inversion gives the negative binomial's probabilities") {
     for (const auto& [mu, theta] : {std::pair{0.02, 0.05}, {0.7, 3.0}, {12.0, 0.4}, {25.0, 1000.0}}) {
         double cumulated = 0;
         for (int x = 0; x < 60; ++x) {
-            const double probability = std::exp(std::lgamma(x + theta) - std::lgamma(theta) - std::lgamma(x + 1.0) +
-                                                theta * std::log(theta / (theta + mu)) + x * std::log(mu / (theta + mu)));
+            const double probability =
+                std::exp(std::lgamma(x + theta) - std::lgamma(theta) - std::lgamma(x + 1.0) +
+                         theta * std::log(theta / (theta + mu)) + x * std::log(mu / (theta + mu)));
             if (probability > 1e-7) {  // just inside both ends of the interval that belongs to x
                 CHECK(data_detail::invert_negative_binomial(cumulated + 1e-3 * probability, mu, theta) == x);
                 CHECK(data_detail::invert_negative_binomial(cumulated + 0.999 * probability, mu, theta) == x);
@@ -184,7 +191,8 @@ TEST_CASE("names, labels and truth belong to the cells; every type occurs") {
     CHECK(types.codes == truth.labels);
     REQUIRE(types.categories.size() == 30);
     CHECK(types.categories[29] == "type_30");
-    for (std::int32_t type = 0; type < 30; ++type) CHECK(std::count(truth.labels.begin(), truth.labels.end(), type) >= 1);
+    for (std::int32_t type = 0; type < 30; ++type)
+        CHECK(std::count(truth.labels.begin(), truth.labels.end(), type) >= 1);
     REQUIRE(truth.gene_shares.size() == 30 * 200);
     for (std::size_t type = 0; type < 30; ++type) {
         double sum = 0;
@@ -210,7 +218,8 @@ TEST_CASE("a seed gives one data set; without separation the types are the same"
 }
 
 TEST_CASE("options out of range are refused") {
-    CHECK_THROWS_MATCHES(simulate(host(), {.cells = 0}), OptionError, Message("cells to simulate: found 0, expected 1 to 2147483647"));
+    CHECK_THROWS_MATCHES(simulate(host(), {.cells = 0}), OptionError,
+                         Message("cells to simulate: found 0, expected 1 to 2147483647"));
     CHECK_THROWS_MATCHES(simulate(host(), {.cells = 5, .types = 6}), OptionError,
                          Message("types to simulate: found 6, expected 1 to the number of cells and at most 65536"));
     CHECK_THROWS_MATCHES(simulate(host(), {.zero_inflation = 1}), OptionError,

@@ -45,7 +45,8 @@ TEST_CASE("a seed gives one split, the same on every machine") {
 TEST_CASE("every cell is held out equally often") {
     std::vector<int> held_out(20, 0);
     for (std::uint64_t seed = 0; seed < 4000; ++seed)
-        for (const Index cell : split_cells(20, {.held_out = 0.25, .seed = seed}).held_out) ++held_out[static_cast<std::size_t>(cell)];
+        for (const Index cell : split_cells(20, {.held_out = 0.25, .seed = seed}).held_out)
+            ++held_out[static_cast<std::size_t>(cell)];
     for (const int count : held_out) CHECK(std::abs(count - 1000) < 5 * std::sqrt(4000 * 0.25 * 0.75));
 }
 
@@ -57,9 +58,10 @@ TEST_CASE("a split by label gives every label its share") {
     CHECK(split.held_out.size() == 200);
     for (const std::int32_t label : {5, -1, 2, 0}) {
         const auto all = static_cast<double>(std::count(labels.begin(), labels.end(), label));
-        const auto held_out = static_cast<double>(std::count_if(split.held_out.begin(), split.held_out.end(), [&](Index cell) {
-            return labels[static_cast<std::size_t>(cell)] == label;
-        }));
+        const auto held_out =
+            static_cast<double>(std::count_if(split.held_out.begin(), split.held_out.end(), [&](Index cell) {
+                return labels[static_cast<std::size_t>(cell)] == label;
+            }));
         CHECK(std::abs(held_out - 0.2 * all) < 1.0);
     }
     CHECK(split.held_out == split_cells(labels, {.held_out = 0.2, .seed = 8}).held_out);

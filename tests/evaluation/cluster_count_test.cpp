@@ -18,7 +18,7 @@ using namespace cellvae;
 
 namespace {
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
-}
+}  // namespace
 
 TEST_CASE("the number of clusters is found where they lie apart, with and without a subsample") {
     const int truth = GENERATE(2, 5, 9);
@@ -32,15 +32,19 @@ TEST_CASE("the number of clusters is found where they lie apart, with and withou
         for (int c = 0; c < 4; ++c)
             values.push_back(static_cast<float>((k == 8 ? 12 : 6 * ((k >> c) & 1)) + 0.5 * random.normal()));
     }
-    const auto chosen = choose_cluster_count(host(), values, 360, 4, {.silhouette_cells = sampled, .k_means = {.restarts = 10}});
+    const auto chosen =
+        choose_cluster_count(host(), values, 360, 4, {.silhouette_cells = sampled, .k_means = {.restarts = 10}});
     CHECK(chosen.clusters == truth);
     CHECK(adjusted_rand_index(chosen.labels, labels) == 1.0);
     REQUIRE(chosen.tried.size() == 24);
     CHECK(chosen.tried.front() == 2);
     CHECK(chosen.tried.back() == 25);
-    const auto best = std::max_element(chosen.silhouettes.begin(), chosen.silhouettes.end()) - chosen.silhouettes.begin();
+    const auto best =
+        std::max_element(chosen.silhouettes.begin(), chosen.silhouettes.end()) - chosen.silhouettes.begin();
     CHECK(chosen.tried[static_cast<std::size_t>(best)] == truth);
-    if (sampled > 360) CHECK(chosen.silhouettes[static_cast<std::size_t>(best)] == silhouette(host(), values, 360, 4, chosen.labels).mean);
+    if (sampled > 360)
+        CHECK(chosen.silhouettes[static_cast<std::size_t>(best)] ==
+              silhouette(host(), values, 360, 4, chosen.labels).mean);
 }
 
 TEST_CASE("few cells, equal cells and empty ranges") {
@@ -52,6 +56,7 @@ TEST_CASE("few cells, equal cells and empty ranges") {
     CHECK(equal.silhouettes == std::vector<double>{-1, -1, -1});
     CHECK_THROWS_MATCHES(choose_cluster_count(host(), std::vector<float>{0, 1}, 2, 1), OptionError,
                          Message("cells to choose a number of clusters from: found 2, expected more than 2"));
-    CHECK_THROWS_MATCHES(choose_cluster_count(host(), std::vector<float>{0, 1, 2}, 3, 1, {.smallest = 1}), OptionError,
-                         Message("numbers of clusters to try: found 1 to 25, expected an ascending range from 2 or more"));
+    CHECK_THROWS_MATCHES(
+        choose_cluster_count(host(), std::vector<float>{0, 1, 2}, 3, 1, {.smallest = 1}), OptionError,
+        Message("numbers of clusters to try: found 1 to 25, expected an ascending range from 2 or more"));
 }

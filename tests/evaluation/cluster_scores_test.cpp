@@ -57,7 +57,8 @@ TEST_CASE("its case that overflows 32 bits, and one beyond 2^53 pairs") {
         first.insert(first.end(), static_cast<std::size_t>(count), a);
         second.insert(second.end(), static_cast<std::size_t>(count), b);
     };
-    add(52632, 1, 0), add(2529, 1, 1), add(14660, 2, 0), add(793, 2, 1), add(3271, 3, 0), add(204, 3, 1), add(814, 4, 0);
+    add(52632, 1, 0), add(2529, 1, 1), add(14660, 2, 0), add(793, 2, 1), add(3271, 3, 0), add(204, 3, 1),
+        add(814, 4, 0);
     add(39, 4, 1), add(316, 5, 0), add(20, 5, 1);
     CHECK(adjusted_rand_index(first, second) == Approx(0.006486641840483564).epsilon(1e-12));
     CHECK(normalised_mutual_information(first, second) == Approx(0.00025221360006931373).epsilon(1e-9));
@@ -73,7 +74,8 @@ TEST_CASE("its case that overflows 32 bits, and one beyond 2^53 pairs") {
 }
 
 TEST_CASE("the scores of a thousand random labels equal scikit-learn's") {
-    // x the first label; the second equals it with probability 0.6; the generator is the one of the other tests, state 99
+    // x the first label; the second equals it with probability 0.6; the generator is the one of the other tests, state
+    // 99
     std::uint32_t state = 99;
     const auto uniform = [&] {
         state = state * 1664525u + 1013904223u;

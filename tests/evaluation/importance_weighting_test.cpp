@@ -15,8 +15,10 @@ using Catch::Approx;
 using namespace cellvae;
 
 TEST_CASE("the log-mean-exp holds where exponentials leave the range") {
-    CHECK(log_mean_exp(std::vector<double>{std::log(1.0), std::log(2.0), std::log(6.0)}) == Approx(std::log(3.0)).epsilon(1e-15));
-    CHECK(log_mean_exp(std::vector<double>{-5000, -5000 + std::log(3.0)}) == Approx(-5000 + std::log(2.0)).epsilon(1e-15));
+    CHECK(log_mean_exp(std::vector<double>{std::log(1.0), std::log(2.0), std::log(6.0)}) ==
+          Approx(std::log(3.0)).epsilon(1e-15));
+    CHECK(log_mean_exp(std::vector<double>{-5000, -5000 + std::log(3.0)}) ==
+          Approx(-5000 + std::log(2.0)).epsilon(1e-15));
     CHECK(log_mean_exp(std::vector<double>{900, -900, 900}) == Approx(900 + std::log(2.0 / 3)).epsilon(1e-15));
     CHECK(log_mean_exp(std::vector<double>{-7.25}) == -7.25);
 

@@ -23,12 +23,13 @@ TEMPLATE_TEST_CASE("the latent covariance equals numpy's", "", float, double) {
         const double corner[3] = {((k * 7) % 5) * 0.5, ((k * 3) % 5) * 0.5, k * 0.5};
         for (const double c : corner) {
             state = state * 1664525u + 1013904223u;
-            values.push_back(static_cast<TestType>(static_cast<float>(c + 1.5 * (static_cast<double>(state >> 8) / 16777216.0))));
+            values.push_back(
+                static_cast<TestType>(static_cast<float>(c + 1.5 * (static_cast<double>(state >> 8) / 16777216.0))));
         }
     }
-    const std::vector<double> reference{0.6657391030000539,  -0.033124287095204305, 0.2476860613789755,
-                                        -0.033124287095204305, 0.6894699958135347,  0.1927293287261681,
-                                        0.2476860613789755,  0.1927293287261681,    0.686281596527331};
+    const std::vector<double> reference{0.6657391030000539,    -0.033124287095204305, 0.2476860613789755,
+                                        -0.033124287095204305, 0.6894699958135347,    0.1927293287261681,
+                                        0.2476860613789755,    0.1927293287261681,    0.686281596527331};
     const auto covariance = latent_covariance(std::span<const TestType>(values), 300, 3);
     REQUIRE(covariance.size() == 9);
     for (std::size_t i = 0; i < 9; ++i) CHECK(covariance[i] == Approx(reference[i]).epsilon(1e-12));
@@ -40,10 +41,10 @@ TEST_CASE("a unit is active above a variance of 0.01, however large its mean") {
     std::vector<float> means;
     for (int cell = 0; cell < 1000; ++cell) {
         const bool odd = cell % 2 == 1;
-        means.push_back(odd ? 0.19f : 0.0f);         // 0.0090
-        means.push_back(odd ? 0.21f : 0.0f);         // 0.0110
-        means.push_back(5.0f);                       // 0
-        means.push_back(odd ? 100.25f : 100.0f);     // 0.0156
+        means.push_back(odd ? 0.19f : 0.0f);      // 0.0090
+        means.push_back(odd ? 0.21f : 0.0f);      // 0.0110
+        means.push_back(5.0f);                    // 0
+        means.push_back(odd ? 100.25f : 100.0f);  // 0.0156
     }
     const auto units = active_units(std::span<const float>(means), 1000, 4);
     CHECK(units.count == 2);

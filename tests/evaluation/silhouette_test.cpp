@@ -19,8 +19,8 @@ namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
 
-/// Dissimilarities of twelve countries as judged by students: Rousseeuw (1987), table 1, below the diagonal. Order: Belgium,
-/// Brazil, China, Cuba, Egypt, France, India, Israel, USA, USSR, Yugoslavia, Zaire.
+/// Dissimilarities of twelve countries as judged by students: Rousseeuw (1987), table 1, below the diagonal. Order:
+/// Belgium, Brazil, China, Cuba, Egypt, France, India, Israel, USA, USSR, Yugoslavia, Zaire.
 std::vector<double> countries() {
     const std::array<double, 66> lower{
         5.58, 7.00, 6.50, 7.08, 7.00, 3.83, 4.83, 5.08, 8.17, 5.83, 2.17, 5.75, 6.67, 6.92, 4.92, 6.42, 5.00,
@@ -72,7 +72,8 @@ TEST_CASE("the silhouettes of Rousseeuw's twelve countries are those he printed"
         CHECK(result.mean == Approx(0.2796659054074746).epsilon(1e-12));  // scikit-learn 1.9.1
         CHECK(result.clusters == std::vector<std::int32_t>{1, 2});
         CHECK(result.cluster_sizes == std::vector<std::int64_t>{7, 5});
-        CHECK(result.cluster_means[0] == Approx((.3913 + .2232 + .1965 + .3515 + .2979 + .4252 + .1890) / 7).margin(1e-4));
+        CHECK(result.cluster_means[0] ==
+              Approx((.3913 + .2232 + .1965 + .3515 + .2979 + .4252 + .1890) / 7).margin(1e-4));
     }
     SECTION("three clusters, his figure 3") {
         const std::vector<std::int32_t> labels{1, 2, 3, 3, 1, 1, 2, 1, 1, 3, 3, 2};
@@ -91,8 +92,8 @@ TEST_CASE("Euclidean silhouettes equal scikit-learn's") {
     SECTION("all cells") {
         const auto result = silhouette(host(), values, 300, 3, labels);
         CHECK(result.mean == Approx(0.30402672015551974).epsilon(1e-6));
-        const std::array<double, 5> means{0.5121527253727711, 0.19606378099843302, 0.24898185580882745, 0.2752512967130373,
-                                          0.28768394188452956};
+        const std::array<double, 5> means{0.5121527253727711, 0.19606378099843302, 0.24898185580882745,
+                                          0.2752512967130373, 0.28768394188452956};
         for (std::size_t k = 0; k < 5; ++k) CHECK(result.cluster_means[k] == Approx(means[k]).epsilon(1e-6));
         CHECK(result.cells[0] == Approx(0.57964781).margin(1e-6));
         CHECK(result.cells[17] == Approx(0.32122009).margin(1e-6));
@@ -119,7 +120,8 @@ TEST_CASE("Euclidean silhouettes equal scikit-learn's") {
             for (std::size_t j = 0; j < 300; ++j) {
                 double sum = 0;
                 for (std::size_t c = 0; c < 3; ++c) {
-                    const double difference = static_cast<double>(values[i * 3 + c]) - static_cast<double>(values[j * 3 + c]);
+                    const double difference =
+                        static_cast<double>(values[i * 3 + c]) - static_cast<double>(values[j * 3 + c]);
                     sum += difference * difference;
                 }
                 distances[i * 300 + j] = std::sqrt(sum);

@@ -88,10 +88,13 @@ TEST_CASE("a text that does not fit on the disk leaves the old file") {
     std::string error;
     {
         const FullDisk full(1024);
-        error = refusal(folder.path("history.csv"),
-                        [](const auto& path) { cellvae::write_text_atomically(path, std::string(100000, 'x')); return 0; });
+        error = refusal(folder.path("history.csv"), [](const auto& path) {
+            cellvae::write_text_atomically(path, std::string(100000, 'x'));
+            return 0;
+        });
     }
-    CHECK(error == "history.csv: cannot be written (File too large); expected a folder with room where files may be written");
+    CHECK(error ==
+          "history.csv: cannot be written (File too large); expected a folder with room where files may be written");
     CHECK(content_of(folder.path("history.csv")) == "old");
     CHECK(folder.names().size() == 1);
 }
@@ -111,7 +114,10 @@ TEST_CASE("an h5ad file that does not fit on the disk leaves the old file") {
         std::string error;
         {
             const FullDisk full(limit);
-            error = refusal(folder.path("cells.h5ad"), [&](const auto& path) { cellvae::write_h5ad(path, large); return 0; });
+            error = refusal(folder.path("cells.h5ad"), [&](const auto& path) {
+                cellvae::write_h5ad(path, large);
+                return 0;
+            });
         }
         INFO(limit);
         CHECK(error.find("cells.h5ad: ") == 0);
@@ -125,7 +131,10 @@ TEST_CASE("an h5ad file that does not fit on the disk leaves the old file") {
 
 TEST_CASE("a target that cannot be written is refused before any work") {
     const Folder folder;
-    const auto write = [](const auto& path) { cellvae::write_text_atomically(path, "x"); return 0; };
+    const auto write = [](const auto& path) {
+        cellvae::write_text_atomically(path, "x");
+        return 0;
+    };
     CHECK(refusal(folder.path("no/such.csv"), write).find("there is no folder") != std::string::npos);
     std::filesystem::create_directory(folder.path("taken"));
     CHECK(refusal(folder.path("taken"), write) == "taken: is a folder; expected the name of a file to write");

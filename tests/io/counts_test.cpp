@@ -51,15 +51,19 @@ TEST_CASE("the content decides the form, not the name") {
 TEST_CASE("other forms are named") {
     const Folder folder;
     using namespace std::string_literals;
-    CHECK(read_refusal(folder.text("a.zip", "PK\3\4...")) == "a.zip: is a zip archive (also npz and xlsx)" + refused_end);
+    CHECK(read_refusal(folder.text("a.zip", "PK\3\4...")) ==
+          "a.zip: is a zip archive (also npz and xlsx)" + refused_end);
     CHECK(read_refusal(folder.gzip("a.rds", "X\n\0\0\0\3..."s)) == "a.rds: is an R object (.rds)" + refused_end);
     CHECK(read_refusal(folder.gzip("a.RData", "RDX3\nX\n"s)) == "a.RData: is an R data file" + refused_end);
-    CHECK(read_refusal(folder.gzip("a.mtx.gz", "%%MatrixMarket matrix coordinate\n")) == "a.mtx.gz: is a Matrix Market file" + refused_end);
+    CHECK(read_refusal(folder.gzip("a.mtx.gz", "%%MatrixMarket matrix coordinate\n")) ==
+          "a.mtx.gz: is a Matrix Market file" + refused_end);
     CHECK(read_refusal(folder.text("a.bz2", "BZh91AY")) == "a.bz2: is compressed with bzip2" + refused_end);
     CHECK(read_refusal(folder.text("a.xz", "\xfd"s + "7zXZ\0\0"s)) == "a.xz: is compressed with xz" + refused_end);
-    CHECK(read_refusal(folder.text("a.tar", std::string(257, 'x') + "ustar")) == "a.tar: is a tar archive" + refused_end);
+    CHECK(read_refusal(folder.text("a.tar", std::string(257, 'x') + "ustar")) ==
+          "a.tar: is a tar archive" + refused_end);
     CHECK(read_refusal(folder.text("a.csv", "<!DOCTYPE html>\n")) == "a.csv: is a web page" + refused_end);
-    CHECK(read_refusal(folder.text("a.csv", "")) == "a.csv: the file is empty (0 bytes); expected counts of cells and genes");
+    CHECK(read_refusal(folder.text("a.csv", "")) ==
+          "a.csv: the file is empty (0 bytes); expected counts of cells and genes");
     CHECK(read_refusal(folder.text("a.bin", std::string("\1\2\0\3", 4))) ==
           "a.bin: byte 3 is zero, so this is no text; expected CSV or TSV, plain or gzip");
     CHECK(read_refusal(folder.path("absent")).find("absent: no such file; expected a file of counts") == 0);
@@ -98,7 +102,8 @@ TEST_CASE("folders and HDF5 files of other kinds are named") {
         const Handle file = new_hdf5(folder.path("d.h5"));
         (void)group(file.get(), "weights");
     }
-    CHECK(read_refusal(folder.path("d.h5")) == "d.h5: is an HDF5 file of another kind (it holds: weights)" + refused_end);
+    CHECK(read_refusal(folder.path("d.h5")) ==
+          "d.h5: is an HDF5 file of another kind (it holds: weights)" + refused_end);
     const std::string whole = io_files::content_of(folder.path("d.h5"));
     CHECK(read_refusal(folder.text("e.h5", whole.substr(0, 100))).find("e.h5: cannot be opened as HDF5 (") == 0);
 }

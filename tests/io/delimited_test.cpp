@@ -11,8 +11,8 @@
 
 using cellvae::Categorical;
 using cellvae::CountMatrix;
-using cellvae::message;
 using cellvae::DelimitedOptions;
+using cellvae::message;
 using cellvae::Orientation;
 using cellvae::read_delimited;
 using cellvae::read_delimited_with_notes;
@@ -70,7 +70,8 @@ TEST_CASE("line ends, byte order mark, quotes and delimiters") {
              "cell,\"g,1\",Rpl3,\"Rps\"\"4\"\r\nA,1,0,0\r\nB,2,0,3\r\n",
              "cell,\"g,1\",Rpl3,\"Rps\"\"4\"\nA,1,0,0\nB,2,0,3",
              "cell,\"g,1\",Rpl3,\"Rps\"\"4\"\r\nA,1,0,0\r\n\r\nB,2,0,3\r\n\r\n\n",
-             "\xef\xbb\xbf" "cell,\"g,1\",Rpl3,\"Rps\"\"4\"\nA,1,0,0\nB,2,0,3\n",
+             "\xef\xbb\xbf"
+             "cell,\"g,1\",Rpl3,\"Rps\"\"4\"\nA,1,0,0\nB,2,0,3\n",
              "\"cell\"\t\"g,1\"\t\"Rpl3\"\t\"Rps\"\"4\"\n\"A\"\t1\t0\t0\n\"B\"\t\"2\"\t\"0\"\t\"3\"\n",
              "cell;\"g,1\";Rpl3;\"Rps\"\"4\"\nA;1;0;0.0\nB;2;0;3\n",
              "cell \"g,1\" Rpl3 \"Rps\"\"4\"\nA 1 0 0\nB 2 0 3\n",
@@ -91,15 +92,15 @@ TEST_CASE("which side the cells are on") {
         const auto read = read_delimited_with_notes(folder.text("t.csv", text), options);
         return read.form.find("cells in rows") != std::string::npos;
     };
-    CHECK(cells_in_rows("cell_id,a,b\nx,1,2\ny,3,4\nz,5,6\n"));           // first header
+    CHECK(cells_in_rows("cell_id,a,b\nx,1,2\ny,3,4\nz,5,6\n"));  // first header
     CHECK_FALSE(cells_in_rows("gene,a,b,c\nx,1,2,3\ny,3,4,5\n"));
     CHECK_FALSE(cells_in_rows(",gene_name,a,b,c\nx,Ins1,1,2,3\ny,Ins2,3,4,5\n"));  // header of a text column
-    CHECK(cells_in_rows(",kind,a\nx,beta,1\ny,beta,3\nz,beta,1\n"));      // a text column
-    CHECK(cells_in_rows(",a,Rpl3\nx,1,2\ny,3,4\nz,5,6\n"));               // names of genes
+    CHECK(cells_in_rows(",kind,a\nx,beta,1\ny,beta,3\nz,beta,1\n"));               // a text column
+    CHECK(cells_in_rows(",a,Rpl3\nx,1,2\ny,3,4\nz,5,6\n"));                        // names of genes
     CHECK_FALSE(cells_in_rows(",a,b,c\nENSMUSG00000051951,1,2,3\ny,3,4,5\n"));
     CHECK_FALSE(cells_in_rows(",AAACCTGA-1,AAACGTGC-1,AAACGTGG-1\nx,1,2,3\ny,3,4,5\n"));  // barcodes
     CHECK(cells_in_rows(",x,y\nAAACCTGA-1,1,2\nAAACGTGC-1,1,2\nAAACGTGG-1,1,2\n"));
-    CHECK(cells_in_rows(",a,b,c\nx,1,2,3\ny,3,4,5\n"));                   // the longer side has the genes
+    CHECK(cells_in_rows(",a,b,c\nx,1,2,3\ny,3,4,5\n"));  // the longer side has the genes
     CHECK_FALSE(cells_in_rows(",a,b\nx,1,2\ny,3,4\nz,3,4\n"));
     DelimitedOptions options;
     options.orientation = Orientation::genes_by_cells;
@@ -128,15 +129,17 @@ TEST_CASE("annotations by header, by option, with numbers") {
     DelimitedOptions options;
     options.annotation_columns = {"plate"};
     const auto matrix = read_delimited(
-        folder.text("t.csv", "cell,n_counts,Rpl3,plate,Rps4,leiden\na,7,1,P1,0,3\nb,9,0,P1,2,3\nc,8,0,P2,2,10\n"), options);
+        folder.text("t.csv", "cell,n_counts,Rpl3,plate,Rps4,leiden\na,7,1,P1,0,3\nb,9,0,P1,2,3\nc,8,0,P2,2,10\n"),
+        options);
     CHECK(matrix.var.names == Names{"Rpl3", "Rps4"});
     CHECK(std::get<std::vector<double>>(matrix.obs.find("n_counts")->values) == std::vector<double>{7, 9, 8});
     CHECK(std::get<Names>(matrix.obs.find("plate")->values) == Names{"P1", "P1", "P2"});
     CHECK(std::get<Categorical>(matrix.obs.find("leiden")->values).categories == Names{"10", "3"});
     CHECK(dense(matrix) == std::vector<float>{1, 0, 0, 2, 0, 2});
     options.annotation_columns = {"absent"};
-    CHECK(refusal<cellvae::OptionError>(folder.path("t.csv"), [&](const auto& path) { return read_delimited(path, options); }) ==
-          "t.csv: has no column 'absent' to keep as an annotation");
+    CHECK(refusal<cellvae::OptionError>(folder.path("t.csv"), [&](const auto& path) {
+              return read_delimited(path, options);
+          }) == "t.csv: has no column 'absent' to keep as an annotation");
 }
 
 TEST_CASE("tables larger than any buffer") {
@@ -146,7 +149,9 @@ TEST_CASE("tables larger than any buffer") {
     const std::size_t cells = 12;
     std::string cells_by_genes = "cell";
     for (std::size_t gene = 0; gene < genes; ++gene) cells_by_genes += message(",gene", gene);
-    const auto count = [](std::size_t cell, std::size_t gene) { return (cell * 31 + gene * 17) % 5 < 2 ? 0 : (cell + gene) % 1000; };
+    const auto count = [](std::size_t cell, std::size_t gene) {
+        return (cell * 31 + gene * 17) % 5 < 2 ? 0 : (cell + gene) % 1000;
+    };
     std::string genes_by_cells = "gene";
     for (std::size_t cell = 0; cell < cells; ++cell) {
         genes_by_cells += message(",cell", cell);
@@ -179,36 +184,46 @@ TEST_CASE("wrong tables are refused with file, line and column") {
     const auto says = [&](const std::string& text) { return read_refusal(folder.text("t.csv", text)); };
     CHECK(says("") == "t.csv: the file is empty (0 bytes); expected counts of cells and genes");
     CHECK(says("\n\n") == "t.csv: line 1 has one field only; expected names separated by commas, tabs or semicolons");
-    CHECK(says(",Actb,Ins1\n") == "t.csv: line 1: is the only line, a header of 3 names; expected one more line for each cell or gene");
+    CHECK(says(",Actb,Ins1\n") ==
+          "t.csv: line 1: is the only line, a header of 3 names; expected one more line for each cell or gene");
     CHECK(says(",barcode,assigned_cluster\na,AAA,beta\n") ==
-          "t.csv: line 2: no column of counts: none of the 2 columns after the names holds numbers; expected one for each gene or cell");
+          "t.csv: line 2: no column of counts: none of the 2 columns after the names holds numbers; expected one for "
+          "each gene or cell");
     CHECK(says(",Actb,Ins1\na,1,2\nb,1\n") == "t.csv: line 3 (row 'b') has 2 fields; expected 3, as the header has");
-    CHECK(says(",Actb,Ins1\na,1,2\nb,0,0,0,4\n") == "t.csv: line 3 (row 'b') has 5 fields; expected 3, as the header has");
+    CHECK(says(",Actb,Ins1\na,1,2\nb,0,0,0,4\n") ==
+          "t.csv: line 3 (row 'b') has 5 fields; expected 3, as the header has");
     CHECK(says(",Actb,Ins1\na,1,2\nb,0,0,\n") == "t.csv: line 3 (row 'b') has 4 fields; expected 3, as the header has");
     CHECK(says(",Actb,Ins1\na,1,2\nb\n") == "t.csv: line 3 (row 'b') has 1 field; expected 3, as the header has");
     CHECK(says(",Actb,Ins1\na,1,2\nb,0,two\n") ==
-          "t.csv: line 3 (row 'b'), column 3 ('Ins1'): 'two' is not a number; expected a count, finite and at least 0 (a column "
+          "t.csv: line 3 (row 'b'), column 3 ('Ins1'): 'two' is not a number; expected a count, finite and at least 0 "
+          "(a column "
           "of text must stand beside the names or be listed as an annotation)");
     CHECK(says(",Actb,Ins1\na,one,2\nb,0,2\n") ==
-          "t.csv: line 2 (row 'a'), column 2 ('Actb'): 'one' is not a number, but 1 other rows have numbers there; expected a "
+          "t.csv: line 2 (row 'a'), column 2 ('Actb'): 'one' is not a number, but 1 other rows have numbers there; "
+          "expected a "
           "count, finite and at least 0");
     CHECK(says(",Actb,Ins1\na,1,2\nb,-1,2\n") ==
           "t.csv: line 3 (row 'b'), column 2 ('Actb'): negative value -1; expected a count, finite and at least 0");
-    CHECK(says(",Actb,Ins1\na,1,nan\n") ==
-          "t.csv: line 2 (row 'a'), column 3 ('Ins1'): value nan is not finite; expected a count, finite and at least 0");
+    CHECK(
+        says(",Actb,Ins1\na,1,nan\n") ==
+        "t.csv: line 2 (row 'a'), column 3 ('Ins1'): value nan is not finite; expected a count, finite and at least 0");
     CHECK(says(",Actb,Ins1\na,1,inf\n").find("value inf is not finite") != std::string::npos);
     CHECK(says(",Actb,Ins1\na,1,1e999\n").find("value 1e999 is not finite") != std::string::npos);
     CHECK(says(",Actb,Ins1\na,1,1e39\n").find("value 1e39 is not finite") != std::string::npos);
-    CHECK(says(",Actb,Ins1\na,1,\n") == "t.csv: line 2 (row 'a'), column 3 ('Ins1'): empty field; expected a count, finite and at least 0");
+    CHECK(says(",Actb,Ins1\na,1,\n") ==
+          "t.csv: line 2 (row 'a'), column 3 ('Ins1'): empty field; expected a count, finite and at least 0");
     CHECK(says("cell,Actb,Ins1\na,1,2\nb,1,2\na,1,2\n") ==
           "t.csv: the cell name 'a' appears twice, for cells 1 and 3 (in rows); expected one name for each cell");
     CHECK(says("gene,a,b,a\nActb,1,2,3\n") ==
           "t.csv: the cell name 'a' appears twice, for cells 1 and 3 (in columns); expected one name for each cell");
     CHECK(says("x,0,0,3\ny,0,0,1\n") ==
-          "t.csv: line 1: holds numbers where names are expected; expected a header line with the names of the genes or of the cells");
-    CHECK(says(",Actb,Ins1\na,1,2\n\"b,1,2\n").find("the quote that opens in line 3 is never closed") != std::string::npos);
+          "t.csv: line 1: holds numbers where names are expected; expected a header line with the names of the genes "
+          "or of the cells");
+    CHECK(says(",Actb,Ins1\na,1,2\n\"b,1,2\n").find("the quote that opens in line 3 is never closed") !=
+          std::string::npos);
     CHECK(says(",Actb,Ins1\na,1,2\n\"b\"x,1,2\n").find("line 3: text follows a closing quote") != std::string::npos);
-    CHECK(says(",Actb,Ins1\na,1," + std::string(300000, '1')) .find("line 2 holds a field longer than 262144 bytes") != std::string::npos);
+    CHECK(says(",Actb,Ins1\na,1," + std::string(300000, '1')).find("line 2 holds a field longer than 262144 bytes") !=
+          std::string::npos);
     CHECK(says(std::string("a,b\0c\n", 6)).find("byte 4 is zero, so this is no text") != std::string::npos);
     CHECK(says("\xff\xfe,").find("is UTF-16 text; expected UTF-8") != std::string::npos);
     CHECK(says("%%MatrixMarket matrix\n3 4\n").find("is a Matrix Market file") != std::string::npos);
@@ -230,7 +245,9 @@ TEST_CASE("damaged gzip is refused at every length") {
     for (std::size_t length = 20; length < whole.size(); length += 37) {
         const std::string error = read_refusal(folder.text("t.csv.gz", whole.substr(0, length)));
         INFO(length);
-        CHECK(error == "t.csv.gz: the gzip data ends early (truncated file); expected the whole file, as `gzip --test` checks it");
+        CHECK(
+            error ==
+            "t.csv.gz: the gzip data ends early (truncated file); expected the whole file, as `gzip --test` checks it");
     }
     for (std::size_t position = 20; position < whole.size(); position += 41) {
         std::string damaged = whole;

@@ -83,7 +83,8 @@ void check_equal(const cellvae::Annotations& found, const cellvae::Annotations& 
         } else if (const auto* whole = std::get_if<std::vector<std::int64_t>>(&expected.columns[k].values)) {
             CHECK(std::get<std::vector<std::int64_t>>(found.columns[k].values) == *whole);
         } else {
-            CHECK(std::get<std::vector<bool>>(found.columns[k].values) == std::get<std::vector<bool>>(expected.columns[k].values));
+            CHECK(std::get<std::vector<bool>>(found.columns[k].values) ==
+                  std::get<std::vector<bool>>(expected.columns[k].values));
         }
     }
 }
@@ -145,7 +146,9 @@ TEST_CASE("names that HDF5 cannot hold are changed, not lost") {
     CountMatrix matrix = rich_matrix();
     matrix.library_sizes.clear();
     matrix.obs.index_name = "a/b";
-    matrix.obs.columns = {{"cell/type", Names{"x", "y", "z"}}, {"cell_type", Names{"1", "2", "3"}}, {"", Names{"p", "q", "r"}},
+    matrix.obs.columns = {{"cell/type", Names{"x", "y", "z"}},
+                          {"cell_type", Names{"1", "2", "3"}},
+                          {"", Names{"p", "q", "r"}},
                           {"_index", Names{"i", "j", "k"}}};
     write_h5ad(folder.path("a.h5ad"), matrix);
     const CountMatrix read = read_h5ad(folder.path("a.h5ad"));
@@ -158,8 +161,8 @@ TEST_CASE("names that HDF5 cannot hold are changed, not lost") {
 
 TEST_CASE("X of every number type and index type") {
     const Folder folder;
-    for (const hid_t data_type : {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_IEEE_F32BE, H5T_STD_U8LE, H5T_STD_I16LE, H5T_STD_U16LE,
-                                  H5T_STD_I32LE, H5T_STD_U32LE, H5T_STD_I64LE, H5T_STD_U64LE})
+    for (const hid_t data_type : {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_IEEE_F32BE, H5T_STD_U8LE, H5T_STD_I16LE,
+                                  H5T_STD_U16LE, H5T_STD_I32LE, H5T_STD_U32LE, H5T_STD_I64LE, H5T_STD_U64LE})
         for (const hid_t index_type : {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U32LE, H5T_STD_I64BE})
             for (const bool is_dense : {false, true}) {
                 H5adParts parts;
@@ -222,7 +225,8 @@ TEST_CASE("layers and raw") {
     const Folder folder;
     const auto path = H5adParts().write(folder.path("a.h5ad"), [](hid_t file, hid_t) {
         const Handle layers = group(file, "layers");
-        (void)io_files::numbers(layers.get(), "counts", H5T_STD_I32LE, std::vector<double>{0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 3, 0}, {3, 4});
+        (void)io_files::numbers(layers.get(), "counts", H5T_STD_I32LE,
+                                std::vector<double>{0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 3, 0}, {3, 4});
         const Handle raw = group(file, "raw");
         (void)io_files::numbers(raw.get(), "X", H5T_STD_I32LE, std::vector<double>{4, 0, 6}, {3, 1});
         const Handle var = group(raw.get(), "var");
@@ -285,17 +289,25 @@ TEST_CASE("wrong h5ad files are refused with file and dataset") {
         return read_refusal(parts.write(folder.path("a.h5ad")));
     };
     CHECK(says([](H5adParts&) {}) == "(accepted)");
-    CHECK(says([](H5adParts& p) { p.indptr = {0, 2, 4}; }) ==
-          "a.h5ad: X/indptr: has 3 values; expected 4, one more than the cells that 'shape' names");
+    CHECK(says([](H5adParts& p) {
+              p.indptr = {0, 2, 4};
+          }) == "a.h5ad: X/indptr: has 3 values; expected 4, one more than the cells that 'shape' names");
     CHECK(says([](H5adParts& p) { p.indptr = {1, 2, 3, 4}; }) == "a.h5ad: X/indptr: begins with 1; expected 0");
-    CHECK(says([](H5adParts& p) { p.indptr = {0, 3, 2, 4}; }) ==
-          "a.h5ad: X/indptr: falls from 3 to 2 at position 2; expected values that ascend");
-    CHECK(says([](H5adParts& p) { p.indptr = {0, 2, 3, 5}; }) ==
-          "a.h5ad: X/indices: has 4 values; expected 5, as the last value of indptr says");
-    CHECK(says([](H5adParts& p) { p.data = {1, 5, 2}; }) ==
-          "a.h5ad: X/data: has 3 values; expected 4, as the last value of indptr says");
-    CHECK(says([](H5adParts& p) { p.indices = {0, 4, 1, 3}; }) == "a.h5ad: X/indices: value 4 at position 1; expected 0 to 3");
-    CHECK(says([](H5adParts& p) { p.indices = {0, 2, -1, 3}; }) == "a.h5ad: X/indices: value -1 at position 2; expected 0 to 3");
+    CHECK(says([](H5adParts& p) {
+              p.indptr = {0, 3, 2, 4};
+          }) == "a.h5ad: X/indptr: falls from 3 to 2 at position 2; expected values that ascend");
+    CHECK(says([](H5adParts& p) {
+              p.indptr = {0, 2, 3, 5};
+          }) == "a.h5ad: X/indices: has 4 values; expected 5, as the last value of indptr says");
+    CHECK(says([](H5adParts& p) {
+              p.data = {1, 5, 2};
+          }) == "a.h5ad: X/data: has 3 values; expected 4, as the last value of indptr says");
+    CHECK(says([](H5adParts& p) {
+              p.indices = {0, 4, 1, 3};
+          }) == "a.h5ad: X/indices: value 4 at position 1; expected 0 to 3");
+    CHECK(says([](H5adParts& p) {
+              p.indices = {0, 2, -1, 3};
+          }) == "a.h5ad: X/indices: value -1 at position 2; expected 0 to 3");
     CHECK(says([](H5adParts& p) {
               p.indices = {0, 2, std::int64_t{1} << 32, 3};
               p.index_type = H5T_STD_I64LE;
@@ -304,16 +316,23 @@ TEST_CASE("wrong h5ad files are refused with file and dataset") {
           "a.h5ad: X: has the encoding-type 'coo_matrix'; expected csr_matrix, csc_matrix or a dense array");
     CHECK(says([](H5adParts& p) { p.form.clear(); }) ==
           "a.h5ad: X: has the encoding-type ''; expected csr_matrix, csc_matrix or a dense array");
-    CHECK(says([](H5adParts& p) { p.shape.clear(); }) == "a.h5ad: X: has no attribute 'shape' of two numbers; expected cells and genes");
-    CHECK(says([](H5adParts& p) { p.shape = {0, 4}; }) == "a.h5ad: X: has the shape 0 x 4; expected at least one cell and one gene");
-    CHECK(says([](H5adParts& p) { p.shape = {-3, 4}; }) == "a.h5ad: X: has the shape -3 x 4; expected at least one cell and one gene");
+    CHECK(says([](H5adParts& p) { p.shape.clear(); }) ==
+          "a.h5ad: X: has no attribute 'shape' of two numbers; expected cells and genes");
+    CHECK(says([](H5adParts& p) {
+              p.shape = {0, 4};
+          }) == "a.h5ad: X: has the shape 0 x 4; expected at least one cell and one gene");
+    CHECK(says([](H5adParts& p) {
+              p.shape = {-3, 4};
+          }) == "a.h5ad: X: has the shape -3 x 4; expected at least one cell and one gene");
     CHECK(says([](H5adParts& p) { p.cells.push_back("c3"); }) ==
           "a.h5ad: X: has 3 rows, but obs has 4 names; expected one row for each cell");
     CHECK(says([](H5adParts& p) { p.genes.pop_back(); }) ==
           "a.h5ad: X: has 4 columns, but var has 3 names; expected one column for each gene");
     CHECK(says([](H5adParts& p) { p.data[2] = -2; }) ==
-          "a.h5ad: X/data: value -2 at cell 'c1', gene 'g1'; expected a count, finite and at least 0 (counts may lie in layers or in raw/X)");
-    CHECK(says([](H5adParts& p) { p.data[3] = std::nan(""); }).find("X/data: value nan at cell 'c2', gene 'g3'") != std::string::npos);
+          "a.h5ad: X/data: value -2 at cell 'c1', gene 'g1'; expected a count, finite and at least 0 (counts may lie "
+          "in layers or in raw/X)");
+    CHECK(says([](H5adParts& p) { p.data[3] = std::nan(""); }).find("X/data: value nan at cell 'c2', gene 'g3'") !=
+          std::string::npos);
     CHECK(says([](H5adParts& p) {
               p.data[3] = 1e300;
               p.data_type = H5T_IEEE_F64LE;
@@ -329,8 +348,9 @@ TEST_CASE("wrong h5ad files are refused with file and dataset") {
               p.indices = {0, 1, 0, 2};
               p.data[2] = INFINITY;
           }).find("X/data: value inf at cell 'c0', gene 'g2'") != std::string::npos);
-    CHECK(says([](H5adParts& p) { p.dense = {1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0}; }).find("X: value -1 at cell 'c1', gene 'g1'") !=
-          std::string::npos);
+    CHECK(says([](H5adParts& p) {
+              p.dense = {1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0};
+          }).find("X: value -1 at cell 'c1', gene 'g1'") != std::string::npos);
     CHECK(says([](H5adParts& p) {
               p.dense = {1, 0, 0};
               p.shape = {3, 1};
@@ -378,7 +398,8 @@ TEST_CASE("a size that the file cannot hold is refused before memory is taken") 
         const Handle chunks = gzip_chunks({1000});
         for (const char* name : {"indices", "data"}) {
             H5Ldelete(x.get(), name, H5P_DEFAULT);
-            const Handle dataset(H5Dcreate2(x.get(), name, H5T_STD_I32LE, space.get(), H5P_DEFAULT, chunks.get(), H5P_DEFAULT));
+            const Handle dataset(
+                H5Dcreate2(x.get(), name, H5T_STD_I32LE, space.get(), H5P_DEFAULT, chunks.get(), H5P_DEFAULT));
         }
     });
     const std::string error = read_refusal(path);
@@ -388,14 +409,16 @@ TEST_CASE("a size that the file cannot hold is refused before memory is taken") 
 
 TEST_CASE("a compression filter that is not there is named") {
     const Folder folder;
-    // h5py's LZF, which it marks as optional; HDF5 then writes without it, and the dataset still says that it is needed.
+    // h5py's LZF, which it marks as optional; HDF5 then writes without it, and the dataset still says that it is
+    // needed.
     const Handle properties = gzip_chunks({2});
     REQUIRE(H5Pset_filter(properties.get(), 32000, H5Z_FLAG_OPTIONAL, 0, nullptr) >= 0);
     H5adParts parts;
     parts.properties = properties.get();
     parts.write(folder.path("a.h5ad"));
     CHECK(read_refusal(folder.path("a.h5ad")) ==
-          "a.h5ad: X/indices: is compressed with the filter LZF, which this build of HDF5 lacks; expected gzip or no compression");
+          "a.h5ad: X/indices: is compressed with the filter LZF, which this build of HDF5 lacks; expected gzip or no "
+          "compression");
 }
 
 TEST_CASE("matrices that contradict themselves are not written") {
@@ -410,7 +433,8 @@ TEST_CASE("matrices that contradict themselves are not written") {
     };
     const auto nothing = [](CountMatrix&) {};
     CHECK(write([](CountMatrix& m) { m.obs.names.pop_back(); }) == "names of cells to write: found 2, expected 3");
-    CHECK(write([](CountMatrix& m) { m.obs.columns[0].values = Names{"x"}; }) == "obs/number: has 1 values; expected 3");
+    CHECK(write([](CountMatrix& m) { m.obs.columns[0].values = Names{"x"}; }) ==
+          "obs/number: has 1 values; expected 3");
     CHECK(write([](CountMatrix& m) { std::get<Categorical>(m.obs.columns[4].values).codes[0] = 3; }) ==
           "obs/label: code 3; expected -1 (missing) to 2");
     CHECK(write([](CountMatrix& m) { std::get<Categorical>(m.obs.columns[4].values).categories[0] = "B"; }) ==
@@ -434,17 +458,18 @@ TEST_CASE("a file cut short and a damaged heap of texts are refused") {
     }
     const std::size_t heap = whole.find("GCOL");
     REQUIRE(heap != std::string::npos);
-    const std::string expected = cellvae::message("b.h5ad: the heap of texts at byte ", heap, " is damaged; expected a whole HDF5 file");
+    const std::string expected =
+        cellvae::message("b.h5ad: the heap of texts at byte ", heap, " is damaged; expected a whole HDF5 file");
     const auto says = [&](std::size_t offset, const std::string& bytes) {
         std::string damaged = whole;
         damaged.replace(heap + offset, bytes.size(), bytes);
         return read_refusal(folder.text("b.h5ad", damaged));
     };
-    CHECK(says(16, std::string(16, '\0')) == expected);     // free room of size 0: HDF5 would never come to an end
-    CHECK(says(24, std::string(8, '\xff')) == expected);    // an object of 2^64 - 1 bytes
-    CHECK(says(25, std::string(1, '\x40')) == expected);    // an object beyond the heap
-    CHECK(says(8, std::string(8, '\xff')) == expected);     // a heap beyond the file
-    CHECK(says(8, std::string(8, '\0')) == expected);       // a heap of no size
+    CHECK(says(16, std::string(16, '\0')) == expected);   // free room of size 0: HDF5 would never come to an end
+    CHECK(says(24, std::string(8, '\xff')) == expected);  // an object of 2^64 - 1 bytes
+    CHECK(says(25, std::string(1, '\x40')) == expected);  // an object beyond the heap
+    CHECK(says(8, std::string(8, '\xff')) == expected);   // a heap beyond the file
+    CHECK(says(8, std::string(8, '\0')) == expected);     // a heap of no size
 }
 
 // The next two serve tests/io/anndata_check.py, which sets the variables.
@@ -480,7 +505,8 @@ TEST_CASE("reads the files that anndata_check.py made", "[anndata]") {
         for (int cell = 0; cell < 60; ++cell)
             for (int gene = 0; gene < 40; ++gene) {
                 const int count = (7 * cell + 3 * gene) % 11;
-                if (table[static_cast<std::size_t>(cell * 40 + gene)] != static_cast<float>(count < 4 ? count : 0)) ++wrong;
+                if (table[static_cast<std::size_t>(cell * 40 + gene)] != static_cast<float>(count < 4 ? count : 0))
+                    ++wrong;
             }
         CHECK(wrong == 0);
         CHECK(matrix.obs.names[59] == "cell59");

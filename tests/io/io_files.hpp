@@ -83,7 +83,8 @@ std::string refusal(const std::filesystem::path& path, const Action& action) {
 inline std::vector<float> dense(const cellvae::CountMatrix& matrix) {
     std::vector<float> table(static_cast<std::size_t>(matrix.cells() * matrix.genes()), 0.0F);
     for (cellvae::Index cell = 0; cell < matrix.cells(); ++cell)
-        for (auto k = matrix.row_offsets[static_cast<std::size_t>(cell)]; k < matrix.row_offsets[static_cast<std::size_t>(cell) + 1]; ++k)
+        for (auto k = matrix.row_offsets[static_cast<std::size_t>(cell)];
+             k < matrix.row_offsets[static_cast<std::size_t>(cell) + 1]; ++k)
             table[static_cast<std::size_t>(cell * matrix.genes() + matrix.columns[static_cast<std::size_t>(k)])] +=
                 matrix.values[static_cast<std::size_t>(k)];
     return table;
@@ -92,11 +93,14 @@ inline std::vector<float> dense(const cellvae::CountMatrix& matrix) {
 /// True where the rows have CountMatrix's form: genes ascend, none comes twice, no zero is stored.
 inline bool is_tidy(const cellvae::CountMatrix& matrix) {
     for (std::size_t cell = 0; cell + 1 < matrix.row_offsets.size(); ++cell)
-        for (auto k = static_cast<std::size_t>(matrix.row_offsets[cell]); k < static_cast<std::size_t>(matrix.row_offsets[cell + 1]); ++k) {
+        for (auto k = static_cast<std::size_t>(matrix.row_offsets[cell]);
+             k < static_cast<std::size_t>(matrix.row_offsets[cell + 1]); ++k) {
             if (matrix.values[k] == 0) return false;
-            if (k > static_cast<std::size_t>(matrix.row_offsets[cell]) && matrix.columns[k] <= matrix.columns[k - 1]) return false;
+            if (k > static_cast<std::size_t>(matrix.row_offsets[cell]) && matrix.columns[k] <= matrix.columns[k - 1])
+                return false;
         }
-    return matrix.columns.size() == matrix.values.size() && static_cast<std::size_t>(matrix.row_offsets.back()) == matrix.values.size();
+    return matrix.columns.size() == matrix.values.size() &&
+           static_cast<std::size_t>(matrix.row_offsets.back()) == matrix.values.size();
 }
 
 // --- HDF5 files as other programs lay them out, written with the C interface alone
@@ -135,7 +139,8 @@ inline Handle texts(hid_t parent, const std::string& name, const std::vector<std
 }
 
 /// Texts of a fixed width, padded with zeros, as numpy's 'S' types are.
-inline Handle fixed_texts(hid_t parent, const std::string& name, const std::vector<std::string>& values, std::size_t width) {
+inline Handle fixed_texts(hid_t parent, const std::string& name, const std::vector<std::string>& values,
+                          std::size_t width) {
     std::string bytes;
     for (const auto& value : values) bytes += (value + std::string(width, '\0')).substr(0, width);
     const hsize_t size = values.size();
@@ -195,7 +200,8 @@ struct H5adParts {
         const cellvae::io_detail::QuietHdf5 quiet;
         const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
         if (!dense.empty()) {
-            (void)numbers(file.get(), "X", data_type, dense, {static_cast<hsize_t>(shape[0]), static_cast<hsize_t>(shape[1])}, properties);
+            (void)numbers(file.get(), "X", data_type, dense,
+                          {static_cast<hsize_t>(shape[0]), static_cast<hsize_t>(shape[1])}, properties);
         } else {
             const Handle x = group(file.get(), "X");
             if (!form.empty()) text_attribute(x.get(), "encoding-type", form);

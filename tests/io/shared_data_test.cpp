@@ -22,7 +22,8 @@ std::filesystem::path shared_file(const char* name) {
 }
 
 double density(const cellvae::CountMatrix& matrix) {
-    return static_cast<double>(matrix.nonzeros()) / (static_cast<double>(matrix.cells()) * static_cast<double>(matrix.genes()));
+    return static_cast<double>(matrix.nonzeros()) /
+           (static_cast<double>(matrix.cells()) * static_cast<double>(matrix.genes()));
 }
 
 /// The label of every row as text.
@@ -67,7 +68,8 @@ TEST_CASE("a real file survives the round trip") {
     const io_files::Folder folder;
     cellvae::write_h5ad(folder.path("again.h5ad"), matrix);
     const auto again = cellvae::read_counts(folder.path("again.h5ad"));
-    CHECK((matrix.row_offsets == again.row_offsets && matrix.columns == again.columns && matrix.values == again.values));
+    CHECK(
+        (matrix.row_offsets == again.row_offsets && matrix.columns == again.columns && matrix.values == again.values));
     CHECK(matrix.obs.names == again.obs.names);
     CHECK(labels_of(matrix.obs, "cell_type") == labels_of(again.obs, "cell_type"));
 }

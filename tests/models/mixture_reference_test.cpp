@@ -2,6 +2,7 @@
 #include "cellvae/priors/gaussian_mixture.hpp"
 #include "reference_check.hpp"
 
-TEST_CASE("every reference model with a mixture prior is equalled: bound, responsibilities and whole gradient", "[reference]") {
+TEST_CASE("every reference model with a mixture prior is equalled: bound, responsibilities and whole gradient",
+          "[reference]") {
     CHECK(cellvae::tests::check_models<cellvae::GaussianMixture<>>("mixture") > 0);
 }

@@ -13,7 +13,9 @@ namespace cellvae::tests {
 
 using Exec = Kokkos::DefaultExecutionSpace;
 
-inline bool close(double found, double expected) { return std::abs(found - expected) <= 1e-9 * std::abs(expected) + 1e-12; }
+inline bool close(double found, double expected) {
+    return std::abs(found - expected) <= 1e-9 * std::abs(expected) + 1e-12;
+}
 
 template <class L, class Prior>
 void check_model(const ReferenceModel& reference) {
@@ -39,7 +41,8 @@ void check_model(const ReferenceModel& reference) {
     const auto rows = model.inference().noise(pass);
     for (std::size_t s = 0; s < noise.size(); ++s)
         for (std::size_t cell = 0; cell < noise[s].size(); ++cell)
-            for (std::size_t l = 0; l < noise[s][cell].size(); ++l) rows(s * noise[s].size() + cell, l) = noise[s][cell][l];
+            for (std::size_t l = 0; l < noise[s][cell].size(); ++l)
+                rows(s * noise[s].size() + cell, l) = noise[s][cell][l];
 
     const auto terms = model.gradient_at_noise(pass, reference.json.at("beta").get<double>());
     CHECK(close(terms[0], reference.json.at("bound_mean").get<double>()));
@@ -95,7 +98,8 @@ int check_models(const std::string& prior) {
             std::cout << "left out: " << path.filename().string() << ": the library has no " << missing << " yet\n";
             continue;
         }
-        const bool known = with_likelihood(reference.text("likelihood"), [&]<class L>() { check_model<L, Prior>(reference); });
+        const bool known =
+            with_likelihood(reference.text("likelihood"), [&]<class L>() { check_model<L, Prior>(reference); });
         CHECK(known);
         ++checked;
     }

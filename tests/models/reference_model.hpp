@@ -25,7 +25,8 @@ namespace cellvae::tests {
 /// The folder of the reference values: CELLVAE_REFERENCE_DIR, or the copy in the tree.
 inline std::filesystem::path reference_folder() {
     const char* other = std::getenv("CELLVAE_REFERENCE_DIR");
-    return other != nullptr && *other != '\0' ? std::filesystem::path(other) : std::filesystem::path(CELLVAE_TESTS_DIR) / "reference";
+    return other != nullptr && *other != '\0' ? std::filesystem::path(other)
+                                              : std::filesystem::path(CELLVAE_TESTS_DIR) / "reference";
 }
 
 struct ReferenceModel {
@@ -95,7 +96,8 @@ struct ReferenceModel {
     /// Known labels, empty where the file has none.
     [[nodiscard]] std::vector<std::int32_t> labels() const {
         const auto& terms = json.at("terms");
-        return terms.contains("label") ? terms.at("label").get<std::vector<std::int32_t>>() : std::vector<std::int32_t>{};
+        return terms.contains("label") ? terms.at("label").get<std::vector<std::int32_t>>()
+                                       : std::vector<std::int32_t>{};
     }
 
     [[nodiscard]] DatasetOptions dataset_options() const {
@@ -124,7 +126,8 @@ void set_exact_values(const ReferenceModel& reference, const Exec& exec, Minibat
 
 /// The first layers' weights are stored genes x outputs, a cluster's clusters x outputs.
 inline bool is_transposed(const std::string& name) {
-    return name == "encoder/hidden/weight" || name == "cluster_encoder/hidden/weight" || name == "encoder/hidden/cluster_weight";
+    return name == "encoder/hidden/weight" || name == "cluster_encoder/hidden/weight" ||
+           name == "encoder/hidden/cluster_weight";
 }
 
 /// An array of the store as the reference has it: weights outputs x inputs.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts every allocation of the process, of all threads and libraries, during training steps: after the first step there
-// must be none. Takes malloc's place, which glibc allows; operator new of every kind comes from malloc and aligned_alloc.
+// Counts every allocation of the process, of all threads and libraries, during training steps: after the first step
+// there must be none. Takes malloc's place, which glibc allows; operator new of every kind comes from malloc and
+// aligned_alloc.
 #include <Kokkos_Core.hpp>
 
 #include <atomic>
@@ -108,7 +109,8 @@ int check_counter() {
         Eigen::MatrixXd b(600, 600);
         b.noalias() = a * a;
     });
-    std::thread other([&] { failures += check_counter("other threads", [] { kept = std::malloc(100), std::free(kept); }); });
+    std::thread other(
+        [&] { failures += check_counter("other threads", [] { kept = std::malloc(100), std::free(kept); }); });
     other.join();
     return failures;
 }
@@ -119,7 +121,8 @@ void on_view(Kokkos_Profiling_SpaceHandle, const char* name, const void*, std::u
     if (views.fetch_add(1) == 0) std::printf("Kokkos allocates %s, %ld bytes\n", name, static_cast<long>(size));
 }
 
-/// The number of Kokkos's own allocations while `work` runs. On a host they come from malloc as well, but these have names.
+/// The number of Kokkos's own allocations while `work` runs. On a host they come from malloc as well, but these have
+/// names.
 template <class Work>
 long counted_views(Work&& work) {
     views = 0;

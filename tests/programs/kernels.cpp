@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches every kernel and fence of training steps and of evaluation through Kokkos's tools interface: each kernel has a
-// label that begins with cellvae::, and each runs on the execution space instance that was given, and on no other.
+// Watches every kernel and fence of training steps and of evaluation through Kokkos's tools interface: each kernel has
+// a label that begins with cellvae::, and each runs on the execution space instance that was given, and on no other.
 //
-// Kokkos gives all OpenMP instances one number, so there the instance is told by its number of threads: the program takes the
-// place of the compiler's call that begins a parallel region (GCC's), and sees how many threads each region asks for.
+// Kokkos gives all OpenMP instances one number, so there the instance is told by its number of threads: the program
+// takes the place of the compiler's call that begins a parallel region (GCC's), and sees how many threads each region
+// asks for.
 #include <Kokkos_Core.hpp>
 
 #include <dlfcn.h>
@@ -30,7 +31,8 @@ unsigned expected_threads = 0;
 std::set<std::string> seen;
 
 void complain(const char* kind, const char* name, const char* about, std::uint32_t instance) {
-    if (++failures <= 20) std::printf("the %s '%s' %s (instance %u, given %u)\n", kind, name, about, instance, expected_instance);
+    if (++failures <= 20)
+        std::printf("the %s '%s' %s (instance %u, given %u)\n", kind, name, about, instance, expected_instance);
 }
 
 void on_kernel(const char* name, std::uint32_t instance, std::uint64_t*) {
@@ -48,7 +50,8 @@ void on_fence(const char* name, std::uint32_t instance, std::uint64_t*) {
 void on_region(unsigned threads) {
     if (!watching) return;
     ++regions;
-    if (threads != expected_threads) complain("parallel region", std::to_string(threads).c_str(), "has threads of another instance", 0);
+    if (threads != expected_threads)
+        complain("parallel region", std::to_string(threads).c_str(), "has threads of another instance", 0);
 }
 
 void watch(bool on) {
@@ -78,17 +81,18 @@ void GOMP_parallel(void (*work)(void*), void* data, unsigned threads, unsigned f
     next(&GOMP_parallel, "GOMP_parallel")(work, data, threads, flags);
 }
 
-void GOMP_parallel_loop_dynamic(void (*work)(void*), void* data, unsigned threads, long start, long end, long step, long chunk,
-                                unsigned flags) {
+void GOMP_parallel_loop_dynamic(void (*work)(void*), void* data, unsigned threads, long start, long end, long step,
+                                long chunk, unsigned flags) {
     on_region(threads);
-    next(&GOMP_parallel_loop_dynamic, "GOMP_parallel_loop_dynamic")(work, data, threads, start, end, step, chunk, flags);
+    next(&GOMP_parallel_loop_dynamic, "GOMP_parallel_loop_dynamic")(work, data, threads, start, end, step, chunk,
+                                                                    flags);
 }
 
-void GOMP_parallel_loop_nonmonotonic_dynamic(void (*work)(void*), void* data, unsigned threads, long start, long end, long step,
-                                             long chunk, unsigned flags) {
+void GOMP_parallel_loop_nonmonotonic_dynamic(void (*work)(void*), void* data, unsigned threads, long start, long end,
+                                             long step, long chunk, unsigned flags) {
     on_region(threads);
-    next(&GOMP_parallel_loop_nonmonotonic_dynamic, "GOMP_parallel_loop_nonmonotonic_dynamic")(work, data, threads, start, end, step,
-                                                                                              chunk, flags);
+    next(&GOMP_parallel_loop_nonmonotonic_dynamic, "GOMP_parallel_loop_nonmonotonic_dynamic")(
+        work, data, threads, start, end, step, chunk, flags);
 }
 
 }  // extern "C"
@@ -109,7 +113,8 @@ int main() {
 #else
     const bool by_threads = false;
 #endif
-    if (!by_number && !by_threads) std::printf("skipped: the instances of this backend cannot be told apart; labels are checked\n");
+    if (!by_number && !by_threads)
+        std::printf("skipped: the instances of this backend cannot be told apart; labels are checked\n");
     cellvae_tests::for_each_model(exec, [&](auto& steps, const std::string& name) {
         steps.step(0);  // memory is made in the first step
         const int before = failures;
@@ -118,12 +123,15 @@ int main() {
         steps.step(2);
         steps.bound();
         watch(false);
-        std::printf("%s: %s\n", name.c_str(), failures == before ? "all kernels are its own and on the given instance" : "WRONG");
+        std::printf("%s: %s\n", name.c_str(),
+                    failures == before ? "all kernels are its own and on the given instance" : "WRONG");
     });
 
-    // What was watched is all there is: a step's kernels were seen, and a kernel and a fence elsewhere would be complained of.
-    for (const char* name : {"cellvae::minibatch::row_offsets", "cellvae::sparse_forward", "cellvae::sparse_backward", "cellvae::output_layer",
-                             "cellvae::reparametrise", "cellvae::normalise_rows_backward", "cellvae::normalise_columns", "cellvae::adam"})
+    // What was watched is all there is: a step's kernels were seen, and a kernel and a fence elsewhere would be
+    // complained of.
+    for (const char* name : {"cellvae::minibatch::row_offsets", "cellvae::sparse_forward", "cellvae::sparse_backward",
+                             "cellvae::output_layer", "cellvae::reparametrise", "cellvae::normalise_rows_backward",
+                             "cellvae::normalise_columns", "cellvae::adam"})
         if (seen.count(name) == 0) {
             std::printf("the kernel %s was not seen\n", name);
             ++failures;

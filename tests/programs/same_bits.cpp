@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains two models and prints a hash of everything that they became, one line an array: same_bits.sh compares the lines of
-// separate processes. same_bits SEED [Kokkos's own options]
+// Trains two models and prints a hash of everything that they became, one line an array: same_bits.sh compares the
+// lines of separate processes. same_bits SEED [Kokkos's own options]
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -22,7 +22,8 @@ using Zinb = ZeroInflated<NegativeBinomial<MeanDispersion>>;
 /// FNV-1a of the bytes, 64 bits.
 template <class Value>
 std::uint64_t hash(std::span<const Value> values, std::uint64_t state = 0xcbf29ce484222325u) {
-    for (const auto byte : std::as_bytes(values)) state = (state ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3u;
+    for (const auto byte : std::as_bytes(values))
+        state = (state ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3u;
     return state;
 }
 
@@ -42,14 +43,16 @@ void train_one(const Exec& exec, const CountMatrix& counts, Normalisation normal
                                                   .seed = seed});
     model.start_from(exec, data);
     const auto split = split_cells(counts.cells(), {.held_out = 0.2, .seed = seed});
-    const auto result = train(exec, model, data, split, {.epochs = 3, .minibatch = 64, .clip_norm = 100, .warm_up = 2, .seed = seed});
+    const auto result =
+        train(exec, model, data, split, {.epochs = 3, .minibatch = 64, .clip_norm = 100, .warm_up = 2, .seed = seed});
 
     const std::string run(name_of(normalisation));
     const auto print_all = [&](const auto& store) {
         const auto values = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), store.values());
         for (const auto& entry : store.entries())
-            print(run + ": " + entry.name, std::span<const float>(values.data() + entry.offset,
-                                                                  static_cast<std::size_t>(entry.rows * entry.columns)));
+            print(run + ": " + entry.name,
+                  std::span<const float>(values.data() + entry.offset,
+                                         static_cast<std::size_t>(entry.rows * entry.columns)));
     };
     print_all(model.parameters());
     print_all(model.state());
@@ -78,8 +81,9 @@ int main(int argc, char* argv[]) {
     const Exec exec;
     std::printf("threads %d\n", exec.concurrency());
     // five panels of genes, the last of them partial; the last minibatch is partial too
-    const auto cells = simulate(Kokkos::DefaultHostExecutionSpace(),
-                                {.cells = 250, .genes = 4 * genes_per_panel + 37, .types = 3, .seed = 1, .mean_count = 0.5});
+    const auto cells =
+        simulate(Kokkos::DefaultHostExecutionSpace(),
+                 {.cells = 250, .genes = 4 * genes_per_panel + 37, .types = 3, .seed = 1, .mean_count = 0.5});
     print("counts", std::span<const float>(cells.counts.values));
     train_one(exec, cells.counts, Normalisation::batch, seed);
     train_one(exec, cells.counts, Normalisation::layer, seed);

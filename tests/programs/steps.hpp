@@ -22,8 +22,9 @@ using Zinb = cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::MeanDisper
 
 /// 100 cells of three panels of genes, the last of them partial.
 inline cellvae::CountMatrix some_cells() {
-    return cellvae::simulate(Kokkos::DefaultHostExecutionSpace(),
-                             {.cells = 100, .genes = 2 * cellvae::genes_per_panel + 45, .types = 3, .seed = 1, .mean_count = 0.5})
+    return cellvae::simulate(
+               Kokkos::DefaultHostExecutionSpace(),
+               {.cells = 100, .genes = 2 * cellvae::genes_per_panel + 45, .types = 3, .seed = 1, .mean_count = 0.5})
         .counts;
 }
 
@@ -75,12 +76,14 @@ void for_each_model(const Exec& exec, Visitor&& visit) {
     };
     using cellvae::Normalisation;
     one.template operator()<Zinb, float>("float, 128 hidden", {.hidden = {128}, .scale = cellvae::MeanScale::library});
-    one.template operator()<Zinb, float>("float, 600 hidden, layer normalisation, dropout, two samples",
-                                         {.hidden = {600, 600}, .normalisation = Normalisation::layer, .dropout = 0.1, .samples = 2});
-    one.template operator()<Zinb, double>("double, 600 hidden, batch normalisation, shared dispersion",
-                                          {.hidden = {600, 600}, .normalisation = Normalisation::batch, .shared = {"log_dispersion"}});
-    one.template operator()<cellvae::Poisson, float>("float, a linear decoder",
-                                                     {.hidden = {128}, .decoder_hidden = std::vector<cellvae::Index>{}});
+    one.template operator()<Zinb, float>(
+        "float, 600 hidden, layer normalisation, dropout, two samples",
+        {.hidden = {600, 600}, .normalisation = Normalisation::layer, .dropout = 0.1, .samples = 2});
+    one.template operator()<Zinb, double>(
+        "double, 600 hidden, batch normalisation, shared dispersion",
+        {.hidden = {600, 600}, .normalisation = Normalisation::batch, .shared = {"log_dispersion"}});
+    one.template operator()<cellvae::Poisson, float>(
+        "float, a linear decoder", {.hidden = {128}, .decoder_hidden = std::vector<cellvae::Index>{}});
     one.template operator()<cellvae::Gaussian, double>("double, 128 hidden, tanh",
                                                        {.hidden = {128}, .activation = cellvae::ActivationKind::tanh});
 }

@@ -29,7 +29,8 @@ CountMatrix two_kinds(Index cells, Index genes, double spread = 0) {
     for (Index gene = 0; gene < genes; ++gene) matrix.var.names.push_back("gene" + std::to_string(gene));
     for (Index cell = 0; cell < cells; ++cell) {
         for (Index gene = 0; gene < genes; ++gene) {
-            const double rate = ((gene % 2 == cell % 2) ? 2.0 : 0.1) * std::exp(spread * std::sin(static_cast<double>(gene)));
+            const double rate =
+                ((gene % 2 == cell % 2) ? 2.0 : 0.1) * std::exp(spread * std::sin(static_cast<double>(gene)));
             const Parameters<double, 1> eta{std::log(rate)};
             const auto count = Poisson::sample<double>(random, eta);
             if (count == 0) continue;
@@ -82,7 +83,9 @@ TEST_CASE("training raises the bound, keeps the best epoch and tells two kinds o
     auto options = quick(30);
     options.warm_up = 5;
     std::vector<EpochReport<3>> seen;
-    const auto result = train(exec, model, data, split, options, {.epoch = [&](const auto& report) { seen.push_back(report); }, .notice = {}, .interrupted = {}});
+    const auto result =
+        train(exec, model, data, split, options,
+              {.epoch = [&](const auto& report) { seen.push_back(report); }, .notice = {}, .interrupted = {}});
     REQUIRE(result.history.size() == 30);
     CHECK(seen.size() == 30);
     CHECK((*result.history.back().held_out)[0] > (*result.history.front().held_out)[0] + 1);
@@ -160,7 +163,8 @@ TEST_CASE("patience stops only after the warm-up, and a warm-up that is too long
     std::string notice;
     options.epochs = 4;
     options.patience = 0;
-    const auto all = train(exec, model, data, split, options, {.epoch = {}, .notice = [&](const std::string& text) { notice = text; }, .interrupted = {}});
+    const auto all = train(exec, model, data, split, options,
+                           {.epoch = {}, .notice = [&](const std::string& text) { notice = text; }, .interrupted = {}});
     CHECK(all.history.back().beta == 1);
     CHECK_THAT(notice, ContainsSubstring("warm-up of 10 epochs is longer than the training of 4"));
 }
@@ -172,7 +176,8 @@ TEST_CASE("an interrupt ends training with what was reached") {
     const auto split = split_cells(cells.cells(), {.held_out = 0.1, .seed = 1});
     Model model(exec, cells.genes(), small());
     int asked = 0;
-    const auto result = train(exec, model, data, split, quick(50), {.epoch = {}, .notice = {}, .interrupted = [&] { return ++asked > 7; }});
+    const auto result = train(exec, model, data, split, quick(50),
+                              {.epoch = {}, .notice = {}, .interrupted = [&] { return ++asked > 7; }});
     CHECK(result.interrupted);
     CHECK(result.history.size() == 3);
     CHECK(result.best_epoch > 0);
@@ -187,8 +192,9 @@ TEST_CASE("a step that is not finite is refused with cell, gene and parameters")
     Vae<Mlp<Relu>, StandardGaussian, Breaks> model(exec, cells.genes(), small());
     CHECK_THROWS_MATCHES(
         train(exec, model, data, split_cells(20, {.held_out = 0, .seed = 1}), quick(1)), NumericalError,
-        MessageMatches(ContainsSubstring("cell 7 (cell7), gene " + std::to_string(gene) + " (gene" + std::to_string(gene) + ")") &&
-                       ContainsSubstring("log-probability") && ContainsSubstring("at the value 77 with log_rate = ")));
+        MessageMatches(
+            ContainsSubstring("cell 7 (cell7), gene " + std::to_string(gene) + " (gene" + std::to_string(gene) + ")") &&
+            ContainsSubstring("log-probability") && ContainsSubstring("at the value 77 with log_rate = ")));
 }
 
 TEST_CASE("the history is a table with a line an epoch") {
@@ -204,7 +210,8 @@ TEST_CASE("the history is a table with a line an epoch") {
     with.best = true;
     const std::array<std::string_view, 3> names{"bound", "reconstruction", "kl"};
     CHECK(history_csv<3>({report, with}, names) ==
-          "epoch,beta,bound_train,reconstruction_train,kl_train,bound_held_out,reconstruction_held_out,kl_held_out,best,seconds,"
+          "epoch,beta,bound_train,reconstruction_train,kl_train,bound_held_out,reconstruction_held_out,kl_held_out,"
+          "best,seconds,"
           "cells_per_second\n1,0.5,-3,-2,1,,,,0,0,100\n2,0.5,-3,-2,1,-4,-3,1,1,0,100\n");
     CHECK_THAT(progress_line(with, names), ContainsSubstring("epoch 2/2") && ContainsSubstring("held-out -4.0"));
     CHECK(duration_text(3725) == "1h02m");

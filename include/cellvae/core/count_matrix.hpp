@@ -56,7 +56,8 @@ struct Annotations {
 
 /// Counts of cells x genes in compressed rows, on the host, with the names and annotations of both sides.
 ///
-/// The nonzeros of cell c lie at row_offsets[c] to row_offsets[c + 1]; within a cell, genes ascend and none appears twice.
+/// The nonzeros of cell c lie at row_offsets[c] to row_offsets[c + 1]; within a cell, genes ascend and none appears
+/// twice.
 struct CountMatrix {
     std::vector<std::int64_t> row_offsets{0};  ///< cells + 1
     std::vector<GeneIndex> columns;            ///< the gene of each nonzero
@@ -76,7 +77,8 @@ struct CountMatrix {
         const auto row = static_cast<std::size_t>(cell);
         if (!library_sizes.empty()) return library_sizes[row];
         double total = 0;
-        for (auto k = static_cast<std::size_t>(row_offsets[row]); k < static_cast<std::size_t>(row_offsets[row + 1]); ++k)
+        for (auto k = static_cast<std::size_t>(row_offsets[row]); k < static_cast<std::size_t>(row_offsets[row + 1]);
+             ++k)
             total += static_cast<double>(values[k]);
         return total;
     }

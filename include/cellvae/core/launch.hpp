@@ -9,11 +9,13 @@
 
 namespace cellvae {
 
-/// The label of a kernel or a fence. Kokkos makes a std::string of it at every launch, for which malloc is asked where it has more
-/// than 15 characters, and a training step allocates nothing: so the string is empty unless a tool is there to read it.
+/// The label of a kernel or a fence. Kokkos makes a std::string of it at every launch, for which malloc is asked where
+/// it has more than 15 characters, and a training step allocates nothing: so the string is empty unless a tool is there
+/// to read it.
 class KernelLabel {
 public:
-    constexpr KernelLabel(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor): it stands for the text
+    constexpr KernelLabel(const char* text)
+        : text_(text) {}  // NOLINT(google-explicit-constructor): it stands for the text
 
     operator std::string() const {  // NOLINT(google-explicit-constructor): what Kokkos takes
         return Kokkos::Tools::profileLibraryLoaded() ? std::string(text_) : std::string();

@@ -19,8 +19,8 @@ struct ParameterEntry {
 
 /// All parameters of a model and their gradient, each one flat array, so that the optimiser makes a single pass.
 ///
-/// A layer adds its arrays while it is built and keeps the numbers it gets; allocate() comes once, after the last of them.
-/// Each array starts on a 64-byte boundary; the gaps stay zero in values and gradient.
+/// A layer adds its arrays while it is built and keeps the numbers it gets; allocate() comes once, after the last of
+/// them. Each array starts on a 64-byte boundary; the gaps stay zero in values and gradient.
 template <class Real, class Exec>
 class ParameterStore {
 public:
@@ -63,7 +63,8 @@ private:
 
     [[nodiscard]] Slice slice(const Vector<Real, typename Exec::memory_space>& flat, int id) const {
         const auto& entry = entries_[static_cast<std::size_t>(id)];
-        return Slice(flat.data() + entry.offset, static_cast<std::size_t>(entry.rows), static_cast<std::size_t>(entry.columns));
+        return Slice(flat.data() + entry.offset, static_cast<std::size_t>(entry.rows),
+                     static_cast<std::size_t>(entry.columns));
     }
 
     std::vector<ParameterEntry> entries_;

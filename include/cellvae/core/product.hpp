@@ -21,8 +21,8 @@ enum class Operand { as_is, transposed };
 namespace core_detail {
 
 // Sizes of the blocks that a product packs, in elements. They are fixed, and not the cache sizes that Eigen asks the
-// processor for, so that a program's sums have the same order on every machine of one kind. The rows are a multiple of the
-// tallest register tile of all instruction sets (48).
+// processor for, so that a program's sums have the same order on every machine of one kind. The rows are a multiple of
+// the tallest register tile of all instruction sets (48).
 inline constexpr Index packed_depth = 256;
 inline constexpr Index packed_rows = 192;
 inline constexpr Index packed_columns = 256;
@@ -44,7 +44,8 @@ public:
 }  // namespace core_detail
 
 /// result (rows x columns) += left (rows x depth) times right (depth x columns), all row-major with the given distances
-/// between rows; a transposed operand is stored the other way round. Runs in the calling thread alone and allocates nothing.
+/// between rows; a transposed operand is stored the other way round. Runs in the calling thread alone and allocates
+/// nothing.
 ///
 /// @param packing core_detail::packing_size elements that no other thread uses meanwhile, aligned to 64 bytes
 template <Operand left_operand, Operand right_operand, class Real>
@@ -55,15 +56,16 @@ void multiply_add(Index rows, Index columns, Index depth, const Real* left, Inde
     constexpr int left_order = right_operand == Operand::as_is ? Eigen::ColMajor : Eigen::RowMajor;
     constexpr int right_order = left_operand == Operand::as_is ? Eigen::ColMajor : Eigen::RowMajor;
     core_detail::Packing<Real> blocking(columns, rows, depth, packing);
-    Eigen::internal::general_matrix_matrix_product<Index, Real, left_order, false, Real, right_order, false, Eigen::ColMajor,
-                                                   1>::run(columns, rows, depth, right, right_stride, left, left_stride,
-                                                           result, 1, result_stride, Real(1), blocking, nullptr);
+    Eigen::internal::general_matrix_matrix_product<Index, Real, left_order, false, Real, right_order, false,
+                                                   Eigen::ColMajor, 1>::run(columns, rows, depth, right, right_stride,
+                                                                            left, left_stride, result, 1, result_stride,
+                                                                            Real(1), blocking, nullptr);
 }
 
 /// The products of one model on one backend: the only place from which Eigen's or the vendor's product is called.
 ///
-/// On the host the result is cut into fixed tiles which threads share, each computed by one thread: the same bits for any
-/// number of threads.
+/// On the host the result is cut into fixed tiles which threads share, each computed by one thread: the same bits for
+/// any number of threads.
 template <class Real, class Exec>
 class Products {
 public:
@@ -72,8 +74,8 @@ public:
 
     explicit Products(const Exec& exec) {
         if constexpr (runs_on_host<Exec>) {
-            packing_ = Matrix<Real, typename Exec::memory_space>(Kokkos::view_alloc(exec, "cellvae::products::packing"), tiles,
-                                                                 core_detail::packing_size);
+            packing_ = Matrix<Real, typename Exec::memory_space>(Kokkos::view_alloc(exec, "cellvae::products::packing"),
+                                                                 tiles, core_detail::packing_size);
         }
 #ifdef KOKKOS_ENABLE_CUDA
         else {
@@ -96,7 +98,8 @@ public:
     /// result = left right, or result += left right with `accumulate`; operands as in multiply_add.
     /// @throws ShapeError if the sizes do not fit
     template <Operand left_operand, Operand right_operand, class Result, class Left, class Right>
-    void multiply(const Exec& exec, const Result& result, const Left& left, const Right& right, bool accumulate = false) const {
+    void multiply(const Exec& exec, const Result& result, const Left& left, const Right& right,
+                  bool accumulate = false) const {
         const Index rows = static_cast<Index>(result.extent(0));
         const Index columns = static_cast<Index>(result.extent(1));
         constexpr bool plain_left = left_operand == Operand::as_is;
@@ -104,14 +107,16 @@ public:
         const Index depth = static_cast<Index>(left.extent(plain_left ? 1 : 0));
         require_size(static_cast<Index>(left.extent(plain_left ? 0 : 1)), rows, "rows of a product's left side");
         require_size(static_cast<Index>(right.extent(plain_right ? 0 : 1)), depth, "depth of a product's right side");
-        require_size(static_cast<Index>(right.extent(plain_right ? 1 : 0)), columns, "columns of a product's right side");
+        require_size(static_cast<Index>(right.extent(plain_right ? 1 : 0)), columns,
+                     "columns of a product's right side");
         if (rows == 0 || columns == 0) return;
         if constexpr (runs_on_host<Exec>) {
             const Index tile_rows = std::max<Index>((rows + tiles - 1) / tiles, 8);
             const Index tile_count = (rows + tile_rows - 1) / tile_rows;
             const auto packing = packing_;
             Kokkos::parallel_for(
-                KernelLabel("cellvae::multiply"), Kokkos::RangePolicy<Exec>(exec, 0, tile_count).set_chunk_size(1), [=](const Index tile) {
+                KernelLabel("cellvae::multiply"), Kokkos::RangePolicy<Exec>(exec, 0, tile_count).set_chunk_size(1),
+                [=](const Index tile) {
                     const Index first = tile * tile_rows;
                     const Index count = std::min(tile_rows, rows - first);
                     Real* target = &result(first, 0);
@@ -144,12 +149,13 @@ private:
         const auto stride = [](const auto& view) { return static_cast<int>(view.stride(0)); };
         cublasStatus_t status;
         if constexpr (sizeof(Real) == sizeof(float))
-            status = cublasSgemm(handle_, op(right_operand), op(left_operand), m, n, k, &alpha, right.data(), stride(right),
-                                 left.data(), stride(left), &beta, result.data(), stride(result));
+            status = cublasSgemm(handle_, op(right_operand), op(left_operand), m, n, k, &alpha, right.data(),
+                                 stride(right), left.data(), stride(left), &beta, result.data(), stride(result));
         else
-            status = cublasDgemm(handle_, op(right_operand), op(left_operand), m, n, k, &alpha, right.data(), stride(right),
-                                 left.data(), stride(left), &beta, result.data(), stride(result));
-        if (status != CUBLAS_STATUS_SUCCESS) throw Error(message("cuBLAS refused a product: status ", static_cast<int>(status)));
+            status = cublasDgemm(handle_, op(right_operand), op(left_operand), m, n, k, &alpha, right.data(),
+                                 stride(right), left.data(), stride(left), &beta, result.data(), stride(result));
+        if (status != CUBLAS_STATUS_SUCCESS)
+            throw Error(message("cuBLAS refused a product: status ", static_cast<int>(status)));
 #else
         static_assert(runs_on_host<Exec>, "cellvae has products for host backends and for CUDA");
 #endif

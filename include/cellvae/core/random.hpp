@@ -21,16 +21,17 @@ enum class Purpose : std::uint32_t {
     test = 9,
 };
 
-/// Random numbers from a counter (Philox 4x32-10; Salmon et al., SC 2011): the numbers depend on the key alone, never on
-/// who draws them or in which order the streams are opened. It satisfies std::uniform_random_bit_generator.
+/// Random numbers from a counter (Philox 4x32-10; Salmon et al., SC 2011): the numbers depend on the key alone, never
+/// on who draws them or in which order the streams are opened. It satisfies std::uniform_random_bit_generator.
 ///
-/// One stream holds 2^34 words. Streams differ when any of seed, purpose, first, second or third differs; `third` has 24 bits.
+/// One stream holds 2^34 words. Streams differ when any of seed, purpose, first, second or third differs; `third` has
+/// 24 bits.
 class RandomStream {
 public:
     using result_type = std::uint32_t;
 
-    KOKKOS_INLINE_FUNCTION RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t first = 0, std::uint32_t second = 0,
-                                        std::uint32_t third = 0)
+    KOKKOS_INLINE_FUNCTION RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t first = 0,
+                                        std::uint32_t second = 0, std::uint32_t third = 0)
         : counter_{{0, first, second, (static_cast<std::uint32_t>(purpose) << 24) ^ third}},
           key_{{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}} {}
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// The version of the library, by semantic versioning. CMakeLists.txt reads it from here, so that it stands in one place.
+/// The version of the library, by semantic versioning. CMakeLists.txt reads it from here, so that it stands in one
+/// place.
 #define CELLVAE_VERSION_MAJOR 0
 #define CELLVAE_VERSION_MINOR 1
 #define CELLVAE_VERSION_PATCH 0

@@ -32,13 +32,12 @@ using VectorSlice = Kokkos::View<Value*, Kokkos::LayoutRight, Space, Kokkos::Mem
 /// True where the host can read the memory of `Space` and run its kernels.
 template <class Space>
 inline constexpr bool runs_on_host =
-    Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible &&
-    Kokkos::SpaceAccessibility<Space, Kokkos::HostSpace>::accessible;
+    Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible&&
+        Kokkos::SpaceAccessibility<Space, Kokkos::HostSpace>::accessible;
 
 /// @throws ShapeError unless `found` equals `expected`; `what` names the size, as in "rows of the minibatch".
 inline void require_size(Index found, Index expected, const char* what) {
-    if (found != expected)
-        throw ShapeError(message(what, ": found ", found, ", expected ", expected));
+    if (found != expected) throw ShapeError(message(what, ": found ", found, ", expected ", expected));
 }
 
 }  // namespace cellvae

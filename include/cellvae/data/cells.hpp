@@ -13,10 +13,11 @@
 
 namespace cellvae {
 
-/// Counts of cells x genes in compressed rows that somebody else owns, on the host. What the library trains on: it is made
-/// from spans, a CountMatrix, an Eigen sparse matrix or Kokkos views, and must not outlive them.
+/// Counts of cells x genes in compressed rows that somebody else owns, on the host. What the library trains on: it is
+/// made from spans, a CountMatrix, an Eigen sparse matrix or Kokkos views, and must not outlive them.
 ///
-/// The nonzeros of cell c lie at row_offsets[c] to row_offsets[c + 1]; within a cell, genes ascend and none appears twice.
+/// The nonzeros of cell c lie at row_offsets[c] to row_offsets[c + 1]; within a cell, genes ascend and none appears
+/// twice.
 struct CellsView {
     std::span<const std::int64_t> row_offsets;  ///< cells + 1
     std::span<const GeneIndex> columns;         ///< the gene of each nonzero
@@ -31,7 +32,8 @@ struct CellsView {
               Index genes, std::span<const double> libraries = {})
         : row_offsets(offsets), columns(gene_of), values(counts), gene_count(genes), library_sizes(libraries) {}
 
-    CellsView(const CountMatrix& matrix)  // NOLINT(google-explicit-constructor): a matrix is accepted wherever cells are
+    CellsView(
+        const CountMatrix& matrix)  // NOLINT(google-explicit-constructor): a matrix is accepted wherever cells are
         : row_offsets(matrix.row_offsets),
           columns(matrix.columns),
           values(matrix.values),
@@ -41,8 +43,8 @@ struct CellsView {
 
     /// Host views of row offsets, genes and counts.
     template <class Offsets, class Columns, class Values>
-        requires(Kokkos::is_view_v<Offsets> && Kokkos::is_view_v<Columns> && Kokkos::is_view_v<Values>)
-    CellsView(const Offsets& offsets, const Columns& gene_of, const Values& counts, Index genes)
+    requires(Kokkos::is_view_v<Offsets>&& Kokkos::is_view_v<Columns>&& Kokkos::is_view_v<Values>)
+        CellsView(const Offsets& offsets, const Columns& gene_of, const Values& counts, Index genes)
         : CellsView(std::span<const std::int64_t>(offsets.data(), offsets.extent(0)),
                     std::span<const GeneIndex>(gene_of.data(), gene_of.extent(0)),
                     std::span<const float>(counts.data(), counts.extent(0)), genes) {
@@ -66,7 +68,8 @@ struct CellsView {
     /// @throws ShapeError if the arrays are not compressed rows of cells x genes
     void check() const {
         if (row_offsets.empty() || row_offsets.front() != 0)
-            throw ShapeError("row offsets of the cells: they must start with 0 and have one entry more than there are cells");
+            throw ShapeError(
+                "row offsets of the cells: they must start with 0 and have one entry more than there are cells");
         require_size(static_cast<Index>(columns.size()), nonzeros(), "genes of the nonzeros");
         require_size(row_offsets.back(), nonzeros(), "the last row offset, which is the number of nonzeros");
         if (!library_sizes.empty()) require_size(static_cast<Index>(library_sizes.size()), cells(), "library sizes");
@@ -74,13 +77,16 @@ struct CellsView {
             const auto begin = row_offsets[static_cast<std::size_t>(cell)];
             const auto end = row_offsets[static_cast<std::size_t>(cell) + 1];
             if (begin > end || end > nonzeros())
-                throw ShapeError(message("row offsets of the cells descend at ", cell_name(cell), ": ", begin, " then ", end));
+                throw ShapeError(
+                    message("row offsets of the cells descend at ", cell_name(cell), ": ", begin, " then ", end));
             for (auto k = begin; k < end; ++k) {
                 const Index gene = columns[static_cast<std::size_t>(k)];
                 if (gene < 0 || gene >= gene_count)
-                    throw ShapeError(message(cell_name(cell), " has a count for gene ", gene, ", but there are ", gene_count, " genes"));
+                    throw ShapeError(message(cell_name(cell), " has a count for gene ", gene, ", but there are ",
+                                             gene_count, " genes"));
                 if (k > begin && gene <= columns[static_cast<std::size_t>(k) - 1])
-                    throw ShapeError(message(cell_name(cell), ": its genes must ascend and none may appear twice, found ", gene,
+                    throw ShapeError(message(cell_name(cell),
+                                             ": its genes must ascend and none may appear twice, found ", gene,
                                              " after ", columns[static_cast<std::size_t>(k) - 1]));
             }
         }
@@ -95,17 +101,21 @@ private:
     }
 };
 
-/// A count matrix with the numbers of any Eigen sparse matrix of cells x genes; cells and genes are named by their position.
+/// A count matrix with the numbers of any Eigen sparse matrix of cells x genes; cells and genes are named by their
+/// position.
 template <class Scalar, int Options, class StorageIndex>
 [[nodiscard]] CountMatrix to_count_matrix(const Eigen::SparseMatrix<Scalar, Options, StorageIndex>& cells) {
-    // a copy by rows: Eigen sorts while it changes the order, and assignment through it also merges nothing that is compressed
+    // a copy by rows: Eigen sorts while it changes the order, and assignment through it also merges nothing that is
+    // compressed
     const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, std::int64_t> rows(cells);
     CountMatrix matrix;
     matrix.row_offsets.reserve(static_cast<std::size_t>(rows.rows()) + 1);
     for (Index cell = 0; cell < rows.rows(); ++cell) {
         std::vector<std::pair<GeneIndex, float>> found;
-        for (typename Eigen::SparseMatrix<Scalar, Eigen::RowMajor, std::int64_t>::InnerIterator it(rows, cell); it; ++it)
-            if (it.value() != Scalar(0)) found.emplace_back(static_cast<GeneIndex>(it.col()), static_cast<float>(it.value()));
+        for (typename Eigen::SparseMatrix<Scalar, Eigen::RowMajor, std::int64_t>::InnerIterator it(rows, cell); it;
+             ++it)
+            if (it.value() != Scalar(0))
+                found.emplace_back(static_cast<GeneIndex>(it.col()), static_cast<float>(it.value()));
         std::sort(found.begin(), found.end());
         for (const auto& [gene, count] : found) {
             matrix.columns.push_back(gene);

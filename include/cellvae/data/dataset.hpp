@@ -15,8 +15,9 @@ namespace cellvae {
 
 struct DatasetOptions {
     Input input = Input::log1p;
-    std::optional<Target> target{};          ///< none: default_target of the likelihood
-    std::span<const std::int32_t> labels{};  ///< each cell's known cluster, -1 where it is not known; empty: none is known
+    std::optional<Target> target{};  ///< none: default_target of the likelihood
+    std::span<const std::int32_t>
+        labels{};  ///< each cell's known cluster, -1 where it is not known; empty: none is known
 };
 
 namespace data_detail {
@@ -25,9 +26,12 @@ namespace data_detail {
 template <class Likelihood>
 std::string wanted_values() {
     switch (default_target<Likelihood>()) {
-        case Target::counts: return "whole counts from 0 on; give the raw counts, not normalised values";
-        case Target::unit_maximum: return "values in [0, 1]; use the target unit_maximum";
-        default: return "finite values";
+        case Target::counts:
+            return "whole counts from 0 on; give the raw counts, not normalised values";
+        case Target::unit_maximum:
+            return "values in [0, 1]; use the target unit_maximum";
+        default:
+            return "finite values";
     }
 }
 
@@ -38,7 +42,8 @@ Kokkos::View<const Value*, typename Exec::memory_space> on_backend(std::span<con
     if constexpr (runs_on_host<Exec>) {
         return Kokkos::View<const Value*, Space>(values.data(), values.size());
     } else {
-        Kokkos::View<Value*, Space> copy(Kokkos::view_alloc(Kokkos::WithoutInitializing, std::string(label)), values.size());
+        Kokkos::View<Value*, Space> copy(Kokkos::view_alloc(Kokkos::WithoutInitializing, std::string(label)),
+                                         values.size());
         Kokkos::deep_copy(copy, Kokkos::View<const Value*, Kokkos::HostSpace>(values.data(), values.size()));
         return copy;
     }
@@ -46,8 +51,8 @@ Kokkos::View<const Value*, typename Exec::memory_space> on_backend(std::span<con
 
 }  // namespace data_detail
 
-/// Cells as one backend reads them, checked against a likelihood: counts in compressed rows, and for each cell its library
-/// size, largest count and base measure.
+/// Cells as one backend reads them, checked against a likelihood: counts in compressed rows, and for each cell its
+/// library size, largest count and base measure.
 ///
 /// On host backends it looks into the memory of the CellsView that it was made from, which must outlive it.
 template <class Exec>
@@ -89,13 +94,15 @@ struct Dataset {
 /// Checks cells against a likelihood and makes them readable for a backend.
 ///
 /// @throws ShapeError if the arrays are not compressed rows of cells x genes
-/// @throws InputError if there is no cell or gene, if the counts of a cell are to be divided by a library size that is not
+/// @throws InputError if there is no cell or gene, if the counts of a cell are to be divided by a library size that is
+/// not
 ///         above 0, or if a target lies outside the likelihood's support; the message names cell, gene and value
 template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
 [[nodiscard]] Dataset<Exec> make_dataset(const Exec& exec, const CellsView& cells, const DatasetOptions& options = {}) {
     cells.check();
     if (cells.cells() == 0 || cells.genes() == 0)
-        throw InputError(message("there are ", cells.cells(), " cells and ", cells.genes(), " genes: at least one of each is needed"));
+        throw InputError(message("there are ", cells.cells(), " cells and ", cells.genes(),
+                                 " genes: at least one of each is needed"));
     Dataset<Exec> data;
     data.input = options.input;
     data.target = options.target.value_or(default_target<Likelihood>());
@@ -128,12 +135,14 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
             const auto value = static_cast<double>(cells.values[k]);
             const double target = target_value(data.target, value, library[cell], maximum[cell]);
             if (!std::isfinite(value) || !Likelihood::supports(target))
-                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), ", ", cells.gene_name(cells.columns[k]),
-                                         ": the value ", target, " is outside the support of the likelihood ", Likelihood::name,
+                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), ", ",
+                                         cells.gene_name(cells.columns[k]), ": the value ", target,
+                                         " is outside the support of the likelihood ", Likelihood::name,
                                          ", which wants ", data_detail::wanted_values<Likelihood>()));
             if (data.input != Input::raw && data.input != Input::target && value < 0)
-                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), ", ", cells.gene_name(cells.columns[k]),
-                                         ": the count ", value, " is negative, and the encoder's input ", name_of(data.input),
+                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), ", ",
+                                         cells.gene_name(cells.columns[k]), ": the count ", value,
+                                         " is negative, and the encoder's input ", name_of(data.input),
                                          " wants counts from 0 on; use the input raw for other values"));
             measure += Likelihood::log_base_measure(target);
         }
@@ -143,7 +152,8 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     data.columns = data_detail::on_backend<Exec>(cells.columns, "cellvae::dataset::columns");
     data.values = data_detail::on_backend<Exec>(cells.values, "cellvae::dataset::values");
     const auto copied = [&](const std::vector<double>& source, const char* label) {
-        Vector<double, typename Exec::memory_space> copy(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), count);
+        Vector<double, typename Exec::memory_space> copy(
+            Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), count);
         Kokkos::deep_copy(exec, copy, Kokkos::View<const double*, Kokkos::HostSpace>(source.data(), count));
         return copy;
     };

@@ -21,31 +21,36 @@ namespace cellvae {
 /// How k-means runs.
 struct KMeansOptions {
     int clusters = 2;
-    int restarts = 20;          ///< independent seedings; the one with the least inertia is returned
-    int iterations = 300;       ///< at most so many passes of Lloyd's algorithm a restart
-    double tolerance = 1e-4;    ///< stop when the centres' squared movement is below this share of the columns' mean variance
+    int restarts = 20;     ///< independent seedings; the one with the least inertia is returned
+    int iterations = 300;  ///< at most so many passes of Lloyd's algorithm a restart
+    double tolerance =
+        1e-4;  ///< stop when the centres' squared movement is below this share of the columns' mean variance
     std::uint64_t seed = 1;
 };
 
 /// The best clustering that k-means found.
 struct KMeansResult {
-    std::vector<std::int32_t> labels;  ///< the cluster of each row, the one whose centre is nearest (the first of equals)
-    std::vector<double> centres;       ///< clusters x columns, row-major
-    double inertia = 0;                ///< sum over rows of the squared distance to the row's centre
-    int iterations = 0;                ///< passes that the best restart took
-    int restart = 0;                   ///< which restart was the best
+    std::vector<std::int32_t>
+        labels;                   ///< the cluster of each row, the one whose centre is nearest (the first of equals)
+    std::vector<double> centres;  ///< clusters x columns, row-major
+    double inertia = 0;           ///< sum over rows of the squared distance to the row's centre
+    int iterations = 0;           ///< passes that the best restart took
+    int restart = 0;              ///< which restart was the best
 };
 
 namespace data_detail {
 
-/// The rows of a matrix in blocks of fixed size, column by column inside a block, so that distances of a whole block are
-/// one vectorised loop. Sums are taken block by block in order: they are the same for any number of threads.
+/// The rows of a matrix in blocks of fixed size, column by column inside a block, so that distances of a whole block
+/// are one vectorised loop. Sums are taken block by block in order: they are the same for any number of threads.
 class RowBlocks {
 public:
     static constexpr std::size_t height = 128;
 
     RowBlocks(std::span<const float> values, std::size_t rows, std::size_t columns)
-        : rows_(rows), columns_(columns), blocks_((rows + height - 1) / height), values_(blocks_ * height * columns, 0.0f) {
+        : rows_(rows),
+          columns_(columns),
+          blocks_((rows + height - 1) / height),
+          values_(blocks_ * height * columns, 0.0f) {
         for (std::size_t row = 0; row < rows; ++row)
             for (std::size_t column = 0; column < columns; ++column)
                 values_[(row / height * columns + column) * height + row % height] = values[row * columns + column];
@@ -80,7 +85,8 @@ private:
 
 /// Calls work(block) for each block, in parallel and in no given order.
 template <class Work>
-void for_each_block(const Kokkos::DefaultHostExecutionSpace& exec, const char* name, std::size_t blocks, const Work& work) {
+void for_each_block(const Kokkos::DefaultHostExecutionSpace& exec, const char* name, std::size_t blocks,
+                    const Work& work) {
     using Policy = Kokkos::RangePolicy<Kokkos::DefaultHostExecutionSpace, Kokkos::IndexType<std::int64_t>,
                                        Kokkos::Schedule<Kokkos::Dynamic>>;
     Kokkos::parallel_for(name, Policy(exec, 0, static_cast<std::int64_t>(blocks), Kokkos::ChunkSize(1)),
@@ -128,14 +134,15 @@ public:
     }
 
 private:
-    /// Greedy k-means++ (Arthur and Vassilvitskii 2007): each next centre is the best of a few rows drawn in proportion to
-    /// their squared distance from the centres so far.
+    /// Greedy k-means++ (Arthur and Vassilvitskii 2007): each next centre is the best of a few rows drawn in proportion
+    /// to their squared distance from the centres so far.
     std::vector<double> seed_centres(int restart) {
         const std::size_t columns = rows_.columns(), count = rows_.rows();
         RandomStream random(options_.seed, Purpose::clustering, static_cast<std::uint32_t>(restart),
                             static_cast<std::uint32_t>(options_.clusters));
         const auto candidates = static_cast<std::size_t>(2 + std::log(static_cast<double>(clusters_)));
-        std::vector<double> centres(clusters_ * columns), points(candidates * columns), sums(rows_.count() * candidates);
+        std::vector<double> centres(clusters_ * columns), points(candidates * columns),
+            sums(rows_.count() * candidates);
         const auto copy_row = [&](std::size_t row, double* to) {
             for (std::size_t column = 0; column < columns; ++column) to[column] = rows_.value(row, column);
         };
@@ -148,7 +155,8 @@ private:
                 double distances[RowBlocks::height];
                 double* nearest = nearest_.data() + block * RowBlocks::height;
                 rows_.squared_distances(block, centres.data() + (next - 1) * columns, distances);
-                for (std::size_t i = 0; i < RowBlocks::height; ++i) nearest[i] = distances[i] < nearest[i] ? distances[i] : nearest[i];
+                for (std::size_t i = 0; i < RowBlocks::height; ++i)
+                    nearest[i] = distances[i] < nearest[i] ? distances[i] : nearest[i];
                 double sum = 0;
                 for (std::size_t i = 0; i < rows_.rows_of(block); ++i) sum += nearest[i];
                 block_inertia_[block] = sum;
@@ -247,7 +255,8 @@ private:
         std::vector<std::int64_t> sizes(clusters_, 0);
         std::fill(after.begin(), after.end(), 0.0);
         for (std::size_t block = 0; block < rows_.count(); ++block) {
-            for (std::size_t cluster = 0; cluster < clusters_; ++cluster) sizes[cluster] += block_sizes_[block * clusters_ + cluster];
+            for (std::size_t cluster = 0; cluster < clusters_; ++cluster)
+                sizes[cluster] += block_sizes_[block * clusters_ + cluster];
             const double* sums = block_sums_.data() + block * clusters_ * columns;
             for (std::size_t i = 0; i < after.size(); ++i) after[i] += sums[i];
         }
@@ -276,7 +285,8 @@ private:
         for (std::size_t cluster = 0; cluster < clusters_; ++cluster)
             for (std::size_t column = 0; column < columns; ++column) {
                 double& centre = after[cluster * columns + column];
-                centre = sizes[cluster] > 0 ? centre / static_cast<double>(sizes[cluster]) : before[cluster * columns + column];
+                centre = sizes[cluster] > 0 ? centre / static_cast<double>(sizes[cluster])
+                                            : before[cluster * columns + column];
             }
     }
 
@@ -284,7 +294,7 @@ private:
     const RowBlocks& rows_;
     const KMeansOptions& options_;
     std::size_t clusters_;
-    std::vector<double> nearest_;       // squared distance of each row to its centre
+    std::vector<double> nearest_;  // squared distance of each row to its centre
     std::vector<std::int32_t> labels_;
     std::vector<double> block_inertia_;
     std::vector<std::int64_t> block_changes_;
@@ -296,19 +306,21 @@ private:
 
 /// k-means: greedy k-means++ seeding, Lloyd's algorithm, the best of several restarts.
 ///
-/// `values` is rows x columns, row-major. The result depends on the values, the options and the build, not on the number of
-/// threads. Where there are fewer different rows than clusters, some clusters stay without rows.
+/// `values` is rows x columns, row-major. The result depends on the values, the options and the build, not on the
+/// number of threads. Where there are fewer different rows than clusters, some clusters stay without rows.
 ///
 /// @throws ShapeError if `values` does not hold rows * columns numbers.
 /// @throws OptionError if clusters is not in 1 .. rows, or restarts or iterations is below 1.
 /// @throws InputError if a value is not finite.
-[[nodiscard]] inline KMeansResult k_means(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> values, Index rows,
-                                          Index columns, const KMeansOptions& options) {
+[[nodiscard]] inline KMeansResult k_means(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> values,
+                                          Index rows, Index columns, const KMeansOptions& options) {
     require_size(static_cast<Index>(values.size()), rows * columns, "values given to k-means");
     if (columns < 1) throw ShapeError(message("columns given to k-means: found ", columns, ", expected at least 1"));
     if (options.clusters < 1 || options.clusters > rows)
-        throw OptionError(message("clusters of k-means: found ", options.clusters, ", expected 1 to the number of rows, ", rows));
-    if (options.restarts < 1) throw OptionError(message("restarts of k-means: found ", options.restarts, ", expected at least 1"));
+        throw OptionError(
+            message("clusters of k-means: found ", options.clusters, ", expected 1 to the number of rows, ", rows));
+    if (options.restarts < 1)
+        throw OptionError(message("restarts of k-means: found ", options.restarts, ", expected at least 1"));
     if (options.iterations < 1)
         throw OptionError(message("iterations of k-means: found ", options.iterations, ", expected at least 1"));
     if (!(options.tolerance >= 0))
@@ -316,8 +328,8 @@ private:
     const auto width = static_cast<std::size_t>(columns);
     for (std::size_t i = 0; i < values.size(); ++i)
         if (!std::isfinite(values[i]))
-            throw InputError(message("values given to k-means: row ", i / width, ", column ", i % width, " is ", values[i],
-                                     ", expected a finite number"));
+            throw InputError(message("values given to k-means: row ", i / width, ", column ", i % width, " is ",
+                                     values[i], ", expected a finite number"));
 
     const data_detail::RowBlocks blocks(values, static_cast<std::size_t>(rows), width);
     double variance = 0;

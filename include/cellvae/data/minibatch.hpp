@@ -8,16 +8,17 @@
 
 namespace cellvae {
 
-/// Genes are worked on in panels of this many, on every backend: the first layer's backward pass and the output layer find
-/// a cell's nonzeros of a panel through `Minibatch::panel_offsets`. The number fixes the order of all sums over genes.
+/// Genes are worked on in panels of this many, on every backend: the first layer's backward pass and the output layer
+/// find a cell's nonzeros of a panel through `Minibatch::panel_offsets`. The number fixes the order of all sums over
+/// genes.
 inline constexpr Index genes_per_panel = 128;
 
 [[nodiscard]] KOKKOS_INLINE_FUNCTION constexpr Index panel_count(Index genes) {
     return (genes + genes_per_panel - 1) / genes_per_panel;
 }
 
-/// The cells of one step on a backend. Its memory is made once, for the largest minibatch that a data set can give; what is
-/// in use are the first cells() rows.
+/// The cells of one step on a backend. Its memory is made once, for the largest minibatch that a data set can give;
+/// what is in use are the first cells() rows.
 template <class Real, class Exec>
 class Minibatch {
 public:
@@ -34,21 +35,23 @@ public:
         columns = Vector<GeneIndex, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::columns"), nonzeros);
         inputs = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::inputs"), nonzeros);
         targets = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::targets"), nonzeros);
-        panel_offsets = Matrix<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::panel_offsets"), rows, panels + 1);
+        panel_offsets =
+            Matrix<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::panel_offsets"), rows, panels + 1);
         log_library = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_library"), rows);
         base_measure = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::base_measure"), rows);
         label = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::label"), rows);
     }
 
-    Vector<Index, Space> cell;             ///< the number of each row's cell in the data set
-    Vector<Index, Space> row_offsets;      ///< cells() + 1
-    Vector<GeneIndex, Space> columns;      ///< the gene of each nonzero
-    Vector<Real, Space> inputs;            ///< what the encoder sees of each nonzero
-    Vector<Real, Space> targets;           ///< what the likelihood explains of each nonzero
-    Matrix<Index, Space> panel_offsets;    ///< cells() x (panels + 1): where each panel's nonzeros start
-    Vector<Real, Space> log_library;       ///< log of each cell's total count over all genes of the file; 0 for an empty cell
-    Vector<double, Space> base_measure;    ///< of each cell, see Dataset
-    Vector<std::int32_t, Space> label;     ///< each cell's known cluster, or -1
+    Vector<Index, Space> cell;           ///< the number of each row's cell in the data set
+    Vector<Index, Space> row_offsets;    ///< cells() + 1
+    Vector<GeneIndex, Space> columns;    ///< the gene of each nonzero
+    Vector<Real, Space> inputs;          ///< what the encoder sees of each nonzero
+    Vector<Real, Space> targets;         ///< what the likelihood explains of each nonzero
+    Matrix<Index, Space> panel_offsets;  ///< cells() x (panels + 1): where each panel's nonzeros start
+    Vector<Real, Space>
+        log_library;  ///< log of each cell's total count over all genes of the file; 0 for an empty cell
+    Vector<double, Space> base_measure;  ///< of each cell, see Dataset
+    Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
 
     [[nodiscard]] Index cells() const { return cells_; }
     [[nodiscard]] Index genes() const { return genes_; }
@@ -68,7 +71,8 @@ private:
 namespace data_detail {
 
 template <class Real, class Exec, class Order>
-void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, const Dataset<Exec>& data, const Order& order) {
+void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, const Dataset<Exec>& data,
+                        const Order& order) {
     const auto cell = batch.cell;
     const auto row_offsets = batch.row_offsets;
     const auto columns = batch.columns;
@@ -98,7 +102,8 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             if (final) row_offsets(row + 1) = before;
         });
     Kokkos::parallel_for(
-        KernelLabel("cellvae::minibatch::rows"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()), KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::minibatch::rows"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
+        KOKKOS_LAMBDA(const Index row) {
             const Index source = order(row);
             const Index begin = source_offsets(source);
             const Index count = source_offsets(source + 1) - begin;
@@ -106,7 +111,8 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             const auto cell_library = static_cast<Real>(library(source));
             const auto cell_maximum = static_cast<Real>(maximum(source));
             cell(row) = source;
-            log_library(row) = cell_library > Real(0) ? Kokkos::log(cell_library) : Real(0);  // an empty cell counts as one
+            log_library(row) =
+                cell_library > Real(0) ? Kokkos::log(cell_library) : Real(0);  // an empty cell counts as one
             base_measure(row) = source_measure(source);
             label(row) = source_label(source);
             Index panel = 0;

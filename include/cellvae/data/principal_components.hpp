@@ -35,8 +35,9 @@ struct PrincipalComponents {
     Index cells = 0;
     Index genes = 0;
     int components = 0;
-    std::vector<float> scores;      ///< cells x components, row-major: the cells' coordinates
-    std::vector<double> loadings;   ///< genes x components, row-major: orthonormal columns, the largest entry of each positive
+    std::vector<float> scores;  ///< cells x components, row-major: the cells' coordinates
+    std::vector<double>
+        loadings;  ///< genes x components, row-major: orthonormal columns, the largest entry of each positive
     std::vector<double> variances;  ///< of the scores (cells - 1), descending
     double total_variance = 0;      ///< of all genes together
     std::vector<double> means;      ///< genes: what was subtracted, before any scaling
@@ -64,8 +65,8 @@ public:
             for (std::size_t k = begin(cell); k < begin(cell + 1); ++k) {
                 const double count = static_cast<double>(counts.values[k]);
                 if (!(count >= 0 && std::isfinite(count)))
-                    throw InputError(message("counts given to principal components: cell ", cell, ", gene ", counts.columns[k],
-                                             " is ", count, ", expected 0 or more"));
+                    throw InputError(message("counts given to principal components: cell ", cell, ", gene ",
+                                             counts.columns[k], " is ", count, ", expected 0 or more"));
                 values_[k] = static_cast<float>(std::log1p(count * factor));
                 means_[gene(k)] += static_cast<double>(values_[k]);
             }
@@ -91,7 +92,8 @@ public:
     [[nodiscard]] std::size_t genes() const { return genes_; }
 
     /// to = A from: genes to cells.
-    void multiply(const Kokkos::DefaultHostExecutionSpace& exec, const std::vector<double>& from, std::vector<double>& to) const {
+    void multiply(const Kokkos::DefaultHostExecutionSpace& exec, const std::vector<double>& from,
+                  std::vector<double>& to) const {
         std::vector<double> scaled(genes_);
         double offset = 0;
         for (std::size_t g = 0; g < genes_; ++g) {
@@ -103,7 +105,8 @@ public:
         share_out(exec, "cellvae::principal_multiply", [&](std::size_t block) {
             for (std::size_t cell = block * block_cells; cell < std::min(cells_, (block + 1) * block_cells); ++cell) {
                 double sum = -offset;
-                for (std::size_t k = begin(cell); k < begin(cell + 1); ++k) sum += static_cast<double>(values_[k]) * scaled[gene(k)];
+                for (std::size_t k = begin(cell); k < begin(cell + 1); ++k)
+                    sum += static_cast<double>(values_[k]) * scaled[gene(k)];
                 to[cell] = sum;
             }
         });
@@ -117,7 +120,8 @@ public:
         share_out(exec, "cellvae::principal_multiply_transposed", [&](std::size_t block) {
             double* target = sums.data() + block * genes_;
             for (std::size_t cell = block * block_cells; cell < std::min(cells_, (block + 1) * block_cells); ++cell)
-                for (std::size_t k = begin(cell); k < begin(cell + 1); ++k) target[gene(k)] += static_cast<double>(values_[k]) * from[cell];
+                for (std::size_t k = begin(cell); k < begin(cell + 1); ++k)
+                    target[gene(k)] += static_cast<double>(values_[k]) * from[cell];
         });
         double total = 0;
         for (const double value : from) total += value;
@@ -137,15 +141,19 @@ public:
                 offset[j] += means_[g] * scaled[g * width + j];
             }
         constexpr std::size_t block_cells = 64;
-        for_each_block(exec, "cellvae::principal_scores", (cells_ + block_cells - 1) / block_cells, [&](std::size_t block) {
-            std::vector<double> row(width);
-            for (std::size_t cell = block * block_cells; cell < std::min(cells_, (block + 1) * block_cells); ++cell) {
-                for (std::size_t j = 0; j < width; ++j) row[j] = -offset[j];
-                for (std::size_t k = begin(cell); k < begin(cell + 1); ++k)
-                    for (std::size_t j = 0; j < width; ++j) row[j] += static_cast<double>(values_[k]) * scaled[gene(k) * width + j];
-                for (std::size_t j = 0; j < width; ++j) scores[cell * width + j] = static_cast<float>(row[j]);
-            }
-        });
+        for_each_block(exec, "cellvae::principal_scores", (cells_ + block_cells - 1) / block_cells,
+                       [&](std::size_t block) {
+                           std::vector<double> row(width);
+                           for (std::size_t cell = block * block_cells;
+                                cell < std::min(cells_, (block + 1) * block_cells); ++cell) {
+                               for (std::size_t j = 0; j < width; ++j) row[j] = -offset[j];
+                               for (std::size_t k = begin(cell); k < begin(cell + 1); ++k)
+                                   for (std::size_t j = 0; j < width; ++j)
+                                       row[j] += static_cast<double>(values_[k]) * scaled[gene(k) * width + j];
+                               for (std::size_t j = 0; j < width; ++j)
+                                   scores[cell * width + j] = static_cast<float>(row[j]);
+                           }
+                       });
     }
 
 private:
@@ -158,7 +166,9 @@ private:
             for (std::size_t block = 0; block < blocks; ++block) work(block);
     }
 
-    [[nodiscard]] std::size_t begin(std::size_t cell) const { return static_cast<std::size_t>(counts_.row_offsets[cell]); }
+    [[nodiscard]] std::size_t begin(std::size_t cell) const {
+        return static_cast<std::size_t>(counts_.row_offsets[cell]);
+    }
     [[nodiscard]] std::size_t gene(std::size_t k) const { return static_cast<std::size_t>(counts_.columns[k]); }
 
     const CountMatrix& counts_;
@@ -192,7 +202,8 @@ public:
         return sum;
     }
 
-    /// Subtracts from `vector` its part in the space so far, twice ("twice is enough", Kahan and Parlett), and returns its length.
+    /// Subtracts from `vector` its part in the space so far, twice ("twice is enough", Kahan and Parlett), and returns
+    /// its length.
     double orthogonalise(std::vector<double>& vector) const {
         std::vector<double> parts(vectors_.size());
         for (int pass = 0; pass < 2; ++pass) {
@@ -242,25 +253,27 @@ private:
 
 }  // namespace data_detail
 
-/// The first principal components of log-normalised counts: log1p of the counts scaled to one library size (that of all genes of
-/// the file), centred by gene.
+/// The first principal components of log-normalised counts: log1p of the counts scaled to one library size (that of all
+/// genes of the file), centred by gene.
 ///
-/// Lanczos' method with full reorthogonalisation on A'A or AA', whichever is smaller, A the centred matrix: from one random vector it
-/// goes on until the components' residuals are small. (Randomised subspace iteration, Halko et al. 2011, needs some twenty times
-/// the products for the last components, which lie close together in noise.) The counts stay sparse: memory is one float a nonzero and
-/// one vector, of the cells or the genes, a step. The result does not depend on the number of threads.
+/// Lanczos' method with full reorthogonalisation on A'A or AA', whichever is smaller, A the centred matrix: from one
+/// random vector it goes on until the components' residuals are small. (Randomised subspace iteration, Halko et al.
+/// 2011, needs some twenty times the products for the last components, which lie close together in noise.) The counts
+/// stay sparse: memory is one float a nonzero and one vector, of the cells or the genes, a step. The result does not
+/// depend on the number of threads.
 ///
 /// @throws OptionError if components is not in 1 .. min(cells - 1, genes), or another option is out of range.
 /// @throws InputError if a count is negative or not finite.
-[[nodiscard]] inline PrincipalComponents principal_components(const Kokkos::DefaultHostExecutionSpace& exec, const CountMatrix& counts,
+[[nodiscard]] inline PrincipalComponents principal_components(const Kokkos::DefaultHostExecutionSpace& exec,
+                                                              const CountMatrix& counts,
                                                               const PrincipalComponentsOptions& options = {}) {
     const Index most = std::min(counts.cells() - 1, counts.genes());
     if (options.components < 1 || options.components > most)
         throw OptionError(message("principal components: found ", options.components, ", expected 1 to ", most, " for ",
                                   counts.cells(), " cells x ", counts.genes(), " genes"));
     if (!(options.tolerance > 0) || !(options.counts_per_cell > 0))
-        throw OptionError(message("options of principal components: tolerance ", options.tolerance, ", counts per cell ",
-                                  options.counts_per_cell, ", expected both more than 0"));
+        throw OptionError(message("options of principal components: tolerance ", options.tolerance,
+                                  ", counts per cell ", options.counts_per_cell, ", expected both more than 0"));
     const auto kept = static_cast<std::size_t>(options.components);
     const data_detail::CentredCounts centred(counts, options);
     const std::size_t cells = centred.cells(), genes = centred.genes(), length = std::min(cells, genes);
@@ -298,16 +311,22 @@ private:
         const bool last = steps == length;
         if (last || steps >= next_check) {
             next_check = steps + steps / 5 + 1;
-            const Eigen::VectorXd main = Eigen::Map<const Eigen::VectorXd>(diagonal.data(), static_cast<Eigen::Index>(steps));
-            const Eigen::VectorXd off = Eigen::Map<const Eigen::VectorXd>(beside.data(), static_cast<Eigen::Index>(steps) - 1);
+            const Eigen::VectorXd main =
+                Eigen::Map<const Eigen::VectorXd>(diagonal.data(), static_cast<Eigen::Index>(steps));
+            const Eigen::VectorXd off =
+                Eigen::Map<const Eigen::VectorXd>(beside.data(), static_cast<Eigen::Index>(steps) - 1);
             // inside a parallel region Eigen does not open threads of its own, which would change the order of its sums
-            data_detail::for_each_block(exec, "cellvae::principal_eigenvalues", 1, [&](std::size_t) { eigen.computeFromTridiagonal(main, off); });
+            data_detail::for_each_block(exec, "cellvae::principal_eigenvalues", 1,
+                                        [&](std::size_t) { eigen.computeFromTridiagonal(main, off); });
             double residual = 0;
             for (std::size_t j = 0; j < kept; ++j) {
                 const auto column = static_cast<Eigen::Index>(steps - 1 - j);
                 const double value = eigen.eigenvalues()[column];
                 if (value > 1e-12 * scale)
-                    residual = std::max(residual, length_left * std::abs(eigen.eigenvectors()(static_cast<Eigen::Index>(steps) - 1, column)) / value);
+                    residual = std::max(
+                        residual, length_left *
+                                      std::abs(eigen.eigenvectors()(static_cast<Eigen::Index>(steps) - 1, column)) /
+                                      value);
             }
             if (last || (residual <= options.tolerance && !closed)) break;
         }
@@ -341,10 +360,12 @@ private:
             for (double& value : loading) value = random.normal();
             norm = found.orthogonalise(loading);
         }
-        const auto largest = std::max_element(loading.begin(), loading.end(), [](double x, double y) { return std::abs(x) < std::abs(y); });
+        const auto largest = std::max_element(loading.begin(), loading.end(),
+                                              [](double x, double y) { return std::abs(x) < std::abs(y); });
         found.add(loading, *largest < 0 ? -norm : norm);
         for (std::size_t g = 0; g < genes; ++g) result.loadings[g * kept + j] = found[j][g];
-        result.variances.push_back(std::max(0.0, eigen.eigenvalues()[column]) / static_cast<double>(counts.cells() - 1));
+        result.variances.push_back(std::max(0.0, eigen.eigenvalues()[column]) /
+                                   static_cast<double>(counts.cells() - 1));
     }
     result.scores.resize(cells * kept);
     centred.project(exec, result.loadings, kept, result.scores);

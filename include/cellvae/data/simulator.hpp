@@ -22,32 +22,36 @@
 
 namespace cellvae {
 
-/// What is simulated. Unless changed, cells like those of a mouse pancreas (Baron et al. 2016, mouse 1) in number, share of zeros and
-/// variance; zheng_like() and pbmc_like() resemble two sets of blood cells.
+/// What is simulated. Unless changed, cells like those of a mouse pancreas (Baron et al. 2016, mouse 1) in number,
+/// share of zeros and variance; zheng_like() and pbmc_like() resemble two sets of blood cells.
 struct SimulationOptions {
     Index cells = 822;
     Index genes = 14878;
     int types = 13;
     std::uint64_t seed = 1;
 
-    double mean_count = 0.2514;             ///< over cells and genes; times the genes, it is the mean library size
-    double library_log_deviation = 0.55;    ///< standard deviation of the logarithm of a cell's library size (log-normal)
+    double mean_count = 0.2514;           ///< over cells and genes; times the genes, it is the mean library size
+    double library_log_deviation = 0.55;  ///< standard deviation of the logarithm of a cell's library size (log-normal)
 
-    double abundance_shape = 0.95;          ///< a gene's share of the counts is a gamma number of this shape (it bends the lower tail),
-    double abundance_log_deviation = 1.5;   ///< times a log-normal one with this deviation on the log scale;
-    double abundant_genes = 0.006;          ///< except for this share of the genes (in the pancreas, the hormones), which have
-    double abundant_log_range = 5.7;        ///< from one to e to this power times the mean share of the others
+    double abundance_shape =
+        0.95;  ///< a gene's share of the counts is a gamma number of this shape (it bends the lower tail),
+    double abundance_log_deviation = 1.5;  ///< times a log-normal one with this deviation on the log scale;
+    double abundant_genes = 0.006;  ///< except for this share of the genes (in the pancreas, the hormones), which have
+    double abundant_log_range = 5.7;  ///< from one to e to this power times the mean share of the others
 
-    double dispersion_at_one = 0.7;         ///< variance = mean + dispersion mean^2; the dispersion of a gene whose mean is one,
-    double dispersion_power = 0.1;          ///< which falls with the mean to this power
-    double dispersion_log_deviation = 0.75; ///< and varies between genes on the log scale
+    double dispersion_at_one =
+        0.7;  ///< variance = mean + dispersion mean^2; the dispersion of a gene whose mean is one,
+    double dispersion_power = 0.1;           ///< which falls with the mean to this power
+    double dispersion_log_deviation = 0.75;  ///< and varies between genes on the log scale
 
-    double type_size_log_deviation = 1;     ///< how unequal the types are: deviation of the logarithm of their expected share
-    double changed_genes = 0.1;             ///< share of the genes that each type expresses at a level of its own
-    double fold_change_log_deviation = 1;   ///< deviation of the logarithm of that level against the common one
-    double separation = 1;                  ///< multiplies those logarithms: less is harder, with 0 the types are the same
+    double type_size_log_deviation =
+        1;                       ///< how unequal the types are: deviation of the logarithm of their expected share
+    double changed_genes = 0.1;  ///< share of the genes that each type expresses at a level of its own
+    double fold_change_log_deviation = 1;  ///< deviation of the logarithm of that level against the common one
+    double separation = 1;  ///< multiplies those logarithms: less is harder, with 0 the types are the same
 
-    double zero_inflation = 0;              ///< a count of a gene with the mean m is a structural zero with this probability / (1 + m)
+    double zero_inflation =
+        0;  ///< a count of a gene with the mean m is a structural zero with this probability / (1 + m)
 };
 
 /// Blood cells as Zheng et al. (2017) sorted them: 3,774 cells of ten types, 16,791 genes.
@@ -88,10 +92,11 @@ struct SimulationOptions {
 
 /// What the counts were drawn from.
 struct SimulationTruth {
-    std::vector<double> type_shares;     ///< types: expected share of the cells
-    std::vector<std::int32_t> labels;    ///< cells: the type, from 0
-    std::vector<double> library_sizes;   ///< cells: expected total count where nothing is a structural zero
-    std::vector<double> gene_shares;     ///< types x genes, row-major: a type's share of its counts on each gene; rows sum to 1
+    std::vector<double> type_shares;    ///< types: expected share of the cells
+    std::vector<std::int32_t> labels;   ///< cells: the type, from 0
+    std::vector<double> library_sizes;  ///< cells: expected total count where nothing is a structural zero
+    std::vector<double>
+        gene_shares;  ///< types x genes, row-major: a type's share of its counts on each gene; rows sum to 1
     std::vector<double> dispersions;     ///< genes: variance = mean + dispersion mean^2 given type and library size
     std::vector<double> zero_inflation;  ///< genes: probability of a structural zero
 };
@@ -113,13 +118,16 @@ inline void check_simulation(const SimulationOptions& options) {
     check(options.genes >= 1 && options.genes <= most, "genes", options.genes, "1 to 2147483647");
     check(options.types >= 1 && options.types <= options.cells && options.types <= 65536, "types", options.types,
           "1 to the number of cells and at most 65536");
-    check(options.mean_count > 0 && options.mean_count < 1e4, "mean count", options.mean_count, "more than 0 and below 10000");
+    check(options.mean_count > 0 && options.mean_count < 1e4, "mean count", options.mean_count,
+          "more than 0 and below 10000");
     check(options.abundance_shape > 0, "abundance shape", options.abundance_shape, "more than 0");
     check(options.dispersion_at_one > 0, "dispersion at a mean of one", options.dispersion_at_one, "more than 0");
-    check(std::isfinite(options.dispersion_power), "power of the dispersion", options.dispersion_power, "a finite number");
-    for (const double deviation : {options.library_log_deviation, options.abundance_log_deviation, options.abundant_log_range,
-                                   options.dispersion_log_deviation, options.type_size_log_deviation,
-                                   options.fold_change_log_deviation, options.separation})
+    check(std::isfinite(options.dispersion_power), "power of the dispersion", options.dispersion_power,
+          "a finite number");
+    for (const double deviation :
+         {options.library_log_deviation, options.abundance_log_deviation, options.abundant_log_range,
+          options.dispersion_log_deviation, options.type_size_log_deviation, options.fold_change_log_deviation,
+          options.separation})
         check(deviation >= 0 && deviation < 20, "deviation on the log scale", deviation, "0 or more and below 20");
     for (const double share : {options.abundant_genes, options.changed_genes})
         check(share >= 0 && share <= 1, "share of the genes", share, "0 to 1");
@@ -136,8 +144,8 @@ inline RandomStream simulation_stream(const SimulationOptions& options, Simulati
             static_cast<std::uint32_t>(type)};
 }
 
-/// A negative binomial number of mean mu and dispersion 1 / theta by inversion of its distribution function, given a uniform number.
-/// Most counts are zero, and P(x > 0) <= mu: then no power is needed.
+/// A negative binomial number of mean mu and dispersion 1 / theta by inversion of its distribution function, given a
+/// uniform number. Most counts are zero, and P(x > 0) <= mu: then no power is needed.
 inline double invert_negative_binomial(double uniform, double mu, double theta) {
     if (uniform < 1 - mu) return 0;
     double probability = std::exp(-theta * std::log1p(mu / theta)), cumulated = probability;
@@ -166,16 +174,17 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
                                 distributions_detail::sample_log_gamma(random, options.abundance_shape));
         order[gene] = gene;
     }
-    // the abundant ones take one level each from even steps: drawn freely, the largest few would decide how much is left for all others,
-    // and with it the share of zeros
+    // the abundant ones take one level each from even steps: drawn freely, the largest few would decide how much is
+    // left for all others, and with it the share of zeros
     const auto abundant = static_cast<std::size_t>(std::llround(options.abundant_genes * static_cast<double>(genes)));
     const double mean_share =
         options.abundance_shape * std::exp(0.5 * options.abundance_log_deviation * options.abundance_log_deviation);
     auto choice = simulation_stream(options, SimulationDraw::abundant, 0);
     for (std::size_t i = 0; i < abundant; ++i) {
         std::swap(order[i], order[i + choice.below(static_cast<std::uint32_t>(genes - i))]);
-        shares[order[i]] = mean_share * std::exp(options.abundant_log_range * (static_cast<double>(i) + choice.uniform()) /
-                                                 static_cast<double>(abundant));
+        shares[order[i]] =
+            mean_share * std::exp(options.abundant_log_range * (static_cast<double>(i) + choice.uniform()) /
+                                  static_cast<double>(abundant));
     }
     double total = 0;
     for (const double share : shares) total += share;
@@ -185,8 +194,9 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
     for (std::size_t gene = 0; gene < genes; ++gene) {
         shares[gene] /= total;
         const double mean = mean_library * shares[gene];
-        truth.dispersions[gene] = options.dispersion_at_one *
-                                  std::exp(options.dispersion_log_deviation * scatter[gene] - options.dispersion_power * std::log(mean));
+        truth.dispersions[gene] =
+            options.dispersion_at_one *
+            std::exp(options.dispersion_log_deviation * scatter[gene] - options.dispersion_power * std::log(mean));
         truth.dispersions[gene] = std::clamp(truth.dispersions[gene], 1e-8, 1e6);
         truth.zero_inflation[gene] = options.zero_inflation / (1 + mean);
     }
@@ -200,7 +210,8 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
             auto random = simulation_stream(options, SimulationDraw::fold_change, gene, type);
             const bool changed = random.uniform() < options.changed_genes;
             row[gene] = shares[gene];
-            if (changed) row[gene] *= std::exp(options.separation * options.fold_change_log_deviation * random.normal());
+            if (changed)
+                row[gene] *= std::exp(options.separation * options.fold_change_log_deviation * random.normal());
             sum += row[gene];
         }
         for (std::size_t gene = 0; gene < genes; ++gene) row[gene] /= sum;
@@ -208,8 +219,8 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
     truth.type_shares.resize(types);
     double weights = 0;
     for (std::size_t type = 0; type < types; ++type) {
-        truth.type_shares[type] =
-            std::exp(options.type_size_log_deviation * simulation_stream(options, SimulationDraw::type_size, type).normal());
+        truth.type_shares[type] = std::exp(options.type_size_log_deviation *
+                                           simulation_stream(options, SimulationDraw::type_size, type).normal());
         weights += truth.type_shares[type];
     }
     for (double& share : truth.type_shares) share /= weights;
@@ -217,14 +228,16 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
     // cells: the first of each type, so that every type occurs, then by the types' shares, then shuffled
     truth.labels.resize(cells);
     truth.library_sizes.resize(cells);
-    const double log_mean = std::log(mean_library) - 0.5 * options.library_log_deviation * options.library_log_deviation;
+    const double log_mean =
+        std::log(mean_library) - 0.5 * options.library_log_deviation * options.library_log_deviation;
     for (std::size_t cell = 0; cell < cells; ++cell) {
         double uniform = simulation_stream(options, SimulationDraw::label, cell).uniform();
         std::size_t type = 0;
         while (type + 1 < types && uniform >= truth.type_shares[type]) uniform -= truth.type_shares[type++];
         truth.labels[cell] = static_cast<std::int32_t>(cell < types ? cell : type);
-        truth.library_sizes[cell] = std::exp(
-            log_mean + options.library_log_deviation * simulation_stream(options, SimulationDraw::library_size, cell).normal());
+        truth.library_sizes[cell] =
+            std::exp(log_mean + options.library_log_deviation *
+                                    simulation_stream(options, SimulationDraw::library_size, cell).normal());
     }
     auto random = simulation_stream(options, SimulationDraw::label, 0, 1);
     for (std::size_t cell = cells - 1; cell > 0; --cell)
@@ -236,16 +249,18 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
 
 /// Draws counts of cells of several types.
 ///
-/// A gene has a share of all counts (heavy-tailed), which some types change; a cell has a type and a log-normal library size. The
-/// count of gene g in cell c of type t is negative binomial, i.e. Poisson with a gamma rate, of mean library_c share_tg and dispersion
-/// phi_g, which falls with the gene's mean; a structural zero may take its place. The model is in the manner of Splat (Zappia et al.
-/// 2017, Genome Biol. 18:174).
+/// A gene has a share of all counts (heavy-tailed), which some types change; a cell has a type and a log-normal library
+/// size. The count of gene g in cell c of type t is negative binomial, i.e. Poisson with a gamma rate, of mean
+/// library_c share_tg and dispersion phi_g, which falls with the gene's mean; a structural zero may take its place. The
+/// model is in the manner of Splat (Zappia et al. 2017, Genome Biol. 18:174).
 ///
-/// The counts of a cell depend on the options and its number alone: not on the number of threads, nor, for given truth, on the other
-/// cells. Memory is that of the nonzeros and of types x genes numbers; an array of cells x genes is never made.
+/// The counts of a cell depend on the options and its number alone: not on the number of threads, nor, for given truth,
+/// on the other cells. Memory is that of the nonzeros and of types x genes numbers; an array of cells x genes is never
+/// made.
 ///
 /// @throws OptionError if an option is outside its range.
-[[nodiscard]] inline SimulatedCells simulate(const Kokkos::DefaultHostExecutionSpace& exec, const SimulationOptions& options = {}) {
+[[nodiscard]] inline SimulatedCells simulate(const Kokkos::DefaultHostExecutionSpace& exec,
+                                             const SimulationOptions& options = {}) {
     data_detail::check_simulation(options);
     SimulatedCells result;
     result.truth = data_detail::simulate_truth(exec, options);
@@ -292,8 +307,8 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
         std::size_t nonzeros = 0;
         for (std::size_t number = 0; number < in_batch; ++number) nonzeros += rows[number].values.size();
         if (first == 0 && cells > batch) {  // room for about as many in the other batches
-            const auto expected = static_cast<std::size_t>(1.05 * static_cast<double>(nonzeros) * static_cast<double>(cells) /
-                                                           static_cast<double>(in_batch));
+            const auto expected = static_cast<std::size_t>(1.05 * static_cast<double>(nonzeros) *
+                                                           static_cast<double>(cells) / static_cast<double>(in_batch));
             counts.columns.reserve(expected);
             counts.values.reserve(expected);
         }

@@ -36,7 +36,8 @@ inline void check_split(Index cells, double held_out) {
     if (!(held_out >= 0 && held_out < 1))
         throw OptionError(message("share of held-out cells: found ", held_out, ", expected 0 or more and below 1"));
     if (cells < 1 || cells > static_cast<Index>(std::numeric_limits<std::uint32_t>::max()))
-        throw ShapeError(message("cells to split: found ", cells, ", expected 1 to ", std::numeric_limits<std::uint32_t>::max()));
+        throw ShapeError(
+            message("cells to split: found ", cells, ", expected 1 to ", std::numeric_limits<std::uint32_t>::max()));
 }
 
 /// So many cells are held out: the nearest number, but at least one where any are asked for, and never all.
@@ -45,8 +46,8 @@ inline Index held_out_cells(Index cells, double held_out) {
     return std::clamp(static_cast<Index>(std::llround(held_out * static_cast<double>(cells))), Index{1}, cells - 1);
 }
 
-/// Shuffles from the front until `count` positions are final (Fisher and Yates; the standard library's shuffle differs from one
-/// implementation to another).
+/// Shuffles from the front until `count` positions are final (Fisher and Yates; the standard library's shuffle differs
+/// from one implementation to another).
 inline void draw_first(std::vector<Index>& cells, std::size_t count, RandomStream random) {
     for (std::size_t i = 0; i < count; ++i)
         std::swap(cells[i], cells[i + random.below(static_cast<std::uint32_t>(cells.size() - i))]);
@@ -70,13 +71,15 @@ inline void draw_first(std::vector<Index>& cells, std::size_t count, RandomStrea
     return split;
 }
 
-/// Divides cells at random so that every label has its share on both sides, to within one cell. `labels` holds one code a cell;
-/// cells whose label is missing (a negative code) form a group of their own. The sizes are those of the plain split.
+/// Divides cells at random so that every label has its share on both sides, to within one cell. `labels` holds one code
+/// a cell; cells whose label is missing (a negative code) form a group of their own. The sizes are those of the plain
+/// split.
 [[nodiscard]] inline Split split_cells(std::span<const std::int32_t> labels, const SplitOptions& options = {}) {
     const auto cells = static_cast<Index>(labels.size());
     data_detail::check_split(cells, options.held_out);
     std::map<std::int32_t, std::vector<Index>> groups;
-    for (std::size_t cell = 0; cell < labels.size(); ++cell) groups[std::max(labels[cell], -1)].push_back(static_cast<Index>(cell));
+    for (std::size_t cell = 0; cell < labels.size(); ++cell)
+        groups[std::max(labels[cell], -1)].push_back(static_cast<Index>(cell));
 
     // each group the whole part of its share, then one more to those with the largest remainders
     const Index wanted = data_detail::held_out_cells(cells, options.held_out);
@@ -98,8 +101,10 @@ inline void draw_first(std::vector<Index>& cells, std::size_t count, RandomStrea
     std::size_t number = 0;
     for (auto& [label, members] : groups) {
         const std::size_t count = counts[number];
-        data_detail::draw_first(members, count, RandomStream(options.seed, Purpose::split, 1, static_cast<std::uint32_t>(label)));
-        split.held_out.insert(split.held_out.end(), members.begin(), members.begin() + static_cast<std::ptrdiff_t>(count));
+        data_detail::draw_first(members, count,
+                                RandomStream(options.seed, Purpose::split, 1, static_cast<std::uint32_t>(label)));
+        split.held_out.insert(split.held_out.end(), members.begin(),
+                              members.begin() + static_cast<std::ptrdiff_t>(count));
         split.train.insert(split.train.end(), members.begin() + static_cast<std::ptrdiff_t>(count), members.end());
         ++number;
     }

@@ -24,22 +24,30 @@ enum class Target {
 
 [[nodiscard]] constexpr std::string_view name_of(Input input) {
     switch (input) {
-        case Input::raw: return "raw";
-        case Input::log1p: return "log1p";
-        case Input::log1p_normalised: return "log1p_normalised";
-        default: return "target";
+        case Input::raw:
+            return "raw";
+        case Input::log1p:
+            return "log1p";
+        case Input::log1p_normalised:
+            return "log1p_normalised";
+        default:
+            return "target";
     }
 }
 
 [[nodiscard]] constexpr std::string_view name_of(Target target) {
     switch (target) {
-        case Target::counts: return "counts";
-        case Target::unit_maximum: return "unit_maximum";
-        default: return "log_normalised";
+        case Target::counts:
+            return "counts";
+        case Target::unit_maximum:
+            return "unit_maximum";
+        default:
+            return "log_normalised";
     }
 }
 
-/// The target for which a likelihood is meant, read off its support: whole numbers only, the unit interval, or the line.
+/// The target for which a likelihood is meant, read off its support: whole numbers only, the unit interval, or the
+/// line.
 template <class Likelihood>
 [[nodiscard]] Target default_target() {
     if (!Likelihood::supports(0.5)) return Target::counts;
@@ -52,9 +60,12 @@ template <class Likelihood>
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real target_value(Target target, Real count, Real library, Real maximum) {
     switch (target) {
-        case Target::unit_maximum: return Kokkos::log1p(count) / Kokkos::log1p(maximum);
-        case Target::log_normalised: return Kokkos::log1p(count * (Real(10000) / library));
-        default: return count;
+        case Target::unit_maximum:
+            return Kokkos::log1p(count) / Kokkos::log1p(maximum);
+        case Target::log_normalised:
+            return Kokkos::log1p(count * (Real(10000) / library));
+        default:
+            return count;
     }
 }
 
@@ -62,10 +73,14 @@ KOKKOS_INLINE_FUNCTION Real target_value(Target target, Real count, Real library
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real input_value(Input input, Target target, Real count, Real library, Real maximum) {
     switch (input) {
-        case Input::log1p: return Kokkos::log1p(count);
-        case Input::log1p_normalised: return Kokkos::log1p(count * (Real(10000) / library));
-        case Input::target: return target_value(target, count, library, maximum);
-        default: return count;
+        case Input::log1p:
+            return Kokkos::log1p(count);
+        case Input::log1p_normalised:
+            return Kokkos::log1p(count * (Real(10000) / library));
+        case Input::target:
+            return target_value(target, count, library, maximum);
+        default:
+            return count;
     }
 }
 

@@ -15,19 +15,22 @@ namespace cellvae {
 
 /// How often each pair of labels occurs together.
 struct ContingencyTable {
-    std::vector<std::int32_t> rows;       ///< the first labelling's codes, ascending
-    std::vector<std::int32_t> columns;    ///< the second labelling's codes, ascending
-    std::vector<std::int64_t> counts;     ///< rows x columns, row-major
+    std::vector<std::int32_t> rows;     ///< the first labelling's codes, ascending
+    std::vector<std::int32_t> columns;  ///< the second labelling's codes, ascending
+    std::vector<std::int64_t> counts;   ///< rows x columns, row-major
     std::vector<std::int64_t> row_sums;
     std::vector<std::int64_t> column_sums;
-    std::int64_t total = 0;               ///< cells counted
+    std::int64_t total = 0;  ///< cells counted
 
-    [[nodiscard]] std::int64_t count(std::size_t row, std::size_t column) const { return counts[row * columns.size() + column]; }
+    [[nodiscard]] std::int64_t count(std::size_t row, std::size_t column) const {
+        return counts[row * columns.size() + column];
+    }
 };
 
 /// Counts pairs of labels. A cell with a negative code (missing) on either side is left out.
 /// @throws ShapeError if the labellings differ in length.
-[[nodiscard]] inline ContingencyTable contingency_table(std::span<const std::int32_t> first, std::span<const std::int32_t> second) {
+[[nodiscard]] inline ContingencyTable contingency_table(std::span<const std::int32_t> first,
+                                                        std::span<const std::int32_t> second) {
     require_size(static_cast<Index>(second.size()), static_cast<Index>(first.size()), "labels compared with others");
     ContingencyTable table;
     for (std::size_t cell = 0; cell < first.size(); ++cell)
@@ -56,8 +59,8 @@ struct ContingencyTable {
     return table;
 }
 
-/// The adjusted Rand index (Hubert and Arabie 1985, J. Classif. 2:193-218): 1 for the same partition, 0 in expectation for
-/// partitions with these sizes drawn at random; it can be negative. Labellings that agree on every pair, empty ones
+/// The adjusted Rand index (Hubert and Arabie 1985, J. Classif. 2:193-218): 1 for the same partition, 0 in expectation
+/// for partitions with these sizes drawn at random; it can be negative. Labellings that agree on every pair, empty ones
 /// included, score 1. Exact sums below 3 billion cells.
 [[nodiscard]] inline double adjusted_rand_index(const ContingencyTable& table) {
     const auto squares = [](const std::vector<std::int64_t>& counts) {
@@ -66,17 +69,19 @@ struct ContingencyTable {
         return sum;
     };
     // ordered pairs of different cells: together in both, in the second alone, in the first alone, in neither
-    const std::int64_t together = squares(table.counts), second = squares(table.column_sums), first = squares(table.row_sums);
+    const std::int64_t together = squares(table.counts), second = squares(table.column_sums),
+                       first = squares(table.row_sums);
     const std::int64_t both = together - table.total, only_second = second - together, only_first = first - together;
     const std::int64_t neither = table.total * table.total - only_second - only_first - together;
     if (only_second == 0 && only_first == 0) return 1;
-    const auto tp = static_cast<double>(both), fp = static_cast<double>(only_second), fn = static_cast<double>(only_first),
-               tn = static_cast<double>(neither);
+    const auto tp = static_cast<double>(both), fp = static_cast<double>(only_second),
+               fn = static_cast<double>(only_first), tn = static_cast<double>(neither);
     return 2 * (tp * tn - fn * fp) / ((tp + fn) * (fn + tn) + (tp + fp) * (fp + tn));
 }
 
 /// The adjusted Rand index of two labellings; cells with a negative code on either side are left out.
-[[nodiscard]] inline double adjusted_rand_index(std::span<const std::int32_t> first, std::span<const std::int32_t> second) {
+[[nodiscard]] inline double adjusted_rand_index(std::span<const std::int32_t> first,
+                                                std::span<const std::int32_t> second) {
     return adjusted_rand_index(contingency_table(first, second));
 }
 
@@ -96,8 +101,8 @@ struct ContingencyTable {
     return std::max(sum, 0.0);
 }
 
-/// The mutual information divided by the arithmetic mean of the two entropies (Strehl and Ghosh 2002; scikit-learn's default
-/// normalisation): 0 .. 1. Two labellings of one cluster each, and two empty ones, score 1.
+/// The mutual information divided by the arithmetic mean of the two entropies (Strehl and Ghosh 2002; scikit-learn's
+/// default normalisation): 0 .. 1. Two labellings of one cluster each, and two empty ones, score 1.
 [[nodiscard]] inline double normalised_mutual_information(const ContingencyTable& table) {
     if (table.rows.size() <= 1 && table.columns.size() <= 1) return 1;
     const double information = mutual_information(table);
@@ -114,7 +119,8 @@ struct ContingencyTable {
 }
 
 /// The normalised mutual information of two labellings; cells with a negative code on either side are left out.
-[[nodiscard]] inline double normalised_mutual_information(std::span<const std::int32_t> first, std::span<const std::int32_t> second) {
+[[nodiscard]] inline double normalised_mutual_information(std::span<const std::int32_t> first,
+                                                          std::span<const std::int32_t> second) {
     return normalised_mutual_information(contingency_table(first, second));
 }
 

@@ -10,9 +10,9 @@
 
 namespace cellvae {
 
-/// log of the mean of exp(x_1) .. exp(x_n), for log weights added one at a time: nothing overflows, and the samples need not be
-/// kept. Of log p(x, z) - log q(z|x) with z from q it is the importance-weighted bound (Burda et al. 2016), which rises with
-/// the number of samples in expectation towards log p(x).
+/// log of the mean of exp(x_1) .. exp(x_n), for log weights added one at a time: nothing overflows, and the samples
+/// need not be kept. Of log p(x, z) - log q(z|x) with z from q it is the importance-weighted bound (Burda et al. 2016),
+/// which rises with the number of samples in expectation towards log p(x).
 class LogMeanExp {
 public:
     /// Adds one log weight. Minus infinity is a weight of zero; NaN stays.

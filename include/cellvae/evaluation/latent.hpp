@@ -35,18 +35,20 @@ template <class Real>
     return covariance;
 }
 
-/// The units of the latent space that carry something, after Burda et al. (2016, arXiv:1509.00519): those whose posterior
-/// mean has a variance over cells above a threshold.
+/// The units of the latent space that carry something, after Burda et al. (2016, arXiv:1509.00519): those whose
+/// posterior mean has a variance over cells above a threshold.
 struct ActiveUnits {
     Index count = 0;
     std::vector<double> variances;  ///< of each unit's posterior mean over cells
     std::vector<bool> active;
 };
 
-/// Counts the active units. `means` is cells x latent, row-major; a unit is active where its variance exceeds `threshold`.
+/// Counts the active units. `means` is cells x latent, row-major; a unit is active where its variance exceeds
+/// `threshold`.
 /// @throws ShapeError as latent_covariance.
 template <class Real>
-[[nodiscard]] ActiveUnits active_units(std::span<const Real> means, Index cells, Index latent, double threshold = 0.01) {
+[[nodiscard]] ActiveUnits active_units(std::span<const Real> means, Index cells, Index latent,
+                                       double threshold = 0.01) {
     const auto covariance = latent_covariance(means, cells, latent);
     ActiveUnits result;
     for (std::size_t i = 0; i < static_cast<std::size_t>(latent); ++i) {

@@ -21,10 +21,10 @@ namespace cellvae {
 
 /// How well each cell lies within its cluster, after Rousseeuw (1987).
 struct Silhouette {
-    double mean = 0;                        ///< over the cells that have a label
-    std::vector<double> cells;              ///< s(i) of each cell, -1 .. 1; NaN where the label is missing
-    std::vector<std::int32_t> clusters;     ///< the labels that occur, ascending
-    std::vector<double> cluster_means;      ///< the mean of s over the cells of each of `clusters`
+    double mean = 0;                     ///< over the cells that have a label
+    std::vector<double> cells;           ///< s(i) of each cell, -1 .. 1; NaN where the label is missing
+    std::vector<std::int32_t> clusters;  ///< the labels that occur, ascending
+    std::vector<double> cluster_means;   ///< the mean of s over the cells of each of `clusters`
     std::vector<std::int64_t> cluster_sizes;
 };
 
@@ -32,9 +32,9 @@ namespace evaluation_detail {
 
 /// The labelled cells in the order of their clusters.
 struct Grouping {
-    std::vector<std::int32_t> clusters;   // the labels that occur
-    std::vector<std::size_t> begin;       // clusters + 1: where each cluster's cells start in `order`
-    std::vector<std::size_t> order;       // cells, cluster by cluster, ascending within
+    std::vector<std::int32_t> clusters;  // the labels that occur
+    std::vector<std::size_t> begin;      // clusters + 1: where each cluster's cells start in `order`
+    std::vector<std::size_t> order;      // cells, cluster by cluster, ascending within
 };
 
 inline Grouping group_cells(std::span<const std::int32_t> labels) {
@@ -59,8 +59,9 @@ inline Grouping group_cells(std::span<const std::int32_t> labels) {
     return grouping;
 }
 
-/// s(i) = (b - a) / max(a, b), a the mean distance to the others of the own cluster, b the least mean distance to another
-/// cluster, from the sums of the distances to every cluster's cells; 0 for a cluster of one and where a = b = 0.
+/// s(i) = (b - a) / max(a, b), a the mean distance to the others of the own cluster, b the least mean distance to
+/// another cluster, from the sums of the distances to every cluster's cells; 0 for a cluster of one and where a = b =
+/// 0.
 inline double silhouette_width(const double* sums, const Grouping& grouping, std::size_t own) {
     const std::size_t size = grouping.begin[own + 1] - grouping.begin[own];
     if (size == 1) return 0;
@@ -72,8 +73,8 @@ inline double silhouette_width(const double* sums, const Grouping& grouping, std
     return larger > 0 ? (b - a) / larger : 0;
 }
 
-/// Fills a Silhouette; sums_of(position, sums) gives the summed distances of the cell at `position` of the grouping's order to
-/// each cluster. It is called in parallel, once a cell.
+/// Fills a Silhouette; sums_of(position, sums) gives the summed distances of the cell at `position` of the grouping's
+/// order to each cluster. It is called in parallel, once a cell.
 template <class Sums>
 Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const Grouping& grouping, std::size_t cells,
                            const Sums& sums_of) {
@@ -85,18 +86,21 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
                                        Kokkos::Schedule<Kokkos::Dynamic>>;
     const auto blocks = static_cast<std::int64_t>((labelled + block - 1) / block);
     std::vector<double> widths(labelled);
-    Kokkos::parallel_for("cellvae::silhouette", Policy(exec, 0, blocks, Kokkos::ChunkSize(1)), [&](const std::int64_t number) {
-        std::vector<double> sums(clusters);
-        const std::size_t first = static_cast<std::size_t>(number) * block, last = std::min(first + block, labelled);
-        auto own = static_cast<std::size_t>(std::upper_bound(grouping.begin.begin(), grouping.begin.end(), first) -
-                                            grouping.begin.begin()) - 1;
-        for (std::size_t position = first; position < last; ++position) {
-            while (position >= grouping.begin[own + 1]) ++own;
-            std::fill(sums.begin(), sums.end(), 0.0);
-            sums_of(position, sums.data());
-            widths[position] = silhouette_width(sums.data(), grouping, own);
-        }
-    });
+    Kokkos::parallel_for(
+        "cellvae::silhouette", Policy(exec, 0, blocks, Kokkos::ChunkSize(1)), [&](const std::int64_t number) {
+            std::vector<double> sums(clusters);
+            const std::size_t first = static_cast<std::size_t>(number) * block,
+                              last = std::min(first + block, labelled);
+            auto own = static_cast<std::size_t>(std::upper_bound(grouping.begin.begin(), grouping.begin.end(), first) -
+                                                grouping.begin.begin()) -
+                       1;
+            for (std::size_t position = first; position < last; ++position) {
+                while (position >= grouping.begin[own + 1]) ++own;
+                std::fill(sums.begin(), sums.end(), 0.0);
+                sums_of(position, sums.data());
+                widths[position] = silhouette_width(sums.data(), grouping, own);
+            }
+        });
     exec.fence("cellvae::silhouette");
     double total = 0;
     for (std::size_t k = 0; k < clusters; ++k) {
@@ -119,15 +123,15 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
 
 /// The silhouette of labelled points with Euclidean distances (Rousseeuw 1987, J. Comput. Appl. Math. 20:53-65).
 ///
-/// s(i) = (b(i) - a(i)) / max(a(i), b(i)); for a cluster of one, s = 0, his convention. `values` is cells x columns, row-major;
-/// `labels` one code a cell, any negative code meaning missing: such a cell counts neither as a point nor as a neighbour. No
-/// array of cells x cells is made: memory grows with the cells, time with their square. Distances are taken in float, summed
-/// in double. The result does not depend on the number of threads.
+/// s(i) = (b(i) - a(i)) / max(a(i), b(i)); for a cluster of one, s = 0, his convention. `values` is cells x columns,
+/// row-major; `labels` one code a cell, any negative code meaning missing: such a cell counts neither as a point nor as
+/// a neighbour. No array of cells x cells is made: memory grows with the cells, time with their square. Distances are
+/// taken in float, summed in double. The result does not depend on the number of threads.
 ///
 /// @throws ShapeError if the sizes do not fit together.
 /// @throws InputError if fewer than two labels occur or a labelled cell has a value that is not finite.
-[[nodiscard]] inline Silhouette silhouette(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> values, Index cells,
-                                           Index columns, std::span<const std::int32_t> labels) {
+[[nodiscard]] inline Silhouette silhouette(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> values,
+                                           Index cells, Index columns, std::span<const std::int32_t> labels) {
     require_size(static_cast<Index>(values.size()), cells * columns, "values given to the silhouette");
     require_size(static_cast<Index>(labels.size()), cells, "labels given to the silhouette");
     const auto grouping = evaluation_detail::group_cells(labels);
@@ -148,35 +152,37 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
             for (std::size_t column = 0; column < dimensions; ++column) {
                 const float value = values[cell * dimensions + column];
                 if (!std::isfinite(value))
-                    throw InputError(message("values given to the silhouette: cell ", cell, ", column ", column, " is ", value,
-                                             ", expected a finite number"));
+                    throw InputError(message("values given to the silhouette: cell ", cell, ", column ", column, " is ",
+                                             value, ", expected a finite number"));
                 tile[column * width + inside % width] = value;
             }
         }
 
-    return evaluation_detail::silhouette_from(exec, grouping, static_cast<std::size_t>(cells), [&](std::size_t position, double* sums) {
-        const float* point = values.data() + grouping.order[position] * dimensions;
-        for (std::size_t k = 0; k < clusters; ++k) {
-            std::size_t remaining = grouping.begin[k + 1] - grouping.begin[k];
-            const float* tile = tiles.data() + tile_begin[k] * width * dimensions;
-            for (; remaining > 0; tile += width * dimensions) {
-                Tile squares = Tile::Zero();
-                for (std::size_t column = 0; column < dimensions; ++column)
-                    squares += (Eigen::Map<const Tile>(tile + column * width) - point[column]).square();
-                const Tile distances = squares.sqrt();
-                const std::size_t used = std::min(remaining, width);
-                if (used == width)
-                    sums[k] += distances.cast<double>().sum();
-                else
-                    for (std::size_t i = 0; i < used; ++i) sums[k] += static_cast<double>(distances[static_cast<Eigen::Index>(i)]);
-                remaining -= used;
+    return evaluation_detail::silhouette_from(
+        exec, grouping, static_cast<std::size_t>(cells), [&](std::size_t position, double* sums) {
+            const float* point = values.data() + grouping.order[position] * dimensions;
+            for (std::size_t k = 0; k < clusters; ++k) {
+                std::size_t remaining = grouping.begin[k + 1] - grouping.begin[k];
+                const float* tile = tiles.data() + tile_begin[k] * width * dimensions;
+                for (; remaining > 0; tile += width * dimensions) {
+                    Tile squares = Tile::Zero();
+                    for (std::size_t column = 0; column < dimensions; ++column)
+                        squares += (Eigen::Map<const Tile>(tile + column * width) - point[column]).square();
+                    const Tile distances = squares.sqrt();
+                    const std::size_t used = std::min(remaining, width);
+                    if (used == width)
+                        sums[k] += distances.cast<double>().sum();
+                    else
+                        for (std::size_t i = 0; i < used; ++i)
+                            sums[k] += static_cast<double>(distances[static_cast<Eigen::Index>(i)]);
+                    remaining -= used;
+                }
             }
-        }
-    });
+        });
 }
 
-/// The silhouette of labelled cells from their dissimilarities, cells x cells, row-major: row i holds those of cell i, whose own
-/// entry is left out. Otherwise as above.
+/// The silhouette of labelled cells from their dissimilarities, cells x cells, row-major: row i holds those of cell i,
+/// whose own entry is left out. Otherwise as above.
 [[nodiscard]] inline Silhouette silhouette_of_dissimilarities(const Kokkos::DefaultHostExecutionSpace& exec,
                                                               std::span<const double> dissimilarities,
                                                               std::span<const std::int32_t> labels) {

@@ -51,7 +51,10 @@ inline std::string form_by_bytes(std::string_view bytes) {
                                                  {0, "A\n3\n"sv, "an R object (.rds)"},
                                                  {0, "%%MatrixMarket"sv, "a Matrix Market file"},
                                                  {0, "BZh"sv, "compressed with bzip2"},
-                                                 {0, "\xfd"sv "7zXZ\0"sv, "compressed with xz"},
+                                                 {0,
+                                                  "\xfd"sv
+                                                  "7zXZ\0"sv,
+                                                  "compressed with xz"},
                                                  {0, "\x28\xb5\x2f\xfd"sv, "compressed with Zstandard"},
                                                  {257, "ustar"sv, "a tar archive"},
                                                  {0, "PAR1"sv, "a Parquet file"},
@@ -59,7 +62,8 @@ inline std::string form_by_bytes(std::string_view bytes) {
                                                  {0, "<!DOCTYPE"sv, "a web page"},
                                                  {0, "<html"sv, "a web page"}}};
     for (const auto& sign : signs)
-        if (bytes.size() >= sign.offset + sign.bytes.size() && bytes.substr(sign.offset, sign.bytes.size()) == sign.bytes)
+        if (bytes.size() >= sign.offset + sign.bytes.size() &&
+            bytes.substr(sign.offset, sign.bytes.size()) == sign.bytes)
             return sign.form;
     return {};
 }
@@ -76,7 +80,8 @@ inline std::string hdf5_kind(const std::filesystem::path& path) {
     std::string names;
     for (const auto& member : members(root)) {
         const Handle group = open_object(root, member);
-        if (is_group(group) && has(group.get(), "barcodes") && has(group.get(), "indptr")) return "a 10x HDF5 file of version 2";
+        if (is_group(group) && has(group.get(), "barcodes") && has(group.get(), "indptr"))
+            return "a 10x HDF5 file of version 2";
         if (names.size() < 200) names += (names.empty() ? "" : ", ") + member;
     }
     return message("an HDF5 file of another kind (it holds: ", names.empty() ? "nothing" : names, ")");
@@ -84,9 +89,11 @@ inline std::string hdf5_kind(const std::filesystem::path& path) {
 
 }  // namespace io_detail
 
-/// Reads counts of cells x genes from a file of any form read here; the form is decided by the content, not by the name.
+/// Reads counts of cells x genes from a file of any form read here; the form is decided by the content, not by the
+/// name.
 /// @throws InputError where the file is none of them (it says what it is), and as read_h5ad() and read_delimited().
-[[nodiscard]] inline CountsRead read_counts_with_notes(const std::filesystem::path& path, const ReadOptions& options = {}) {
+[[nodiscard]] inline CountsRead read_counts_with_notes(const std::filesystem::path& path,
+                                                       const ReadOptions& options = {}) {
     using namespace io_detail;
     const auto refuse = [&](const std::string& kind) {
         throw InputError(message(path.string(), ": is ", kind, ", which is not read; ", readable_forms));

@@ -37,8 +37,8 @@ struct DelimitedOptions {
     /// The separator, or 0 to find it from the first line.
     char delimiter = 0;
 
-    /// Headers of columns that hold no counts, beside those that are recognised: the columns next to the names whose first
-    /// value is no number, and well-known headers (barcode, cell_type, batch, n_counts, ...) anywhere.
+    /// Headers of columns that hold no counts, beside those that are recognised: the columns next to the names whose
+    /// first value is no number, and well-known headers (barcode, cell_type, batch, n_counts, ...) anywhere.
     std::vector<std::string> annotation_columns;
 };
 
@@ -62,7 +62,8 @@ private:
     [[nodiscard]] std::string place(std::int64_t line) const { return message(fields_.name(), ": line ", line); }
 
     void read_header() {
-        if (fields_.at_end()) throw InputError(message(fields_.name(), ": the file holds empty lines only; expected a header line"));
+        if (fields_.at_end())
+            throw InputError(message(fields_.name(), ": the file holds empty lines only; expected a header line"));
         const std::int64_t header_line = fields_.line();
         for (bool more = true; more;) {
             const Field field = fields_.next();
@@ -70,7 +71,8 @@ private:
             more = !field.ends_line;
         }
         if (headers_.front().compare(0, 14, "%%MatrixMarket") == 0)
-            throw InputError(message(fields_.name(), ": is a Matrix Market file; expected CSV or TSV with a header line"));
+            throw InputError(
+                message(fields_.name(), ": is a Matrix Market file; expected CSV or TSV with a header line"));
         if (fields_.at_end())
             throw InputError(message(place(header_line), ": is the only line, a header of ", headers_.size(),
                                      " names; expected one more line for each cell or gene"));
@@ -84,7 +86,8 @@ private:
         if (first_row_.size() == headers_.size() + 1) headers_.insert(headers_.begin(), std::string());
         if (first_row_.size() != headers_.size()) ragged(first_line_, first_row_.front(), first_row_.size());
         if (headers_.size() > static_cast<std::size_t>(std::numeric_limits<GeneIndex>::max()))
-            throw InputError(message(place(header_line), ": has ", headers_.size(), " columns; expected at most 2^31 - 1"));
+            throw InputError(
+                message(place(header_line), ": has ", headers_.size(), " columns; expected at most 2^31 - 1"));
         refuse_numbers_for_names(header_line);
         find_annotations();
         store_first_row();
@@ -98,8 +101,9 @@ private:
             repeats = !seen.emplace(headers_[column], column).second || repeats;
         }
         if (repeats)
-            throw InputError(message(place(header_line), ": holds numbers where names are expected; expected a header line "
-                                                         "with the names of the genes or of the cells"));
+            throw InputError(message(place(header_line),
+                                     ": holds numbers where names are expected; expected a header line "
+                                     "with the names of the genes or of the cells"));
     }
 
     void find_annotations() {
@@ -109,7 +113,8 @@ private:
         for (std::size_t column = 1; column < headers_.size(); ++column) {
             const bool listed = std::find(options_.annotation_columns.begin(), options_.annotation_columns.end(),
                                           headers_[column]) != options_.annotation_columns.end();
-            const bool known = listed || names_annotation(headers_[column]) || (leading && names_gene_column(headers_[column]));
+            const bool known =
+                listed || names_annotation(headers_[column]) || (leading && names_gene_column(headers_[column]));
             const bool text = leading && parse_number(first_row_[column]).first == NumberKind::not_a_number &&
                               !first_row_[column].empty();
             if (known || text) {
@@ -151,7 +156,8 @@ private:
         std::size_t annotation = 0;
         GeneIndex position = 0;
         while (!field.ends_line) {
-            const std::size_t next_annotation = annotation < annotations_.size() ? annotations_[annotation].column : width;
+            const std::size_t next_annotation =
+                annotation < annotations_.size() ? annotations_[annotation].column : width;
             if (column < next_annotation) {
                 const std::size_t zeros = fields_.skip_zeros(next_annotation - column);
                 column += zeros;
@@ -197,13 +203,16 @@ private:
         if (kind == NumberKind::finite)
             throw InputError(message(where, "negative value ", shown, "; expected a count, finite and at least 0"));
         if (kind == NumberKind::not_finite)
-            throw InputError(message(where, "value ", shown, " is not finite; expected a count, finite and at least 0"));
+            throw InputError(
+                message(where, "value ", shown, " is not finite; expected a count, finite and at least 0"));
         if (text.empty()) throw InputError(message(where, "empty field; expected a count, finite and at least 0"));
-        throw InputError(message(where, "'", shown, "' is not a number; expected a count, finite and at least 0 (a column "
-                                                    "of text must stand beside the names or be listed as an annotation)"));
+        throw InputError(message(where, "'", shown,
+                                 "' is not a number; expected a count, finite and at least 0 (a column "
+                                 "of text must stand beside the names or be listed as an annotation)"));
     }
 
-    /// A text column was recognised by its first value alone. Where most of the others are numbers, that value is wrong.
+    /// A text column was recognised by its first value alone. Where most of the others are numbers, that value is
+    /// wrong.
     void check_annotations() const {
         for (const auto& annotation : annotations_) {
             if (annotation.known) continue;
@@ -218,7 +227,8 @@ private:
         }
     }
 
-    static void refuse_duplicate_cells(const std::string& file, const std::vector<std::string>& names, const char* side) {
+    static void refuse_duplicate_cells(const std::string& file, const std::vector<std::string>& names,
+                                       const char* side) {
         std::unordered_map<std::string_view, std::size_t> seen;
         seen.reserve(names.size());
         for (std::size_t cell = 0; cell < names.size(); ++cell) {
@@ -244,7 +254,8 @@ private:
             if (names_gene_column(headers_[annotation.column]))
                 return {Orientation::genes_by_cells, quoted(headers_[annotation.column])};
         if (!annotations_.empty())
-            return {Orientation::cells_by_genes, message("the column '", headers_[annotations_.front().column], "' beside the names")};
+            return {Orientation::cells_by_genes,
+                    message("the column '", headers_[annotations_.front().column], "' beside the names")};
         const auto compare = [&](auto predicate) {
             const auto rows = std::count_if(row_names_.begin(), row_names_.end(), predicate);
             const auto columns = std::count_if(value_headers_.begin(), value_headers_.end(), predicate);
@@ -285,12 +296,15 @@ private:
             rows.set(make_column(std::move(name), std::move(annotation.values)));
         }
         const char delimiter = fields_.delimiter();
-        result.form = message(delimiter == '\t' ? "tab" : delimiter == ',' ? "comma" : delimiter == ';' ? "semicolon"
-                                                                       : delimiter == ' '   ? "blank"
-                                                                                            : "otherwise",
+        result.form = message(delimiter == '\t'  ? "tab"
+                              : delimiter == ',' ? "comma"
+                              : delimiter == ';' ? "semicolon"
+                              : delimiter == ' ' ? "blank"
+                                                 : "otherwise",
                               "-separated, ", cells_in_rows ? "cells" : "genes", " in rows");
         result.notes.push_back(message(cells_in_rows ? "cells" : "genes", " are in rows: ", reason));
-        if (!kept.empty()) result.notes.push_back(message("kept as annotations of the ", cells_in_rows ? "cells: " : "genes: ", kept));
+        if (!kept.empty())
+            result.notes.push_back(message("kept as annotations of the ", cells_in_rows ? "cells: " : "genes: ", kept));
         return result;
     }
 
@@ -319,22 +333,26 @@ private:
 /// Reads a table of counts, CSV or TSV, plain or gzip (decided by the content), into cells x genes.
 ///
 /// The first line holds the names of the columns, the first column those of the rows. Columns of text beside the names
-/// become annotations of the rows: a barcode stays text, labels become a Categorical. No cell and no gene is dropped; gene
-/// names may repeat. The file is read through a buffer of fixed size; a table with genes in rows is transposed, for which
-/// the nonzeros are held twice.
+/// become annotations of the rows: a barcode stays text, labels become a Categorical. No cell and no gene is dropped;
+/// gene names may repeat. The file is read through a buffer of fixed size; a table with genes in rows is transposed,
+/// for which the nonzeros are held twice.
 /// @throws InputError with file, line and column for a file that is missing, empty, truncated, ragged, or holds a value
-///   that is no finite number of at least 0, and for cell names that repeat. OptionError for an unknown annotation column.
-[[nodiscard]] inline CountsRead read_delimited_with_notes(const std::filesystem::path& path, const DelimitedOptions& options = {}) {
+///   that is no finite number of at least 0, and for cell names that repeat. OptionError for an unknown annotation
+///   column.
+[[nodiscard]] inline CountsRead read_delimited_with_notes(const std::filesystem::path& path,
+                                                          const DelimitedOptions& options = {}) {
     try {
         return io_detail::DelimitedReader(path, options).read();
     } catch (const std::bad_alloc&) {
-        throw InputError(message(path.string(), ": the counts do not fit into this machine's memory; expected 8 bytes for "
-                                                "each nonzero count to be free"));
+        throw InputError(message(path.string(),
+                                 ": the counts do not fit into this machine's memory; expected 8 bytes for "
+                                 "each nonzero count to be free"));
     }
 }
 
 /// read_delimited_with_notes() without the notes.
-[[nodiscard]] inline CountMatrix read_delimited(const std::filesystem::path& path, const DelimitedOptions& options = {}) {
+[[nodiscard]] inline CountMatrix read_delimited(const std::filesystem::path& path,
+                                                const DelimitedOptions& options = {}) {
     return read_delimited_with_notes(path, options).counts;
 }
 

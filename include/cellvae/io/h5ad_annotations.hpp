@@ -53,8 +53,8 @@ inline Categorical read_categorical(const Dataset& codes, const Dataset& categor
     codes.for_each_block(buffer, [&](std::size_t start, const std::int64_t* values, std::size_t count) {
         for (std::size_t k = 0; k < count; ++k) {
             if (values[k] < -1 || values[k] >= size)
-                codes.file().fail(codes.place(), "code ", values[k], " at position ", start + k, ", but there are ", size,
-                                  " categories; expected -1 (missing) to ", size - 1);
+                codes.file().fail(codes.place(), "code ", values[k], " at position ", start + k, ", but there are ",
+                                  size, " categories; expected -1 (missing) to ", size - 1);
             result.codes.push_back(static_cast<std::int32_t>(values[k]));
         }
     });
@@ -64,8 +64,10 @@ inline Categorical read_categorical(const Dataset& codes, const Dataset& categor
 /// Values of a column without a mask.
 inline std::optional<ColumnValues> read_plain_column(const Dataset& dataset) {
     switch (dataset.kind()) {
-        case ElementKind::text: return read_texts(dataset);
-        case ElementKind::floating: return dataset.read_all<double>();
+        case ElementKind::text:
+            return read_texts(dataset);
+        case ElementKind::floating:
+            return dataset.read_all<double>();
         case ElementKind::boolean: {
             std::vector<bool> flags;
             for (const auto value : dataset.read_all<std::int8_t>()) flags.push_back(value != 0);
@@ -73,14 +75,16 @@ inline std::optional<ColumnValues> read_plain_column(const Dataset& dataset) {
         }
         case ElementKind::integer:
             // Unsigned numbers of 64 bits pass int64's range.
-            if (dataset.element_size() == 8 && H5Tget_sign(dataset.type()) == H5T_SGN_NONE) return dataset.read_all<double>();
+            if (dataset.element_size() == 8 && H5Tget_sign(dataset.type()) == H5T_SGN_NONE)
+                return dataset.read_all<double>();
             return dataset.read_all<std::int64_t>();
-        default: return std::nullopt;
+        default:
+            return std::nullopt;
     }
 }
 
-/// Values with a mask (nullable integers, flags, texts). Where one is missing, numbers and flags become doubles with NaN,
-/// texts empty.
+/// Values with a mask (nullable integers, flags, texts). Where one is missing, numbers and flags become doubles with
+/// NaN, texts empty.
 inline std::optional<ColumnValues> read_masked_column(const Dataset& values, const Dataset& mask, std::size_t size) {
     values.require_length(size, "one for each row of the table");
     mask.require_length(size, "one for each row of the table");
@@ -139,7 +143,8 @@ inline std::optional<ColumnValues> read_column(const Hdf5File& file, hid_t table
 }
 
 /// The names of a table's rows: a dataset, or, of pandas' own strings, a group of values and mask.
-inline std::vector<std::string> read_index(const Hdf5File& file, hid_t table, const std::string& name, const std::string& place) {
+inline std::vector<std::string> read_index(const Hdf5File& file, hid_t table, const std::string& name,
+                                           const std::string& place) {
     const Handle object = open_object(table, name);
     if (is_group(object) && has(object.get(), "values")) {
         return read_as_texts(Dataset(file, object.get(), "values", join(join(place, name), "values")));
@@ -148,17 +153,20 @@ inline std::vector<std::string> read_index(const Hdf5File& file, hid_t table, co
 }
 
 /// Reads a table of annotations. Columns of unknown form are named in `notes`.
-inline Annotations read_annotations(const Hdf5File& file, hid_t parent, const std::string& name, const std::string& place,
-                                    std::vector<std::string>& notes) {
+inline Annotations read_annotations(const Hdf5File& file, hid_t parent, const std::string& name,
+                                    const std::string& place, std::vector<std::string>& notes) {
     const Handle table = open_object(parent, name);
     if (is_dataset(table))
-        file.fail(place, "is a compound dataset, as anndata before 0.7 wrote it; expected a group (open the file with a "
-                         "newer anndata and write it again)");
+        file.fail(place,
+                  "is a compound dataset, as anndata before 0.7 wrote it; expected a group (open the file with a "
+                  "newer anndata and write it again)");
     if (!is_group(table)) file.fail(place, "is missing; expected the group that holds the names");
     Annotations result;
-    const std::string index = text_attribute(table.get(), "_index").value_or(has(table.get(), "index") ? "index" : "_index");
+    const std::string index =
+        text_attribute(table.get(), "_index").value_or(has(table.get(), "index") ? "index" : "_index");
     if (!has(table.get(), index))
-        file.fail(join(place, index), "is missing; expected the names (the attribute _index of ", place, " says under which name)");
+        file.fail(join(place, index), "is missing; expected the names (the attribute _index of ", place,
+                  " says under which name)");
     result.index_name = index;
     result.names = read_index(file, table.get(), index, place);
     const auto present = members(table.get());

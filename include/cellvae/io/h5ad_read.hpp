@@ -81,23 +81,26 @@ private:
         if (cells < 1 || genes < 1)
             file_.fail(place_, "has the shape ", cells, " x ", genes, "; expected at least one cell and one gene");
         if (cells != static_cast<std::int64_t>(matrix_.obs.names.size()))
-            file_.fail(place_, "has ", cells, " rows, but obs has ", matrix_.obs.names.size(), " names; expected one row for each cell");
+            file_.fail(place_, "has ", cells, " rows, but obs has ", matrix_.obs.names.size(),
+                       " names; expected one row for each cell");
         if (genes != static_cast<std::int64_t>(matrix_.var.names.size()))
-            file_.fail(place_, "has ", genes, " columns, but var has ", matrix_.var.names.size(), " names; expected one column for each gene");
+            file_.fail(place_, "has ", genes, " columns, but var has ", matrix_.var.names.size(),
+                       " names; expected one column for each gene");
         if (genes > std::numeric_limits<GeneIndex>::max() || cells > std::numeric_limits<GeneIndex>::max())
             file_.fail(place_, "has the shape ", cells, " x ", genes, "; expected at most 2^31 - 1 of each");
     }
 
-    [[nodiscard]] std::vector<std::int64_t> read_offsets(const Dataset& offsets, std::size_t lines, const char* what) const {
+    [[nodiscard]] std::vector<std::int64_t> read_offsets(const Dataset& offsets, std::size_t lines,
+                                                         const char* what) const {
         if (offsets.length() != lines + 1)
-            file_.fail(offsets.place(), "has ", offsets.length(), " values; expected ", lines + 1, ", one more than the ", what,
-                       " that 'shape' names");
+            file_.fail(offsets.place(), "has ", offsets.length(), " values; expected ", lines + 1,
+                       ", one more than the ", what, " that 'shape' names");
         auto positions = offsets.read_all<std::int64_t>();
         if (positions.front() != 0) file_.fail(offsets.place(), "begins with ", positions.front(), "; expected 0");
         for (std::size_t line = 0; line < lines; ++line)
             if (positions[line + 1] < positions[line])
-                file_.fail(offsets.place(), "falls from ", positions[line], " to ", positions[line + 1], " at position ", line + 1,
-                           "; expected values that ascend");
+                file_.fail(offsets.place(), "falls from ", positions[line], " to ", positions[line + 1],
+                           " at position ", line + 1, "; expected values that ascend");
         return positions;
     }
 
@@ -108,7 +111,8 @@ private:
 
     /// The cell or gene of a position in compressed lines.
     static std::int64_t line_of(const std::vector<std::int64_t>& offsets, std::size_t position) {
-        return std::upper_bound(offsets.begin(), offsets.end(), static_cast<std::int64_t>(position)) - offsets.begin() - 1;
+        return std::upper_bound(offsets.begin(), offsets.end(), static_cast<std::int64_t>(position)) - offsets.begin() -
+               1;
     }
 
     [[noreturn]] void refuse_value(const std::string& place, double value, std::int64_t cell, std::int64_t gene) const {
@@ -138,13 +142,16 @@ private:
         });
         for_each_value(data, [&](std::size_t position, auto value) {
             if (!is_count(value))
-                refuse_value(data.place(), static_cast<double>(value), line_of(matrix_.row_offsets, position), matrix_.columns[position]);
+                refuse_value(data.place(), static_cast<double>(value), line_of(matrix_.row_offsets, position),
+                             matrix_.columns[position]);
             matrix_.values.push_back(static_cast<float>(value));
         });
     }
 
-    /// Two passes over the indices: one counts each cell's entries, one puts every entry in its place. Nothing is held twice.
-    void read_by_genes(const std::vector<std::int64_t>& gene_offsets, const Dataset& indices, const Dataset& data, std::size_t cells) {
+    /// Two passes over the indices: one counts each cell's entries, one puts every entry in its place. Nothing is held
+    /// twice.
+    void read_by_genes(const std::vector<std::int64_t>& gene_offsets, const Dataset& indices, const Dataset& data,
+                       std::size_t cells) {
         matrix_.row_offsets.assign(cells + 1, 0);
         std::vector<std::int64_t> buffer;
         indices.for_each_block(buffer, [&](std::size_t start, const std::int64_t* values, std::size_t count) {
@@ -166,7 +173,8 @@ private:
             data.read({start}, {count}, H5T_NATIVE_DOUBLE, values.data());
             for (std::size_t k = 0; k < count; ++k) {
                 while (gene_offsets[gene + 1] <= static_cast<std::int64_t>(start + k)) ++gene;
-                if (!is_count(values[k])) refuse_value(data.place(), values[k], cell_of[k], static_cast<std::int64_t>(gene));
+                if (!is_count(values[k]))
+                    refuse_value(data.place(), values[k], cell_of[k], static_cast<std::int64_t>(gene));
                 const auto to = static_cast<std::size_t>(next[static_cast<std::size_t>(cell_of[k])]++);
                 matrix_.columns[to] = static_cast<GeneIndex>(gene);
                 matrix_.values[to] = static_cast<float>(values[k]);
@@ -174,7 +182,8 @@ private:
         });
     }
 
-    /// Calls use(position, value) for every value, as float where that holds the file's numbers exactly, else as double.
+    /// Calls use(position, value) for every value, as float where that holds the file's numbers exactly, else as
+    /// double.
     template <class Use>
     static void for_each_value(const Dataset& data, const Use& use) {
         const auto each = [&](auto buffer) {
@@ -182,8 +191,10 @@ private:
                 for (std::size_t k = 0; k < count; ++k) use(start + k, values[k]);
             });
         };
-        if (fits_float(data)) each(std::vector<float>{});
-        else each(std::vector<double>{});
+        if (fits_float(data))
+            each(std::vector<float>{});
+        else
+            each(std::vector<double>{});
     }
 
     static bool fits_float(const Dataset& data) {
@@ -191,7 +202,8 @@ private:
     }
 
     void read_dense(const Dataset& data) {
-        if (data.shape().size() != 2) file_.fail(place_, "has ", data.shape().size(), " dimensions; expected cells x genes");
+        if (data.shape().size() != 2)
+            file_.fail(place_, "has ", data.shape().size(), " dimensions; expected cells x genes");
         data.require_numbers();
         check_shape(static_cast<std::int64_t>(data.shape()[0]), static_cast<std::int64_t>(data.shape()[1]));
         const auto cells = static_cast<std::size_t>(data.shape()[0]);
@@ -224,8 +236,10 @@ private:
                 }
             }
         };
-        if (fits_float(data)) each(std::vector<float>{});
-        else each(std::vector<double>{});
+        if (fits_float(data))
+            each(std::vector<float>{});
+        else
+            each(std::vector<double>{});
         matrix_.columns = columns.take();
         matrix_.values = values.take();
     }
@@ -238,10 +252,12 @@ private:
 /// Takes the library sizes that write_h5ad() kept out of the columns.
 inline void restore_library_sizes(CountMatrix& matrix) {
     auto& columns = matrix.obs.columns;
-    const auto found = std::find_if(columns.begin(), columns.end(), [](const auto& column) { return column.name == library_size_column; });
+    const auto found = std::find_if(columns.begin(), columns.end(),
+                                    [](const auto& column) { return column.name == library_size_column; });
     if (found == columns.end()) return;
     auto* const sizes = std::get_if<std::vector<double>>(&found->values);
-    if (sizes == nullptr || !std::all_of(sizes->begin(), sizes->end(), [](double size) { return std::isfinite(size) && size >= 0; }))
+    if (sizes == nullptr ||
+        !std::all_of(sizes->begin(), sizes->end(), [](double size) { return std::isfinite(size) && size >= 0; }))
         return;
     matrix.library_sizes = std::move(*sizes);
     columns.erase(found);
@@ -253,12 +269,13 @@ inline void restore_library_sizes(CountMatrix& matrix) {
 /// obs and var with their names and their columns of text, labels, numbers and flags (also nullable ones).
 ///
 /// Genes are sorted inside each cell, entries of the same gene added, explicit zeros left out. Cell and gene names may
-/// repeat, as anndata allows. The matrix is read by blocks: beside it, a few megabytes are held. Columns of unknown form
-/// are left out, and named in the notes. Sizes, offsets and indices are checked before they are trusted; what HDF5 itself
-/// reads without checking (references from one part of the file to another) is beyond that.
+/// repeat, as anndata allows. The matrix is read by blocks: beside it, a few megabytes are held. Columns of unknown
+/// form are left out, and named in the notes. Sizes, offsets and indices are checked before they are trusted; what HDF5
+/// itself reads without checking (references from one part of the file to another) is beyond that.
 /// @throws InputError with file and dataset where the file is missing or damaged, its sizes contradict each other, a
 ///   value is no finite number of at least 0, or a compression filter is not there.
-[[nodiscard]] inline CountsRead read_h5ad_with_notes(const std::filesystem::path& path, const H5adOptions& options = {}) {
+[[nodiscard]] inline CountsRead read_h5ad_with_notes(const std::filesystem::path& path,
+                                                     const H5adOptions& options = {}) {
     using namespace io_detail;
     require_regular_file(path);
     const QuietHdf5 quiet;
@@ -281,15 +298,18 @@ inline void restore_library_sizes(CountMatrix& matrix) {
                       layers.empty() ? "" : " (there is:" + layers + ")");
         }
         matrix.obs = read_annotations(file, file.handle.get(), "obs", "obs", result.notes);
-        if (group_name == "raw") matrix.var = read_annotations(file, group.get(), "var", "raw/var", result.notes);
-        else matrix.var = read_annotations(file, file.handle.get(), "var", "var", result.notes);
+        if (group_name == "raw")
+            matrix.var = read_annotations(file, group.get(), "var", "raw/var", result.notes);
+        else
+            matrix.var = read_annotations(file, file.handle.get(), "var", "var", result.notes);
         const std::string form = H5adMatrixReader(file, options.matrix, matrix).read(group.get(), name);
         restore_library_sizes(matrix);
         result.form = message("h5ad, ", options.matrix, form == "dense" ? " dense" : " as " + form);
         return result;
     } catch (const std::bad_alloc&) {
-        throw InputError(message(path.string(), ": the counts do not fit into this machine's memory; expected 8 bytes for "
-                                                "each nonzero count to be free"));
+        throw InputError(message(path.string(),
+                                 ": the counts do not fit into this machine's memory; expected 8 bytes for "
+                                 "each nonzero count to be free"));
     }
 }
 

@@ -40,7 +40,8 @@ namespace io_detail {
 /// Writes groups and datasets with the attributes that anndata 0.8 and later reads them by.
 class H5adWriter {
 public:
-    H5adWriter(std::string name, hid_t file, int compression) : name_(std::move(name)), file_(file), compression_(compression) {}
+    H5adWriter(std::string name, hid_t file, int compression)
+        : name_(std::move(name)), file_(file), compression_(compression) {}
 
     void write(const CountMatrix& matrix, const H5adExtras& extras) {
         const Handle root = check(Handle(H5Gopen2(file_, "/", H5P_DEFAULT)), "/");
@@ -48,11 +49,13 @@ public:
         write_counts(root.get(), matrix);
         write_table(root.get(), "obs", matrix.obs, matrix.library_sizes);
         write_table(root.get(), "var", matrix.var, {});
-        for (const char* name : {"layers", "obsp", "uns", "varm", "varp"}) (void)make_group(root.get(), name, "dict", "0.1.0");
+        for (const char* name : {"layers", "obsp", "uns", "varm", "varp"})
+            (void)make_group(root.get(), name, "dict", "0.1.0");
         const Handle obsm = make_group(root.get(), "obsm", "dict", "0.1.0");
         for (const auto& coordinates : extras.obsm) {
-            const Handle dataset = write_array(obsm.get(), coordinates.name, H5T_IEEE_F32LE, coordinates.values.data(),
-                                               {static_cast<hsize_t>(matrix.cells()), static_cast<hsize_t>(coordinates.columns)});
+            const Handle dataset =
+                write_array(obsm.get(), coordinates.name, H5T_IEEE_F32LE, coordinates.values.data(),
+                            {static_cast<hsize_t>(matrix.cells()), static_cast<hsize_t>(coordinates.columns)});
             encode(dataset.get(), "array", "0.2.0");
         }
     }
@@ -90,7 +93,8 @@ private:
     }
 
     void put_attribute(hid_t object, const char* name, hid_t type, const Handle& space, const void* value) const {
-        const Handle attribute = check(Handle(H5Acreate2(object, name, type, space.get(), H5P_DEFAULT, H5P_DEFAULT)), name);
+        const Handle attribute =
+            check(Handle(H5Acreate2(object, name, type, space.get(), H5P_DEFAULT, H5P_DEFAULT)), name);
         check(H5Awrite(attribute.get(), type, value), name);
     }
 
@@ -113,7 +117,8 @@ private:
 
     /// An empty dataset; in chunks and compressed where it is large enough to gain by it.
     Handle make_dataset(hid_t parent, const std::string& name, hid_t type, const std::vector<hsize_t>& shape) const {
-        const Handle space = check(Handle(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr)), name);
+        const Handle space =
+            check(Handle(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr)), name);
         const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
         hsize_t elements = 1;
         for (const hsize_t size : shape) elements *= size;
@@ -125,11 +130,14 @@ private:
             check(H5Pset_shuffle(properties.get()), name);
             check(H5Pset_deflate(properties.get(), static_cast<unsigned>(compression_)), name);
         }
-        return check(Handle(H5Dcreate2(parent, name.c_str(), type, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT)), name);
+        return check(
+            Handle(H5Dcreate2(parent, name.c_str(), type, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT)),
+            name);
     }
 
     template <class Value>
-    Handle write_array(hid_t parent, const std::string& name, hid_t type, const Value* values, const std::vector<hsize_t>& shape) const {
+    Handle write_array(hid_t parent, const std::string& name, hid_t type, const Value* values,
+                       const std::vector<hsize_t>& shape) const {
         Handle dataset = make_dataset(parent, name, type, shape);
         if (std::find(shape.begin(), shape.end(), hsize_t{0}) == shape.end())
             check(H5Dwrite(dataset.get(), native_type<Value>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
@@ -184,8 +192,10 @@ private:
                         check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, flags.data()), name);
                 } else {
                     constexpr bool whole = std::is_same_v<Column, std::vector<std::int64_t>>;
-                    encode(write_array(table, name, whole ? H5T_STD_I64LE : H5T_IEEE_F64LE, column.data(), {column.size()}).get(),
-                           "array", "0.2.0");
+                    encode(
+                        write_array(table, name, whole ? H5T_STD_I64LE : H5T_IEEE_F64LE, column.data(), {column.size()})
+                            .get(),
+                        "array", "0.2.0");
                 }
             },
             values);
@@ -200,7 +210,8 @@ private:
         // pandas takes the smallest type.
         const std::size_t size = column.categories.size();
         const hid_t type = size <= 127 ? H5T_STD_I8LE : size <= 32767 ? H5T_STD_I16LE : H5T_STD_I32LE;
-        encode(write_array(group.get(), "codes", type, column.codes.data(), {column.codes.size()}).get(), "array", "0.2.0");
+        encode(write_array(group.get(), "codes", type, column.codes.data(), {column.codes.size()}).get(), "array",
+               "0.2.0");
     }
 
     /// A name that HDF5 and anndata accept and that the table does not have yet.
@@ -211,7 +222,8 @@ private:
         return name;
     }
 
-    void write_table(hid_t root, const char* name, const Annotations& table, const std::vector<double>& library_sizes) const {
+    void write_table(hid_t root, const char* name, const Annotations& table,
+                     const std::vector<double>& library_sizes) const {
         const Handle group = make_group(root, name, "dataframe", "0.2.0");
         // The names lie under the index's own name, unless a column has that too.
         const bool plain = table.index_name.empty() || table.index_name == "." ||
@@ -237,9 +249,11 @@ private:
             // anndata writes an empty list of numbers here.
             const Handle space(H5Screate_simple(1, &count, nullptr));
             const Handle attribute = check(
-                Handle(H5Acreate2(group.get(), "column-order", H5T_IEEE_F64LE, space.get(), H5P_DEFAULT, H5P_DEFAULT)), name);
+                Handle(H5Acreate2(group.get(), "column-order", H5T_IEEE_F64LE, space.get(), H5P_DEFAULT, H5P_DEFAULT)),
+                name);
         } else {
-            put_attribute(group.get(), "column-order", type.get(), Handle(H5Screate_simple(1, &count, nullptr)), pointers.data());
+            put_attribute(group.get(), "column-order", type.get(), Handle(H5Screate_simple(1, &count, nullptr)),
+                          pointers.data());
         }
     }
 
@@ -253,18 +267,23 @@ inline void check_table(const Annotations& table, const char* name, std::size_t 
     for (const auto& column : table.columns) {
         const std::size_t found = std::visit(
             [](const auto& values) {
-                if constexpr (std::is_same_v<std::decay_t<decltype(values)>, Categorical>) return values.codes.size();
-                else return values.size();
+                if constexpr (std::is_same_v<std::decay_t<decltype(values)>, Categorical>)
+                    return values.codes.size();
+                else
+                    return values.size();
             },
             column.values);
-        if (found != rows) throw ShapeError(message(name, "/", column.name, ": has ", found, " values; expected ", rows));
+        if (found != rows)
+            throw ShapeError(message(name, "/", column.name, ": has ", found, " values; expected ", rows));
         const auto* const labels = std::get_if<Categorical>(&column.values);
         if (labels == nullptr) continue;
         const auto size = static_cast<std::int64_t>(labels->categories.size());
         for (const auto code : labels->codes)
             if (code < -1 || code >= size)
-                throw InputError(message(name, "/", column.name, ": code ", code, "; expected -1 (missing) to ", size - 1));
-        if (std::unordered_set<std::string_view>(labels->categories.begin(), labels->categories.end()).size() != labels->categories.size())
+                throw InputError(
+                    message(name, "/", column.name, ": code ", code, "; expected -1 (missing) to ", size - 1));
+        if (std::unordered_set<std::string_view>(labels->categories.begin(), labels->categories.end()).size() !=
+            labels->categories.size())
             throw InputError(message(name, "/", column.name, ": a category is listed twice; expected each once"));
     }
 }
@@ -282,8 +301,10 @@ inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) 
     for (const auto& coordinates : extras.obsm) {
         require_size(static_cast<Index>(coordinates.values.size()), matrix.cells() * coordinates.columns,
                      ("values of obsm/" + coordinates.name).c_str());
-        if (coordinates.name.empty() || coordinates.name.find('/') != std::string::npos || !names.insert(coordinates.name).second)
-            throw OptionError(message("obsm: the name '", coordinates.name, "' is empty, has a '/' or comes twice; expected distinct names"));
+        if (coordinates.name.empty() || coordinates.name.find('/') != std::string::npos ||
+            !names.insert(coordinates.name).second)
+            throw OptionError(message("obsm: the name '", coordinates.name,
+                                      "' is empty, has a '/' or comes twice; expected distinct names"));
     }
     if (extras.compression < 0 || extras.compression > 9)
         throw OptionError(message("compression ", extras.compression, ": expected 0 (none) to 9, gzip's level"));
@@ -293,9 +314,10 @@ inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) 
 
 /// Writes cells x genes as an h5ad file that anndata 0.8 and later reads: X as CSR of float32, obs, var, obsm.
 ///
-/// The file is composed in memory (compressed, a fraction of the counts' own size), written under a temporary name beside
-/// the target, flushed to the disk, then renamed: whatever happens, the target is the old file or the whole new one. `library_sizes`, where there are any, become the column
-/// obs/cellvae_library_size, which read_h5ad() takes back. In names of columns '/' becomes '_', since HDF5 divides paths by it.
+/// The file is composed in memory (compressed, a fraction of the counts' own size), written under a temporary name
+/// beside the target, flushed to the disk, then renamed: whatever happens, the target is the old file or the whole new
+/// one. `library_sizes`, where there are any, become the column obs/cellvae_library_size, which read_h5ad() takes back.
+/// In names of columns '/' becomes '_', since HDF5 divides paths by it.
 /// @throws ShapeError or OptionError before anything is written, InputError where the system refuses to write.
 inline void write_h5ad(const std::filesystem::path& path, const CountMatrix& matrix, const H5adExtras& extras = {}) {
     using namespace io_detail;

@@ -74,14 +74,22 @@ public:
         if (id_ < 0) return true;
         const hid_t id = std::exchange(id_, hid_t{-1});
         switch (H5Iget_type(id)) {
-            case H5I_FILE: return H5Fclose(id) >= 0;
-            case H5I_GROUP: return H5Gclose(id) >= 0;
-            case H5I_DATASET: return H5Dclose(id) >= 0;
-            case H5I_DATATYPE: return H5Tclose(id) >= 0;
-            case H5I_DATASPACE: return H5Sclose(id) >= 0;
-            case H5I_ATTR: return H5Aclose(id) >= 0;
-            case H5I_GENPROP_LST: return H5Pclose(id) >= 0;
-            default: return H5Idec_ref(id) >= 0;
+            case H5I_FILE:
+                return H5Fclose(id) >= 0;
+            case H5I_GROUP:
+                return H5Gclose(id) >= 0;
+            case H5I_DATASET:
+                return H5Dclose(id) >= 0;
+            case H5I_DATATYPE:
+                return H5Tclose(id) >= 0;
+            case H5I_DATASPACE:
+                return H5Sclose(id) >= 0;
+            case H5I_ATTR:
+                return H5Aclose(id) >= 0;
+            case H5I_GENPROP_LST:
+                return H5Pclose(id) >= 0;
+            default:
+                return H5Idec_ref(id) >= 0;
         }
     }
 
@@ -92,10 +100,14 @@ private:
 /// The type in memory that holds a `Value`.
 template <class Value>
 hid_t native_type() {
-    if constexpr (std::is_same_v<Value, float>) return H5T_NATIVE_FLOAT;
-    else if constexpr (std::is_same_v<Value, double>) return H5T_NATIVE_DOUBLE;
-    else if constexpr (std::is_same_v<Value, std::int8_t>) return H5T_NATIVE_INT8;
-    else if constexpr (std::is_same_v<Value, std::int32_t>) return H5T_NATIVE_INT32;
+    if constexpr (std::is_same_v<Value, float>)
+        return H5T_NATIVE_FLOAT;
+    else if constexpr (std::is_same_v<Value, double>)
+        return H5T_NATIVE_DOUBLE;
+    else if constexpr (std::is_same_v<Value, std::int8_t>)
+        return H5T_NATIVE_INT8;
+    else if constexpr (std::is_same_v<Value, std::int32_t>)
+        return H5T_NATIVE_INT32;
     else {
         static_assert(std::is_same_v<Value, std::int64_t>, "native_type: no HDF5 type for this value");
         return H5T_NATIVE_INT64;
@@ -107,11 +119,16 @@ enum class ElementKind { integer, floating, boolean, text, other };
 
 inline ElementKind element_kind(hid_t type) {
     switch (H5Tget_class(type)) {
-        case H5T_INTEGER: return ElementKind::integer;
-        case H5T_FLOAT: return ElementKind::floating;
-        case H5T_STRING: return ElementKind::text;
-        case H5T_ENUM: return H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 ? ElementKind::boolean : ElementKind::other;
-        default: return ElementKind::other;
+        case H5T_INTEGER:
+            return ElementKind::integer;
+        case H5T_FLOAT:
+            return ElementKind::floating;
+        case H5T_STRING:
+            return ElementKind::text;
+        case H5T_ENUM:
+            return H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 ? ElementKind::boolean : ElementKind::other;
+        default:
+            return ElementKind::other;
     }
 }
 
@@ -134,7 +151,8 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
     std::error_code code;
     file.bytes = std::filesystem::file_size(path, code);
     if (const auto heap = damaged_heap(path, file.bytes))
-        throw InputError(message(file.name, ": the heap of texts at byte ", *heap, " is damaged; expected a whole HDF5 file"));
+        throw InputError(
+            message(file.name, ": the heap of texts at byte ", *heap, " is damaged; expected a whole HDF5 file"));
     const Handle access(H5Pcreate(H5P_FILE_ACCESS));
 #if (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0)) || H5_VERSION_GE(1, 12, 1)
     // Reading needs no lock, and many network file systems have none.
@@ -142,7 +160,8 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
 #endif
     file.handle = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()));
     if (!file.handle.valid())
-        throw InputError(message(file.name, ": cannot be opened as HDF5 (", hdf5_reason(), "); expected a whole HDF5 file"));
+        throw InputError(
+            message(file.name, ": cannot be opened as HDF5 (", hdf5_reason(), "); expected a whole HDF5 file"));
     return file;
 }
 
@@ -183,14 +202,22 @@ inline std::vector<std::string> members(hid_t group) {
 /// Why a filter that this build of HDF5 lacks is needed, in the words its users know.
 inline std::string filter_name(H5Z_filter_t filter) {
     switch (filter) {
-        case 4: return "szip";
-        case 32000: return "LZF";
-        case 32001: return "Blosc";
-        case 32004: return "LZ4";
-        case 32008: return "bitshuffle";
-        case 32015: return "Zstandard";
-        case 32026: return "Blosc2";
-        default: return message("number ", filter);
+        case 4:
+            return "szip";
+        case 32000:
+            return "LZF";
+        case 32001:
+            return "Blosc";
+        case 32004:
+            return "LZ4";
+        case 32008:
+            return "bitshuffle";
+        case 32015:
+            return "Zstandard";
+        case 32026:
+            return "Blosc2";
+        default:
+            return message("number ", filter);
     }
 }
 
@@ -207,7 +234,8 @@ public:
         type_ = Handle(H5Dget_type(handle_.get()));
         const Handle space(H5Dget_space(handle_.get()));
         const int rank = H5Sget_simple_extent_ndims(space.get());
-        if (!type_.valid() || rank < 0) file.fail(place_, "cannot be opened (", hdf5_reason(), "); expected a readable dataset");
+        if (!type_.valid() || rank < 0)
+            file.fail(place_, "cannot be opened (", hdf5_reason(), "); expected a readable dataset");
         shape_.resize(static_cast<std::size_t>(rank));
         if (rank > 0) H5Sget_simple_extent_dims(space.get(), shape_.data(), nullptr);
         chunk_.assign(shape_.size(), 0);
@@ -226,8 +254,7 @@ public:
     [[nodiscard]] hsize_t chunk(std::size_t dimension) const { return chunk_[dimension]; }
 
     [[nodiscard]] std::size_t length() const {
-        if (shape_.size() != 1)
-            file_->fail(place_, "has ", shape_.size(), " dimensions; expected one");
+        if (shape_.size() != 1) file_->fail(place_, "has ", shape_.size(), " dimensions; expected one");
         return static_cast<std::size_t>(shape_[0]);
     }
 
@@ -286,8 +313,8 @@ public:
     }
 
 private:
-    /// Refuses filters that are missing, and sizes that the bytes in the file cannot make up: deflate shrinks a thousand
-    /// times at best. What was never written takes no room and is small where it is honest.
+    /// Refuses filters that are missing, and sizes that the bytes in the file cannot make up: deflate shrinks a
+    /// thousand times at best. What was never written takes no room and is small where it is honest.
     void check_storage() {
         const Handle properties(H5Dget_create_plist(handle_.get()));
         const bool chunked = H5Pget_layout(properties.get()) == H5D_CHUNKED;
@@ -296,14 +323,15 @@ private:
             unsigned flags = 0;
             std::size_t parameters = 0;
             char name[1] = {0};
-            const H5Z_filter_t filter =
-                H5Pget_filter2(properties.get(), static_cast<unsigned>(k), &flags, &parameters, nullptr, 0, name, nullptr);
+            const H5Z_filter_t filter = H5Pget_filter2(properties.get(), static_cast<unsigned>(k), &flags, &parameters,
+                                                       nullptr, 0, name, nullptr);
             if (filter >= 0 && H5Zfilter_avail(filter) <= 0)
                 file_->fail(place_, "is compressed with the filter ", filter_name(filter),
                             ", which this build of HDF5 lacks; expected gzip or no compression");
         }
         const double element = static_cast<double>(H5Tget_size(type_.get()));
-        const double stored = static_cast<double>(std::min<std::uint64_t>(H5Dget_storage_size(handle_.get()), file_->bytes));
+        const double stored =
+            static_cast<double>(std::min<std::uint64_t>(H5Dget_storage_size(handle_.get()), file_->bytes));
         const double possible = (filters > 0 ? 1040.0 : 1.0) * stored + 67108864.0;
         double declared = element;
         for (const hsize_t size : shape_) declared *= static_cast<double>(size);
@@ -315,7 +343,8 @@ private:
         double chunk_bytes = element;
         for (const hsize_t size : chunk_) chunk_bytes *= static_cast<double>(size);
         if (!(chunk_bytes <= std::max(possible, 1040.0 * static_cast<double>(file_->bytes))))
-            file_->fail(place_, "declares chunks of ", chunk_bytes, " bytes, more than the file can hold; expected smaller chunks");
+            file_->fail(place_, "declares chunks of ", chunk_bytes,
+                        " bytes, more than the file can hold; expected smaller chunks");
     }
 
     const Hdf5File* file_;
@@ -335,8 +364,7 @@ inline void free_text(void* text, void*) { std::free(text); }
 
 /// Reads texts, of fixed or variable length, of a one-dimensional dataset.
 inline std::vector<std::string> read_texts(const Dataset& dataset) {
-    if (dataset.kind() != ElementKind::text)
-        dataset.file().fail(dataset.place(), "holds no text; expected strings");
+    if (dataset.kind() != ElementKind::text) dataset.file().fail(dataset.place(), "holds no text; expected strings");
     const std::size_t size = dataset.length();
     std::vector<std::string> texts;
     texts.reserve(size);
@@ -350,7 +378,8 @@ inline std::vector<std::string> read_texts(const Dataset& dataset) {
         H5Tset_cset(type.get(), H5Tget_cset(dataset.type()));
         H5Pset_vlen_mem_manager(transfer.get(), allocate_text, &limit, free_text, nullptr);
     }
-    const std::size_t block = dataset.block_length(std::max<std::size_t>(1, (std::size_t{1} << 18) / std::max<std::size_t>(width, 1)));
+    const std::size_t block =
+        dataset.block_length(std::max<std::size_t>(1, (std::size_t{1} << 18) / std::max<std::size_t>(width, 1)));
     std::vector<char> buffer;
     for (std::size_t start = 0; start < size; start += block) {
         const std::size_t count = std::min(block, size - start);
@@ -403,7 +432,8 @@ inline std::vector<std::string> texts_attribute(hid_t object, const char* name) 
     const Handle type(H5Aget_type(attribute.get()));
     const Handle space(H5Aget_space(attribute.get()));
     const auto count = static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get())));
-    if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING || count == 0 || count > (std::size_t{1} << 24)) return texts;
+    if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING || count == 0 || count > (std::size_t{1} << 24))
+        return texts;
     if (H5Tis_variable_str(type.get()) > 0) {
         std::vector<char*> pointers(count, nullptr);
         if (H5Aread(attribute.get(), type.get(), pointers.data()) < 0) return texts;

@@ -21,11 +21,11 @@ inline std::uint64_t little_endian(const char* bytes) {
     return number;
 }
 
-/// Looks for a heap of texts ("GCOL", HDF5's global heap collection) whose objects do not follow one another to its end,
-/// and returns its position. HDF5 1.10 loops for ever in a heap with an object of size zero, so this comes first.
+/// Looks for a heap of texts ("GCOL", HDF5's global heap collection) whose objects do not follow one another to its
+/// end, and returns its position. HDF5 1.10 loops for ever in a heap with an object of size zero, so this comes first.
 ///
-/// A heap begins with the signature, version 1, three zeros and its size (8 bytes); each object with its number (2 bytes, 0 is
-/// free room), references (2), four zeros and its size (8), which for free room includes these 16 bytes.
+/// A heap begins with the signature, version 1, three zeros and its size (8 bytes); each object with its number (2
+/// bytes, 0 is free room), references (2), four zeros and its size (8), which for free room includes these 16 bytes.
 inline std::optional<std::uint64_t> damaged_heap(const std::filesystem::path& path, std::uint64_t file_bytes) {
     using namespace std::string_view_literals;
     constexpr std::string_view signature = "GCOL\1\0\0\0"sv;

@@ -36,14 +36,16 @@ public:
         void** memory = nullptr;
         if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail();
         const auto size = H5Fget_file_image(file_.get(), nullptr, 0);
-        if (size <= 0 || H5Fget_vfd_handle(file_.get(), H5P_DEFAULT, reinterpret_cast<void**>(&memory)) < 0 || memory == nullptr)
+        if (size <= 0 || H5Fget_vfd_handle(file_.get(), H5P_DEFAULT, reinterpret_cast<void**>(&memory)) < 0 ||
+            memory == nullptr)
             fail();
         return {static_cast<const char*>(*memory), static_cast<std::size_t>(size)};
     }
 
 private:
     [[noreturn]] void fail() const {
-        throw InputError(message(name_, ": cannot be composed in memory (", hdf5_reason(), "); expected enough free memory"));
+        throw InputError(
+            message(name_, ": cannot be composed in memory (", hdf5_reason(), "); expected enough free memory"));
     }
 
     std::string name_;

@@ -37,33 +37,37 @@ bool one_of(std::string_view name, const std::array<std::string_view, N>& names)
 /// Headers of columns that group cells. None of them is a gene's symbol.
 inline bool names_labels(std::string_view header) {
     static constexpr std::array<std::string_view, 24> names{
-        "assigned_cluster", "cluster",   "clusters",  "cell_type",       "celltype",   "cell_types",  "cell_label", "cell_ontology_class",
-        "label",            "labels",    "batch",     "sample",          "sample_id",  "donor",       "condition",  "tissue",
-        "louvain",          "leiden",    "ident",     "seurat_clusters", "orig_ident", "cluster_id",  "annotation", "cell_cluster"};
+        "assigned_cluster",    "cluster",    "clusters",    "cell_type", "celltype", "cell_types",      "cell_label",
+        "cell_ontology_class", "label",      "labels",      "batch",     "sample",   "sample_id",       "donor",
+        "condition",           "tissue",     "louvain",     "leiden",    "ident",    "seurat_clusters", "orig_ident",
+        "cluster_id",          "annotation", "cell_cluster"};
     return one_of(canonical_name(header), names);
 }
 
 /// Headers of columns that tell something of each cell: its barcode, a label, a quality measure.
 inline bool names_annotation(std::string_view header) {
     static constexpr std::array<std::string_view, 14> names{
-        "barcode",        "barcodes",     "cell_barcode", "n_counts",     "n_genes",        "total_counts", "n_genes_by_counts",
-        "pct_counts_mt",  "percent_mito", "percent_mt",   "ncount_rna",   "nfeature_rna",   "library_size", "size_factor"};
+        "barcode",      "barcodes",          "cell_barcode",  "n_counts",     "n_genes",
+        "total_counts", "n_genes_by_counts", "pct_counts_mt", "percent_mito", "percent_mt",
+        "ncount_rna",   "nfeature_rna",      "library_size",  "size_factor"};
     return names_labels(header) || one_of(canonical_name(header), names);
 }
 
 /// Headers of columns that tell something of each gene.
 inline bool names_gene_column(std::string_view header) {
     static constexpr std::array<std::string_view, 20> names{
-        "gene",      "genes",     "gene_id",         "gene_ids",    "gene_name",  "gene_names",  "geneid",
-        "genename",  "gene_symbol", "gene_symbols",  "symbol",      "symbols",    "ensembl",     "ensembl_id",
-        "ensembl_gene_id", "feature", "features",    "feature_id",  "gene_short_name", "hgnc_symbol"};
+        "gene",       "genes",    "gene_id",    "gene_ids",        "gene_name",
+        "gene_names", "geneid",   "genename",   "gene_symbol",     "gene_symbols",
+        "symbol",     "symbols",  "ensembl",    "ensembl_id",      "ensembl_gene_id",
+        "feature",    "features", "feature_id", "gene_short_name", "hgnc_symbol"};
     return one_of(canonical_name(header), names);
 }
 
 /// Headers of the column of the cells' names.
 inline bool names_cell_column(std::string_view header) {
-    static constexpr std::array<std::string_view, 10> names{"cell",       "cells",     "cell_id",  "cell_ids", "cellid",
-                                                            "cell_name", "cell_names", "barcode", "barcodes", "cell_barcode"};
+    static constexpr std::array<std::string_view, 10> names{"cell",     "cells",       "cell_id",    "cell_ids",
+                                                            "cellid",   "cell_name",   "cell_names", "barcode",
+                                                            "barcodes", "cell_barcode"};
     return one_of(canonical_name(header), names);
 }
 
@@ -106,7 +110,8 @@ inline std::pair<NumberKind, float> parse_number(std::string_view text) {
     }
     double number = 0;
     const auto result = std::from_chars(text.data(), end, number);
-    if (text.empty() || result.ptr != end || result.ec == std::errc::invalid_argument) return {NumberKind::not_a_number, 0.0F};
+    if (text.empty() || result.ptr != end || result.ec == std::errc::invalid_argument)
+        return {NumberKind::not_a_number, 0.0F};
     if (result.ec == std::errc::result_out_of_range) {
         // Too large or too small for double; from_chars does not say which. A negative exponent tells.
         const bool tiny = text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos;
@@ -140,7 +145,8 @@ inline AnnotationColumn make_column(std::string name, std::vector<std::string> t
     Categorical labels;
     for (const auto& entry : seen) labels.categories.emplace_back(entry.first);
     std::sort(labels.categories.begin(), labels.categories.end());
-    for (std::size_t k = 0; k < labels.categories.size(); ++k) seen.at(labels.categories[k]) = static_cast<std::int32_t>(k);
+    for (std::size_t k = 0; k < labels.categories.size(); ++k)
+        seen.at(labels.categories[k]) = static_cast<std::int32_t>(k);
     for (const auto& text : texts) labels.codes.push_back(text.empty() ? -1 : seen.at(text));
     return {std::move(name), std::move(labels)};
 }

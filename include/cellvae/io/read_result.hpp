@@ -27,11 +27,14 @@ inline void require_regular_file(const std::filesystem::path& path) {
     std::error_code code;
     const auto status = std::filesystem::status(path, code);
     if (!std::filesystem::exists(status))
-        throw InputError(message(path.string(), ": no such file; expected a file of counts (h5ad, CSV or TSV, or .gz of these)"));
+        throw InputError(
+            message(path.string(), ": no such file; expected a file of counts (h5ad, CSV or TSV, or .gz of these)"));
     if (std::filesystem::is_directory(status))
-        throw InputError(message(path.string(), ": is a folder; expected a file of counts (h5ad, CSV or TSV, or .gz of these)"));
+        throw InputError(
+            message(path.string(), ": is a folder; expected a file of counts (h5ad, CSV or TSV, or .gz of these)"));
     if (!std::filesystem::is_regular_file(status))
-        throw InputError(message(path.string(), ": is a pipe or a device; expected a regular file, which can be read twice"));
+        throw InputError(
+            message(path.string(), ": is a pipe or a device; expected a regular file, which can be read twice"));
     if (std::filesystem::file_size(path, code) == 0 && !code)
         throw InputError(message(path.string(), ": the file is empty (0 bytes); expected counts of cells and genes"));
 }

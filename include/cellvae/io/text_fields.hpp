@@ -39,8 +39,9 @@ public:
         int code = Z_OK;
         const char* reason = gzerror(file_.get(), &code);
         if (code == Z_BUF_ERROR)
-            throw InputError(message(name_, ": the gzip data ends early (truncated file); expected the whole file, "
-                                            "as `gzip --test` checks it"));
+            throw InputError(message(name_,
+                                     ": the gzip data ends early (truncated file); expected the whole file, "
+                                     "as `gzip --test` checks it"));
         if (count < 0 || code != Z_OK)
             throw InputError(message(name_, ": the gzip data is damaged (", reason,
                                      "); expected the whole file, as `gzip --test` checks it"));
@@ -63,8 +64,8 @@ struct Field {
     bool ends_line = false;
 };
 
-/// Reads a delimited text field by field through one buffer of fixed size. Quoted fields ("" stands for a quote inside),
-/// LF and CRLF, and a UTF-8 byte order mark are understood.
+/// Reads a delimited text field by field through one buffer of fixed size. Quoted fields ("" stands for a quote
+/// inside), LF and CRLF, and a UTF-8 byte order mark are understood.
 class TextFields {
 public:
     /// @param delimiter the separator, or 0 to find it from the first line: a tab where there is one, else the more
@@ -74,10 +75,13 @@ public:
         // A full buffer, so that a file that ends too early is found to do so before its text is judged.
         while (end_ < buffer_size && refill()) {
         }
-        if (end_ >= 2 && (std::memcmp(buffer_.data(), "\xff\xfe", 2) == 0 || std::memcmp(buffer_.data(), "\xfe\xff", 2) == 0))
+        if (end_ >= 2 &&
+            (std::memcmp(buffer_.data(), "\xff\xfe", 2) == 0 || std::memcmp(buffer_.data(), "\xfe\xff", 2) == 0))
             throw InputError(message(name(), ": is UTF-16 text; expected UTF-8"));
         if (end_ >= 3 && std::memcmp(buffer_.data(), "\xef\xbb\xbf", 3) == 0) position_ = 3;
-        if (position_ == end_) throw InputError(message(name(), ": the file holds no text; expected a header line and one line for each cell or gene"));
+        if (position_ == end_)
+            throw InputError(
+                message(name(), ": the file holds no text; expected a header line and one line for each cell or gene"));
         if (const void* zero = std::memchr(buffer_.data(), 0, end_); zero != nullptr)
             throw InputError(message(name(), ": byte ", static_cast<const char*>(zero) - buffer_.data() + 1,
                                      " is zero, so this is no text; expected CSV or TSV, plain or gzip"));
@@ -212,7 +216,8 @@ private:
         if (counts[0] > 0) return '\t';
         if (counts[1] + counts[2] > 0) return counts[2] > counts[1] ? ';' : ',';
         if (counts[3] > 0) return ' ';
-        throw InputError(message(name(), ": line 1 has one field only; expected names separated by commas, tabs or semicolons"));
+        throw InputError(
+            message(name(), ": line 1 has one field only; expected names separated by commas, tabs or semicolons"));
     }
 
     ByteSource source_;

@@ -26,8 +26,8 @@ namespace models_detail {
 
 /// Assembles the cells of `order` in minibatches, in turn, and calls visit(first, count) for each.
 template <class Real, class Exec, class Visitor>
-void for_each_minibatch(const Exec& exec, const Dataset<Exec>& data, const CellOrder<Exec>& order, Minibatch<Real, Exec>& batch,
-                        Visitor&& visit) {
+void for_each_minibatch(const Exec& exec, const Dataset<Exec>& data, const CellOrder<Exec>& order,
+                        Minibatch<Real, Exec>& batch, Visitor&& visit) {
     const auto cells = static_cast<Index>(order.extent(0));
     for (Index first = 0; first < cells; first += batch.most_cells()) {
         const Index count = std::min(batch.most_cells(), cells - first);
@@ -38,11 +38,12 @@ void for_each_minibatch(const Exec& exec, const Dataset<Exec>& data, const CellO
 
 }  // namespace models_detail
 
-/// The means over the cells of `order` of the bound, at full KL weight, and its terms. The same noise in every call with the
-/// same seed, so that calls may be compared.
+/// The means over the cells of `order` of the bound, at full KL weight, and its terms. The same noise in every call
+/// with the same seed, so that calls may be compared.
 template <class Model, class Real, class Exec>
-[[nodiscard]] typename Model::Terms mean_bound(const Exec& exec, Model& model, const Dataset<Exec>& data, const CellOrder<Exec>& order,
-                                               Minibatch<Real, Exec>& batch, std::uint64_t seed) {
+[[nodiscard]] typename Model::Terms mean_bound(const Exec& exec, Model& model, const Dataset<Exec>& data,
+                                               const CellOrder<Exec>& order, Minibatch<Real, Exec>& batch,
+                                               std::uint64_t seed) {
     typename Model::Terms sums{};
     models_detail::for_each_minibatch(exec, data, order, batch, [&](Index, Index count) {
         const auto terms = model.bound(exec, batch, {.beta = 1, .seed = seed, .step = 0});
@@ -54,14 +55,16 @@ template <class Model, class Real, class Exec>
 
 /// The mean over the cells of `order` of the importance-weighted estimate of log p(x).
 template <class Model, class Real, class Exec>
-[[nodiscard]] double mean_log_likelihood(const Exec& exec, Model& model, const Dataset<Exec>& data, const CellOrder<Exec>& order,
-                                         Minibatch<Real, Exec>& batch, Index samples, std::uint64_t seed) {
+[[nodiscard]] double mean_log_likelihood(const Exec& exec, Model& model, const Dataset<Exec>& data,
+                                         const CellOrder<Exec>& order, Minibatch<Real, Exec>& batch, Index samples,
+                                         std::uint64_t seed) {
     using Space = typename Exec::memory_space;
     Vector<double, Space> values("cellvae::log_likelihood", static_cast<std::size_t>(batch.most_cells()));
     const auto host = Kokkos::create_mirror_view(values);
     double sum = 0;
     models_detail::for_each_minibatch(exec, data, order, batch, [&](Index, Index count) {
-        model.log_likelihood(exec, batch, samples, seed, VectorSlice<double, Space>(values.data(), static_cast<std::size_t>(count)));
+        model.log_likelihood(exec, batch, samples, seed,
+                             VectorSlice<double, Space>(values.data(), static_cast<std::size_t>(count)));
         Kokkos::deep_copy(exec, host, values);
         exec.fence(KernelLabel("cellvae::log_likelihood"));
         for (Index cell = 0; cell < count; ++cell) sum += host(cell);
@@ -71,7 +74,8 @@ template <class Model, class Real, class Exec>
 
 /// The latent coordinates of all cells: the means of q(z | x), cells x latent, row-major, on the host.
 template <class Model, class Real, class Exec>
-[[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Dataset<Exec>& data, Minibatch<Real, Exec>& batch) {
+[[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Dataset<Exec>& data,
+                                              Minibatch<Real, Exec>& batch) {
     using Space = typename Exec::memory_space;
     const auto latent = static_cast<std::size_t>(model.options().latent);
     std::vector<Index> cells(static_cast<std::size_t>(data.cells()));
@@ -85,7 +89,8 @@ template <class Model, class Real, class Exec>
         exec.fence(KernelLabel("cellvae::latent_means"));
         for (Index row = 0; row < count; ++row)
             for (std::size_t l = 0; l < latent; ++l)
-                result[static_cast<std::size_t>(first + row) * latent + l] = static_cast<float>(host(row, static_cast<Index>(l)));
+                result[static_cast<std::size_t>(first + row) * latent + l] =
+                    static_cast<float>(host(row, static_cast<Index>(l)));
     });
     return result;
 }

@@ -11,7 +11,8 @@ void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob)
     const auto measure = pass.batch->base_measure;
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        KernelLabel("cellvae::add_base_measure"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_prob.extent(0))),
+        KernelLabel("cellvae::add_base_measure"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_prob.extent(0))),
         KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row % cells); });
 }
 
@@ -27,13 +28,14 @@ void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const Mea
         });
 }
 
-// The log of a mean of exponentials, taken over samples as they come: sums(cell, 0) is the largest so far, and sums(cell, 1)
-// the sum of exp(value - largest).
+// The log of a mean of exponentials, taken over samples as they come: sums(cell, 0) is the largest so far, and
+// sums(cell, 1) the sum of exp(value - largest).
 
 template <class Exec, class SumsView>
 void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::start_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::start_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             sums(cell, 0) = -Kokkos::Experimental::infinity_v<double>;
             sums(cell, 1) = 0;
         });
@@ -41,10 +43,11 @@ void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
 
 /// Adds the first `samples` rows of each cell; their values are log_prob + ratio.
 template <class Exec, class SumsView, class LogProbView, class RatioView>
-void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView& log_prob, const RatioView& ratio, Index cells,
-                      Index samples) {
+void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView& log_prob, const RatioView& ratio,
+                      Index cells, Index samples) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::add_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::add_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             for (Index s = 0; s < samples; ++s) {
                 const double value = log_prob(s * cells + cell) + ratio(s * cells + cell);
                 const double largest = value > sums(cell, 0) ? value : sums(cell, 0);
@@ -57,8 +60,8 @@ void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView&
 template <class Exec, class SumsView, class ResultView>
 void finish_log_mean_exp(const Exec& exec, const SumsView& sums, Index samples, const ResultView& result) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::finish_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(result.extent(0))),
-        KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::finish_log_mean_exp"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(result.extent(0))), KOKKOS_LAMBDA(const Index cell) {
             result(cell) = sums(cell, 0) + Kokkos::log(sums(cell, 1) / static_cast<double>(samples));
         });
 }

@@ -21,14 +21,16 @@ std::string non_finite_entry(Real x, const Parameters<Real, parameter_count<L>>&
         if (!std::isfinite(result.d_log_prob[n])) found = message("d_", L::parameters[n], " ", result.d_log_prob[n]);
     if (found.empty()) return found;
     found += message(" at the value ", x, " with");
-    for (std::size_t n = 0; n < parameter_count<L>; ++n) found += message(n == 0 ? " " : ", ", L::parameters[n], " = ", eta[n]);
+    for (std::size_t n = 0; n < parameter_count<L>; ++n)
+        found += message(n == 0 ? " " : ", ", L::parameters[n], " = ", eta[n]);
     return found;
 }
 
 }  // namespace models_detail
 
-/// Says where a minibatch's bound or gradient stopped being finite: the cell, the gene, the likelihood's parameters there; or,
-/// where every entry is finite, the first parameter array whose gradient is not. Slow: for the error message alone.
+/// Says where a minibatch's bound or gradient stopped being finite: the cell, the gene, the likelihood's parameters
+/// there; or, where every entry is finite, the first parameter array whose gradient is not. Slow: for the error message
+/// alone.
 template <class Model, class Real, class Exec>
 [[nodiscard]] std::string describe_non_finite(const Exec& exec, Model& model, const Minibatch<Real, Exec>& batch,
                                               const CellsView& cells, const StepOptions& step) {
@@ -68,15 +70,17 @@ template <class Model, class Real, class Exec>
             Real x = 0;
             if (k < offsets(cell + 1) && columns(k) == gene) x = targets(k++);
             const std::string found = models_detail::non_finite_entry<L>(x, eta, heads);
-            if (!found.empty()) return message(cells.cell_name(numbers(cell)), ", ", cells.gene_name(gene), ": ", found);
+            if (!found.empty())
+                return message(cells.cell_name(numbers(cell)), ", ", cells.gene_name(gene), ": ", found);
         }
     }
     const auto gradient = to_host(model.parameters().gradients());
     for (const auto& entry : model.parameters().entries())
         for (Index i = 0; i < entry.rows * entry.columns; ++i)
             if (!std::isfinite(gradient(entry.offset + i)))
-                return message("every log-probability is finite, but the gradient of ", entry.name, " has ", gradient(entry.offset + i),
-                               " in row ", i / entry.columns, ", column ", i % entry.columns);
+                return message("every log-probability is finite, but the gradient of ", entry.name, " has ",
+                               gradient(entry.offset + i), " in row ", i / entry.columns, ", column ",
+                               i % entry.columns);
     return "when repeated, every log-probability and the gradient are finite";
 }
 

@@ -16,25 +16,25 @@ namespace cellvae {
 
 /// Sizes and run-time choices of a model. The types choose what is computed, this how large it is.
 struct ModelOptions {
-    Index latent = 10;                                  ///< dimensions of z
-    std::vector<Index> hidden{128};                     ///< widths of the encoder's hidden layers; the decoder has them reversed
-    std::optional<std::vector<Index>> decoder_hidden{}; ///< widths of the decoder's hidden layers, where they differ
-    ActivationKind activation = ActivationKind::relu;   ///< read by networks with AnyActivation
-    Normalisation normalisation = Normalisation::none;  ///< of the hidden layers of both networks
-    double dropout = 0;                                 ///< of the encoder's hidden units, in training
-    MeanScale scale = MeanScale::none;                  ///< what the likelihood's mean is relative to
-    std::vector<std::string> shared{};                  ///< likelihood parameters with one value a gene
-    Index clusters = 10;                                ///< of a mixture prior
-    bool learned_weights = true;                        ///< a mixture's mixing weights are learned, not uniform
-    Index samples = 1;                                  ///< samples of z a cell, in training
-    std::uint64_t seed = 0;                             ///< of the initial values
+    Index latent = 10;               ///< dimensions of z
+    std::vector<Index> hidden{128};  ///< widths of the encoder's hidden layers; the decoder has them reversed
+    std::optional<std::vector<Index>> decoder_hidden{};  ///< widths of the decoder's hidden layers, where they differ
+    ActivationKind activation = ActivationKind::relu;    ///< read by networks with AnyActivation
+    Normalisation normalisation = Normalisation::none;   ///< of the hidden layers of both networks
+    double dropout = 0;                                  ///< of the encoder's hidden units, in training
+    MeanScale scale = MeanScale::none;                   ///< what the likelihood's mean is relative to
+    std::vector<std::string> shared{};                   ///< likelihood parameters with one value a gene
+    Index clusters = 10;                                 ///< of a mixture prior
+    bool learned_weights = true;                         ///< a mixture's mixing weights are learned, not uniform
+    Index samples = 1;                                   ///< samples of z a cell, in training
+    std::uint64_t seed = 0;                              ///< of the initial values
 };
 
 /// What a step needs beyond the minibatch.
 struct StepOptions {
-    double beta = 1;          ///< weight of the KL
-    std::uint64_t seed = 0;   ///< of the noise
-    std::uint32_t step = 0;   ///< number of the step: the same cell gets other noise in another step
+    double beta = 1;         ///< weight of the KL
+    std::uint64_t seed = 0;  ///< of the noise
+    std::uint32_t step = 0;  ///< number of the step: the same cell gets other noise in another step
 };
 
 /// A variational autoencoder of cells x genes: encoder, prior and likelihood are types and compose freely.
@@ -76,7 +76,8 @@ public:
     /// Starts the heads' biases from the statistics of the data set's genes.
     void start_from(const Exec& exec, const Dataset<Exec>& data) { output_.start_from(exec, parameters_, data); }
 
-    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, and as many clusters as known labels need
+    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, and as many clusters as known
+    /// labels need
     void require_fit(const Dataset<Exec>& data) const {
         require_size(data.genes(), genes(), "genes of the data set");
         if constexpr (requires { inference_.clusters(); })
@@ -95,10 +96,12 @@ public:
         const Index rows = inference_.rows_per_cell() * most_cells_;
         decoder_.reserve(exec, rows);
         output_.reserve(exec, most_cells_, most_nonzeros_, inference_.rows_per_cell());
-        weights_ = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::weights"), static_cast<std::size_t>(rows));
-        log_prob_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::log_prob"), static_cast<std::size_t>(rows));
-        terms_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::terms"), static_cast<std::size_t>(most_cells_),
-                                       term_count);
+        weights_ =
+            Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::weights"), static_cast<std::size_t>(rows));
+        log_prob_ =
+            Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::log_prob"), static_cast<std::size_t>(rows));
+        terms_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::terms"),
+                                       static_cast<std::size_t>(most_cells_), term_count);
     }
 
     /// The bound and its gradient: the means over the minibatch's cells of the bound and its terms, and in
@@ -120,14 +123,15 @@ public:
         const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
         inference_.row_weights(pass, weights);
         const Slice hidden = decoder_.forward(pass, z, rows);
-        output_.gradient(pass, hidden, weights, log_prob, decoder_.empty() ? inference_.d_z(pass) : decoder_.d_output(rows));
+        output_.gradient(pass, hidden, weights, log_prob,
+                         decoder_.empty() ? inference_.d_z(pass) : decoder_.d_output(rows));
         if (!decoder_.empty()) decoder_.backward(pass, z, inference_.d_z(pass), rows);
         inference_.backward(pass, beta, log_prob);
         return finish(pass, beta, log_prob);
     }
 
-    /// The means over the minibatch's cells of the bound and its terms, as for held-out cells: no dropout, running statistics,
-    /// and noise that is keyed for evaluation.
+    /// The means over the minibatch's cells of the bound and its terms, as for held-out cells: no dropout, running
+    /// statistics, and noise that is keyed for evaluation.
     Terms bound(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step) {
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, step, Mode::evaluation);
@@ -137,13 +141,14 @@ public:
         return finish(pass, step.beta, log_prob);
     }
 
-    /// The importance-weighted estimate of log p(x) (Burda et al. 2016) of each cell: the log of the mean over `samples`
-    /// of p(x, z) / q(z | x). With one sample its mean is the bound with the sampled KL.
+    /// The importance-weighted estimate of log p(x) (Burda et al. 2016) of each cell: the log of the mean over
+    /// `samples` of p(x, z) / q(z | x). With one sample its mean is the bound with the sampled KL.
     /// @param result cells, overwritten
     /// @throws OptionError for no samples
     void log_likelihood(const Exec& exec, const Minibatch<Real, Exec>& batch, Index samples, std::uint64_t seed,
                         const VectorSlice<double, Space>& result) {
-        if (samples < 1) throw OptionError(message("the importance-weighted estimate needs at least one sample, found ", samples));
+        if (samples < 1)
+            throw OptionError(message("the importance-weighted estimate needs at least one sample, found ", samples));
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, {.beta = 1, .seed = seed, .step = 0}, Mode::evaluation);
         const Index per_pass = inference_.draws_per_pass();
@@ -199,28 +204,36 @@ public:
 
     /// The composed type in words, as the model file and messages have it.
     [[nodiscard]] static std::string name() {
-        return message("vae, prior ", Prior::name, ", likelihood ", L::name, ", ", sizeof(Real) == sizeof(float) ? "float" : "double");
+        return message("vae, prior ", Prior::name, ", likelihood ", L::name, ", ",
+                       sizeof(Real) == sizeof(float) ? "float" : "double");
     }
 
 private:
     static const ModelOptions& checked(const ModelOptions& options) {
-        if (options.latent < 1) throw OptionError(message("the latent needs at least one dimension, found ", options.latent));
-        if (options.samples < 1) throw OptionError(message("a step needs at least one sample, found ", options.samples));
+        if (options.latent < 1)
+            throw OptionError(message("the latent needs at least one dimension, found ", options.latent));
+        if (options.samples < 1)
+            throw OptionError(message("a step needs at least one sample, found ", options.samples));
         if (options.samples > 1 && options.normalisation == Normalisation::batch)
             throw OptionError("batch normalisation is for one sample a cell: use layer normalisation, or none");
         return options;
     }
 
     static InferenceOptions inference_options(const ModelOptions& options) {
-        return {.latent = options.latent, .samples = options.samples, .clusters = options.clusters,
+        return {.latent = options.latent,
+                .samples = options.samples,
+                .clusters = options.clusters,
                 .learned_weights = options.learned_weights,
-                .network = {.hidden = options.hidden, .activation = options.activation, .normalisation = options.normalisation,
+                .network = {.hidden = options.hidden,
+                            .activation = options.activation,
+                            .normalisation = options.normalisation,
                             .dropout = options.dropout}};
     }
 
     static MlpOptions decoder_options(const ModelOptions& options) {
         MlpOptions result{.activation = options.activation, .normalisation = options.normalisation};
-        result.hidden = options.decoder_hidden.value_or(std::vector<Index>(options.hidden.rbegin(), options.hidden.rend()));
+        result.hidden =
+            options.decoder_hidden.value_or(std::vector<Index>(options.hidden.rbegin(), options.hidden.rend()));
         return result;
     }
 
@@ -252,11 +265,11 @@ private:
     OutputLayer<L, Real, Exec> output_;
     Index most_cells_ = 0;
     Index most_nonzeros_ = 0;
-    Vector<Real, Space> weights_;                     // rows
-    Vector<double, Space> log_prob_;                  // rows
-    Vector<double, Space> ratio_;                     // rows
-    Matrix<double, Space> sums_;                      // cells x 2
-    Matrix<double, Space> terms_;                     // cells x terms
+    Vector<Real, Space> weights_;     // rows
+    Vector<double, Space> log_prob_;  // rows
+    Vector<double, Space> ratio_;     // rows
+    Matrix<double, Space> sums_;      // cells x 2
+    Matrix<double, Space> terms_;     // cells x terms
     Kokkos::View<double[term_count], Space> totals_{"cellvae::model::totals"};
     typename Kokkos::View<double[term_count], Space>::host_mirror_type host_totals_;
 };

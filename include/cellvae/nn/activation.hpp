@@ -14,15 +14,19 @@ enum class ActivationKind { relu, silu, tanh, identity };
 
 [[nodiscard]] constexpr std::string_view name_of(ActivationKind kind) {
     switch (kind) {
-        case ActivationKind::relu: return "relu";
-        case ActivationKind::silu: return "silu";
-        case ActivationKind::tanh: return "tanh";
-        default: return "identity";
+        case ActivationKind::relu:
+            return "relu";
+        case ActivationKind::silu:
+            return "silu";
+        case ActivationKind::tanh:
+            return "tanh";
+        default:
+            return "identity";
     }
 }
 
-// An activation is a type with value(u) and derivative(u), callable on the device. Mlp takes it by value, so that it may
-// carry state, as AnyActivation does.
+// An activation is a type with value(u) and derivative(u), callable on the device. Mlp takes it by value, so that it
+// may carry state, as AnyActivation does.
 
 /// max(u, 0)
 struct Relu {
@@ -68,19 +72,27 @@ struct AnyActivation {
     template <class Real>
     KOKKOS_INLINE_FUNCTION Real value(Real u) const {
         switch (kind) {
-            case ActivationKind::relu: return Relu{}.value(u);
-            case ActivationKind::silu: return Silu{}.value(u);
-            case ActivationKind::tanh: return Tanh{}.value(u);
-            default: return u;
+            case ActivationKind::relu:
+                return Relu{}.value(u);
+            case ActivationKind::silu:
+                return Silu{}.value(u);
+            case ActivationKind::tanh:
+                return Tanh{}.value(u);
+            default:
+                return u;
         }
     }
     template <class Real>
     KOKKOS_INLINE_FUNCTION Real derivative(Real u) const {
         switch (kind) {
-            case ActivationKind::relu: return Relu{}.derivative(u);
-            case ActivationKind::silu: return Silu{}.derivative(u);
-            case ActivationKind::tanh: return Tanh{}.derivative(u);
-            default: return Real(1);
+            case ActivationKind::relu:
+                return Relu{}.derivative(u);
+            case ActivationKind::silu:
+                return Silu{}.derivative(u);
+            case ActivationKind::tanh:
+                return Tanh{}.derivative(u);
+            default:
+                return Real(1);
         }
     }
 };

@@ -38,10 +38,11 @@ KOKKOS_FORCEINLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper)
     return math::select(eta > upper, not_up, math::select(eta < lower, not_down, d));
 }
 
-/// The log-probability of one entry and its gradient by the unbounded parameters, times `weight`. `X` is the value, or Zero.
+/// The log-probability of one entry and its gradient by the unbounded parameters, times `weight`. `X` is the value, or
+/// Zero.
 template <class Likelihood, class Real, std::size_t Count, class X>
-KOKKOS_FORCEINLINE_FUNCTION LogProb<Real, Count> bounded_log_prob(X x, const Parameters<Real, Count>& eta, const Heads<Real, Count>& heads,
-                                                             Real weight) {
+KOKKOS_FORCEINLINE_FUNCTION LogProb<Real, Count> bounded_log_prob(X x, const Parameters<Real, Count>& eta,
+                                                                  const Heads<Real, Count>& heads, Real weight) {
     Parameters<Real, Count> inside{};
     for (std::size_t n = 0; n < Count; ++n) inside[n] = bounded(eta[n], heads[n].lower, heads[n].upper);
     LogProb<Real, Count> result = Likelihood::log_prob(x, inside);

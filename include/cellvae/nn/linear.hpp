@@ -45,7 +45,8 @@ void fill_uniform(const Exec& exec, const ParameterStore<Real, Exec>& store, int
     Kokkos::parallel_for(
         KernelLabel("cellvae::fill_uniform"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(slice.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
-            RandomStream random(seed, Purpose::initial_values, static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(row));
+            RandomStream random(seed, Purpose::initial_values, static_cast<std::uint32_t>(id),
+                                static_cast<std::uint32_t>(row));
             const auto columns = static_cast<Index>(slice.extent(1));
             for (Index c = 0; c < columns; ++c) slice(row, c) = range * (Real(2) * random.uniform<Real>() - Real(1));
         });
@@ -74,22 +75,23 @@ public:
     /// @param x rows x inputs @param y rows x outputs, overwritten
     void forward(const Pass<Real, Exec>& pass, const Slice& x, const Slice& y) const {
         nn_detail::fill_rows(pass.exec, y, pass.parameters->value(bias_));
-        pass.products->template multiply<Operand::as_is, Operand::transposed>(pass.exec, y, x, pass.parameters->value(weight_),
-                                                                               true);
+        pass.products->template multiply<Operand::as_is, Operand::transposed>(pass.exec, y, x,
+                                                                              pass.parameters->value(weight_), true);
     }
 
     /// Writes the gradients of weight and bias; they are overwritten.
     /// @param x rows x inputs, as in forward @param d_y rows x outputs
     void backward_parameters(const Pass<Real, Exec>& pass, const Slice& x, const Slice& d_y) const {
-        pass.products->template multiply<Operand::transposed, Operand::as_is>(pass.exec, pass.parameters->gradient(weight_), d_y,
-                                                                               x);
+        pass.products->template multiply<Operand::transposed, Operand::as_is>(
+            pass.exec, pass.parameters->gradient(weight_), d_y, x);
         nn_detail::sum_rows(pass.exec, d_y, pass.parameters->gradient(bias_));
     }
 
     /// d_x (rows x inputs) = d_y W, or += with `accumulate`.
-    void backward_input(const Pass<Real, Exec>& pass, const Slice& d_y, const Slice& d_x, bool accumulate = false) const {
-        pass.products->template multiply<Operand::as_is, Operand::as_is>(pass.exec, d_x, d_y, pass.parameters->value(weight_),
-                                                                          accumulate);
+    void backward_input(const Pass<Real, Exec>& pass, const Slice& d_y, const Slice& d_x,
+                        bool accumulate = false) const {
+        pass.products->template multiply<Operand::as_is, Operand::as_is>(pass.exec, d_x, d_y,
+                                                                         pass.parameters->value(weight_), accumulate);
     }
 
 private:

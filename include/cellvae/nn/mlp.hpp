@@ -12,11 +12,11 @@
 namespace cellvae {
 
 struct MlpOptions {
-    std::vector<Index> hidden{128};                      ///< width of each hidden layer
-    ActivationKind activation = ActivationKind::relu;    ///< read by AnyActivation alone
-    Normalisation normalisation = Normalisation::none;   ///< between a layer's product and its activation
-    double dropout = 0;                                  ///< share of hidden units set to zero in training, after the activation
-    double momentum = 0.01;                              ///< weight of a minibatch in batch normalisation's running statistics
+    std::vector<Index> hidden{128};                     ///< width of each hidden layer
+    ActivationKind activation = ActivationKind::relu;   ///< read by AnyActivation alone
+    Normalisation normalisation = Normalisation::none;  ///< between a layer's product and its activation
+    double dropout = 0;      ///< share of hidden units set to zero in training, after the activation
+    double momentum = 0.01;  ///< weight of a minibatch in batch normalisation's running statistics
 };
 
 namespace nn_detail {
@@ -24,8 +24,8 @@ namespace nn_detail {
 /// y = activation(u) times the dropout mask, which is made here and kept for the backward pass.
 /// @param mask rows x units, or empty without dropout
 template <class Real, class Exec, class Activation, class Slice>
-void activate(const Pass<Real, Exec>& pass, const Activation& activation, double dropout, std::uint32_t layer, const Slice& u,
-              const Slice& y, const Slice& mask) {
+void activate(const Pass<Real, Exec>& pass, const Activation& activation, double dropout, std::uint32_t layer,
+              const Slice& u, const Slice& y, const Slice& mask) {
     const auto columns = static_cast<Index>(u.extent(1));
     const auto cell = pass.batch->cell;
     const Index cells = pass.batch->cells();
@@ -57,8 +57,8 @@ void activate_backward(const Pass<Real, Exec>& pass, const Activation& activatio
     const auto columns = static_cast<Index>(u.extent(1));
     const bool drops = dropout > 0 && pass.mode == Mode::training;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::activate_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::activate_backward"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))), KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) {
                 const Real through = drops ? d(row, c) * mask(row, c) : d(row, c);
                 d(row, c) = through * activation.derivative(u(row, c));
@@ -68,8 +68,8 @@ void activate_backward(const Pass<Real, Exec>& pass, const Activation& activatio
 
 }  // namespace nn_detail
 
-/// Names a multilayer perceptron in a model's type: any number of hidden layers, each linear, normalisation, activation and
-/// dropout in this order. Widths and the rest are options at run time; with AnyActivation so is the activation.
+/// Names a multilayer perceptron in a model's type: any number of hidden layers, each linear, normalisation, activation
+/// and dropout in this order. Widths and the rest are options at run time; with AnyActivation so is the activation.
 template <class Activation = AnyActivation>
 struct Mlp {
     /// The hidden layers on one backend. With sparse input the first of them reads the minibatch's cells.
@@ -81,8 +81,8 @@ struct Mlp {
 
         /// @param inputs genes for sparse input, else the width of the dense input
         /// @param clusters for sparse input: rows are pairs of a cluster and a cell (see SparseLinear); 0: cells alone
-        Network(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, const std::string& name, Index inputs,
-                bool sparse_input, const MlpOptions& options, Index clusters = 0)
+        Network(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, const std::string& name,
+                Index inputs, bool sparse_input, const MlpOptions& options, Index clusters = 0)
             : options_(options), inputs_(inputs) {
             if (sparse_input && options.hidden.empty())
                 throw OptionError("an encoder needs at least one hidden layer: give its width, as in --hidden 128");
@@ -109,8 +109,8 @@ struct Mlp {
         /// The width of what forward() gives.
         [[nodiscard]] Index outputs() const { return options_.hidden.empty() ? inputs_ : options_.hidden.back(); }
 
-        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state,
-                        std::uint64_t seed) const {
+        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store,
+                        const ParameterStore<Real, Exec>& state, std::uint64_t seed) const {
             for (const auto& layer : layers_) {
                 if (layer.sparse) layer.sparse->initialise(exec, store, seed);
                 if (layer.dense) layer.dense->initialise(exec, store, seed);
@@ -146,7 +146,8 @@ struct Mlp {
                 else
                     layer.dense->forward(pass, before, u);
                 layer.normalisation->forward(pass, u);
-                nn_detail::activate(pass, activation_, options_.dropout, static_cast<std::uint32_t>(i), u, y, masked(layer, rows));
+                nn_detail::activate(pass, activation_, options_.dropout, static_cast<std::uint32_t>(i), u, y,
+                                    masked(layer, rows));
                 before = y;
             }
             return before;
@@ -155,7 +156,8 @@ struct Mlp {
         /// What the last forward() gave.
         [[nodiscard]] Slice output(Index rows) const { return first_rows(layers_.back().y, rows); }
 
-        /// Where backward() expects the gradient of what forward() gave: rows x outputs(). Not for a network without layers.
+        /// Where backward() expects the gradient of what forward() gave: rows x outputs(). Not for a network without
+        /// layers.
         [[nodiscard]] Slice d_output(Index rows) const { return first_rows(layers_.back().d, rows); }
 
         /// Writes the gradients of all its parameters, from the gradient that the caller wrote into d_output().
@@ -164,7 +166,8 @@ struct Mlp {
             for (std::size_t i = layers_.size(); i-- > 0;) {
                 const auto& layer = layers_[i];
                 const Slice d = first_rows(layer.d, rows);
-                nn_detail::activate_backward(pass, activation_, options_.dropout, first_rows(layer.u, rows), masked(layer, rows), d);
+                nn_detail::activate_backward(pass, activation_, options_.dropout, first_rows(layer.u, rows),
+                                             masked(layer, rows), d);
                 layer.normalisation->backward(pass, d);
                 if (layer.sparse) {
                     layer.sparse->backward(pass, d);

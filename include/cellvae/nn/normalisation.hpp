@@ -8,15 +8,18 @@
 
 namespace cellvae {
 
-/// What stands between a layer's product and its activation. Batch normalisation (Ioffe and Szegedy 2015) is for the plain
-/// VAE with one sample; layer normalisation (Ba et al. 2016) for every model.
+/// What stands between a layer's product and its activation. Batch normalisation (Ioffe and Szegedy 2015) is for the
+/// plain VAE with one sample; layer normalisation (Ba et al. 2016) for every model.
 enum class Normalisation { none, layer, batch };
 
 [[nodiscard]] constexpr std::string_view name_of(Normalisation kind) {
     switch (kind) {
-        case Normalisation::none: return "none";
-        case Normalisation::layer: return "layer";
-        default: return "batch";
+        case Normalisation::none:
+            return "none";
+        case Normalisation::layer:
+            return "layer";
+        default:
+            return "batch";
     }
 }
 
@@ -26,8 +29,8 @@ namespace nn_detail {
 inline constexpr double layer_epsilon = 1e-5;
 inline constexpr double batch_epsilon = 1e-3;
 
-// In all of these: u is rows x units, first the product and after the pass gain * normalised + shift; `normalised` is kept
-// for the backward pass; `scale` is one over the standard deviation of each row (layer) or column (batch).
+// In all of these: u is rows x units, first the product and after the pass gain * normalised + shift; `normalised` is
+// kept for the backward pass; `scale` is one over the standard deviation of each row (layer) or column (batch).
 
 template <class Exec, class Slice, class ScaleView>
 void normalise_rows(const Exec& exec, const Slice& u, const Slice& gain, const Slice& shift, const Slice& normalised,
@@ -44,7 +47,8 @@ void normalise_rows(const Exec& exec, const Slice& u, const Slice& gain, const S
                 const double centred = static_cast<double>(u(row, c)) - mean;
                 squares += centred * centred;
             }
-            const auto factor = static_cast<Real>(1 / Kokkos::sqrt(squares / static_cast<double>(units) + layer_epsilon));
+            const auto factor =
+                static_cast<Real>(1 / Kokkos::sqrt(squares / static_cast<double>(units) + layer_epsilon));
             scale(row) = factor;
             for (Index c = 0; c < units; ++c) {
                 normalised(row, c) = (u(row, c) - static_cast<Real>(mean)) * factor;
@@ -54,11 +58,12 @@ void normalise_rows(const Exec& exec, const Slice& u, const Slice& gain, const S
 }
 
 template <class Exec, class Slice, class ScaleView>
-void normalise_rows_backward(const Exec& exec, const Slice& d, const Slice& gain, const Slice& normalised, const ScaleView& scale) {
+void normalise_rows_backward(const Exec& exec, const Slice& d, const Slice& gain, const Slice& normalised,
+                             const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::normalise_rows_backward"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::normalise_rows_backward"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(0))), KOKKOS_LAMBDA(const Index row) {
             const auto units = static_cast<Index>(d.extent(1));
             double sum = 0, projection = 0;
             for (Index c = 0; c < units; ++c) {
@@ -96,7 +101,8 @@ void normalise_columns(const Exec& exec, const Slice& u, const Slice& gain, cons
                 // the running variance is the unbiased one, as PyTorch has it
                 const double unbiased = rows > 1 ? squares / static_cast<double>(rows - 1) : variance;
                 running_mean(0, c) += static_cast<Real>(momentum * (mean - static_cast<double>(running_mean(0, c))));
-                running_variance(0, c) += static_cast<Real>(momentum * (unbiased - static_cast<double>(running_variance(0, c))));
+                running_variance(0, c) +=
+                    static_cast<Real>(momentum * (unbiased - static_cast<double>(running_variance(0, c))));
             }
             const auto factor = static_cast<Real>(1 / Kokkos::sqrt(variance + batch_epsilon));
             scale(c) = factor;
@@ -112,8 +118,8 @@ void normalise_columns_backward(const Exec& exec, const Slice& d, const Slice& g
                                 const ScaleView& scale, bool training) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::normalise_columns_backward"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))),
-        KOKKOS_LAMBDA(const Index c) {
+        KernelLabel("cellvae::normalise_columns_backward"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))), KOKKOS_LAMBDA(const Index c) {
             const auto rows = static_cast<Index>(d.extent(0));
             double sum = 0, projection = 0;
             if (training) {
@@ -124,17 +130,19 @@ void normalise_columns_backward(const Exec& exec, const Slice& d, const Slice& g
             }
             const auto mean = static_cast<Real>(sum / static_cast<double>(rows));
             const auto slope = static_cast<Real>(projection / static_cast<double>(rows));
-            for (Index r = 0; r < rows; ++r) d(r, c) = gain(0, c) * scale(c) * (d(r, c) - mean - normalised(r, c) * slope);
+            for (Index r = 0; r < rows; ++r)
+                d(r, c) = gain(0, c) * scale(c) * (d(r, c) - mean - normalised(r, c) * slope);
         });
 }
 
 /// The gradients of gain and shift, from that of gain * normalised + shift.
 template <class Exec, class Slice>
-void normalisation_parameters(const Exec& exec, const Slice& d, const Slice& normalised, const Slice& d_gain, const Slice& d_shift) {
+void normalisation_parameters(const Exec& exec, const Slice& d, const Slice& normalised, const Slice& d_gain,
+                              const Slice& d_shift) {
     using Real = typename Slice::non_const_value_type;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::normalisation_parameters"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))),
-        KOKKOS_LAMBDA(const Index c) {
+        KernelLabel("cellvae::normalisation_parameters"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))), KOKKOS_LAMBDA(const Index c) {
             Real gain = 0, shift = 0;
             const auto rows = static_cast<Index>(d.extent(0));
             for (Index r = 0; r < rows; ++r) {
@@ -148,16 +156,16 @@ void normalisation_parameters(const Exec& exec, const Slice& d, const Slice& nor
 
 }  // namespace nn_detail
 
-/// One normalisation, or none, of rows x units. Its parameters are NAME/normalisation/gain and /shift; batch normalisation's
-/// running mean and variance are state, not parameters.
+/// One normalisation, or none, of rows x units. Its parameters are NAME/normalisation/gain and /shift; batch
+/// normalisation's running mean and variance are state, not parameters.
 template <class Real, class Exec>
 class NormalisationLayer {
 public:
     using Space = typename Exec::memory_space;
     using Slice = MatrixSlice<Real, Space>;
 
-    NormalisationLayer(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, const std::string& name, Index units,
-                       Normalisation kind, double momentum)
+    NormalisationLayer(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, const std::string& name,
+                       Index units, Normalisation kind, double momentum)
         : kind_(kind), units_(units), momentum_(momentum) {
         if (kind_ == Normalisation::none) return;
         gain_ = store.add(name + "/normalisation/gain", 1, units);
@@ -168,7 +176,8 @@ public:
         }
     }
 
-    void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state) const {
+    void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store,
+                    const ParameterStore<Real, Exec>& state) const {
         if (kind_ == Normalisation::none) return;
         Kokkos::deep_copy(exec, store.value(gain_), Real(1));
         Kokkos::deep_copy(exec, store.value(shift_), Real(0));
@@ -196,8 +205,9 @@ public:
         if (kind_ == Normalisation::layer)
             nn_detail::normalise_rows(pass.exec, u, gain, shift, normalised, scale_);
         else
-            nn_detail::normalise_columns(pass.exec, u, gain, shift, normalised, scale_, pass.state->value(running_mean_),
-                                         pass.state->value(running_variance_), pass.mode == Mode::training, momentum_);
+            nn_detail::normalise_columns(pass.exec, u, gain, shift, normalised, scale_,
+                                         pass.state->value(running_mean_), pass.state->value(running_variance_),
+                                         pass.mode == Mode::training, momentum_);
     }
 
     /// d (rows x units): from the gradient of what forward() gave to that of what it took, in place.

@@ -21,7 +21,9 @@ enum class MeanScale {
     library,  ///< the cell's library size: its logarithm is added to log_mean or log_rate
 };
 
-[[nodiscard]] constexpr std::string_view name_of(MeanScale scale) { return scale == MeanScale::none ? "none" : "library"; }
+[[nodiscard]] constexpr std::string_view name_of(MeanScale scale) {
+    return scale == MeanScale::none ? "none" : "library";
+}
 
 /// How the layer is run; see output_layer_host.hpp and output_layer_device.hpp.
 enum class OutputDriver { host, device };
@@ -31,14 +33,16 @@ struct OutputOptions {
     std::vector<std::string> shared{};  ///< parameters of the likelihood with one learned value a gene, for all cells
 };
 
-/// The last layer and the likelihood in one: from hidden rows to the log-probability of the minibatch's counts and back to the
-/// gradients of its weights and of the rows. Parameters of cells x genes exist for one panel of genes at a time.
+/// The last layer and the likelihood in one: from hidden rows to the log-probability of the minibatch's counts and back
+/// to the gradients of its weights and of the rows. Parameters of cells x genes exist for one panel of genes at a time.
 ///
-/// The heads' parameters are NAME/PARAMETER/weight (genes x hidden) and NAME/PARAMETER/bias (1 x genes), or for a shared
-/// parameter NAME/PARAMETER/shared (1 x genes).
+/// The heads' parameters are NAME/PARAMETER/weight (genes x hidden) and NAME/PARAMETER/bias (1 x genes), or for a
+/// shared parameter NAME/PARAMETER/shared (1 x genes).
 ///
-/// `driver` is the host's where the host runs the kernels, and the device's elsewhere; tests give the device's to the host.
-template <Likelihood L, class Real, class Exec, OutputDriver driver = runs_on_host<Exec> ? OutputDriver::host : OutputDriver::device>
+/// `driver` is the host's where the host runs the kernels, and the device's elsewhere; tests give the device's to the
+/// host.
+template <Likelihood L, class Real, class Exec,
+          OutputDriver driver = runs_on_host<Exec> ? OutputDriver::host : OutputDriver::device>
 class OutputLayer {
 public:
     static constexpr std::size_t count = parameter_count<L>;
@@ -46,15 +50,17 @@ public:
     using Slice = MatrixSlice<Real, Space>;
 
     /// @throws OptionError for a shared parameter that the likelihood does not have, or a scale that it cannot take
-    OutputLayer(ParameterStore<Real, Exec>& store, const std::string& name, Index hidden, Index genes, const OutputOptions& options)
+    OutputLayer(ParameterStore<Real, Exec>& store, const std::string& name, Index hidden, Index genes,
+                const OutputOptions& options)
         : hidden_(hidden), genes_(genes), options_(options) {
         if (options.scale == MeanScale::library && L::log_mean_parameter < 0)
-            throw OptionError(message("the likelihood ", L::name, " has no log-mean parameter to which the library size could be ",
+            throw OptionError(message("the likelihood ", L::name,
+                                      " has no log-mean parameter to which the library size could be ",
                                       "added: use the scale none, or a likelihood with log_mean or log_rate"));
         for (const auto& shared : options.shared)
             if (std::find(L::parameters.begin(), L::parameters.end(), shared) == L::parameters.end())
-                throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared, " to share; it has ",
-                                          parameter_list()));
+                throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared,
+                                          " to share; it has ", parameter_list()));
         for (std::size_t n = 0; n < count; ++n) {
             const std::string path = name + "/" + std::string(L::parameters[n]);
             if (is_shared(n)) {
@@ -76,8 +82,8 @@ public:
         }
     }
 
-    /// Starts biases and shared values from the genes' statistics, by the likelihood's own from_moments: without it the first
-    /// epoch learns little but the genes' means. Does nothing for a likelihood without from_moments.
+    /// Starts biases and shared values from the genes' statistics, by the likelihood's own from_moments: without it the
+    /// first epoch learns little but the genes' means. Does nothing for a likelihood without from_moments.
     void start_from(const Exec& exec, const ParameterStore<Real, Exec>& store, const Dataset<Exec>& data) const;
 
     /// Makes the memory for passes over minibatches of at most that many cells and nonzeros, each with `samples` rows.
@@ -85,17 +91,20 @@ public:
         const auto rows = static_cast<std::size_t>(most_cells * samples);
         if constexpr (driver == OutputDriver::device) {
             const auto width = static_cast<std::size_t>(std::min(nn_detail::device_panel_width, genes_));
-            panel_.eta = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::eta"),
-                                                                           count, rows, width);
-            panel_.log_prob = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::log_prob"), rows, width);
+            panel_.eta = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
+                Kokkos::view_alloc(exec, "cellvae::output_layer::eta"), count, rows, width);
+            panel_.log_prob =
+                Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::log_prob"), rows, width);
             panel_.found = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
                 Kokkos::view_alloc(exec, "cellvae::output_layer::found"), count + 1, static_cast<std::size_t>(samples),
                 static_cast<std::size_t>(most_nonzeros));
         } else {
             const auto lanes = static_cast<std::size_t>(nn_detail::lane_count(genes_));
-            lane_log_prob_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_log_prob"), lanes, rows);
+            lane_log_prob_ =
+                Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_log_prob"), lanes, rows);
             lane_d_hidden_ = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
-                Kokkos::view_alloc(exec, "cellvae::output_layer::lane_d_hidden"), lanes, rows, static_cast<std::size_t>(hidden_));
+                Kokkos::view_alloc(exec, "cellvae::output_layer::lane_d_hidden"), lanes, rows,
+                static_cast<std::size_t>(hidden_));
             lane_memory_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_memory"), lanes,
                                                static_cast<std::size_t>(nn_detail::lane_memory_size<Real, count>));
         }
@@ -107,9 +116,9 @@ public:
         run<false>(pass, hidden, VectorSlice<const Real, Space>(), log_prob, Slice());
     }
 
-    /// The same, and the gradient of sum over rows of weight * log-probability: by the heads' parameters into the store, and by
-    /// the hidden rows into d_hidden (rows x hidden). All are overwritten. Weights are at least 0: which gradient leads out of a
-    /// bound is read off the log-probability's.
+    /// The same, and the gradient of sum over rows of weight * log-probability: by the heads' parameters into the
+    /// store, and by the hidden rows into d_hidden (rows x hidden). All are overwritten. Weights are at least 0: which
+    /// gradient leads out of a bound is read off the log-probability's.
     void gradient(const Pass<Real, Exec>& pass, const Slice& hidden, const VectorSlice<const Real, Space>& weights,
                   const VectorSlice<double, Space>& log_prob, const Slice& d_hidden) const {
         run<true>(pass, hidden, weights, log_prob, d_hidden);
@@ -155,9 +164,10 @@ private:
         require_size(pass.batch->genes(), genes_, "genes of the minibatch");
         const auto heads = this->heads(*pass.parameters);
         if constexpr (driver == OutputDriver::host) {
-            const nn_detail::HostOutputPass<Real, Exec, count> host{*pass.batch,    hidden,         weights,      heads,
-                                                                    lane_log_prob_, lane_d_hidden_, lane_memory_, genes_,
-                                                                    nn_detail::lane_count(genes_)};
+            const nn_detail::HostOutputPass<Real, Exec, count> host{
+                *pass.batch,  hidden,         weights,
+                heads,        lane_log_prob_, lane_d_hidden_,
+                lane_memory_, genes_,         nn_detail::lane_count(genes_)};
             nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
         } else {
             nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);
@@ -210,7 +220,8 @@ void OutputLayer<L, Real, Exec, driver>::start_from(const Exec& exec, const Para
             const bool positive_targets = data.target != Target::log_normalised;
             const auto eta = L::from_moments(positive_targets && sums[gene] <= 0 ? 0.5 / cell_count : mean, variance);
             for (std::size_t n = 0; n < count; ++n)
-                start[n][gene] = static_cast<Real>(eta[n] - (static_cast<int>(n) == L::log_mean_parameter ? offset : 0));
+                start[n][gene] =
+                    static_cast<Real>(eta[n] - (static_cast<int>(n) == L::log_mean_parameter ? offset : 0));
         }
         for (std::size_t n = 0; n < count; ++n)
             Kokkos::deep_copy(exec, store.value(bias_[n]),

@@ -8,8 +8,8 @@
 #include "cellvae/nn/likelihood_pass.hpp"
 #include "cellvae/nn/pass.hpp"
 
-// The output layer on a device: wide panels, whole products of the vendor's library, and one kernel a stage. It runs on host
-// backends as well, where tests hold it against the other.
+// The output layer on a device: wide panels, whole products of the vendor's library, and one kernel a stage. It runs on
+// host backends as well, where tests hold it against the other.
 
 namespace cellvae::nn_detail {
 
@@ -19,9 +19,10 @@ inline constexpr Index device_panel_width = 32 * genes_per_panel;
 /// The device's arrays for one wide panel.
 template <class Real, class Space, std::size_t Count>
 struct DevicePanel {
-    Kokkos::View<Real***, Kokkos::LayoutRight, Space> eta;   ///< parameters x rows x genes: parameters, then gradients
-    Matrix<Real, Space> log_prob;                            ///< rows x genes
-    Kokkos::View<Real***, Kokkos::LayoutRight, Space> found;  ///< (parameters + 1) x samples x nonzeros: results at the nonzeros
+    Kokkos::View<Real***, Kokkos::LayoutRight, Space> eta;  ///< parameters x rows x genes: parameters, then gradients
+    Matrix<Real, Space> log_prob;                           ///< rows x genes
+    Kokkos::View<Real***, Kokkos::LayoutRight, Space>
+        found;  ///< (parameters + 1) x samples x nonzeros: results at the nonzeros
 };
 
 /// What every kernel of one wide panel is given.
@@ -68,8 +69,8 @@ template <class Likelihood, class Stage, class Exec>
 void device_nonzeros(const Exec& exec, const Stage& stage) {
     using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::nonzeros"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO),
-        KOKKOS_LAMBDA(const Member& team) {
+        KernelLabel("cellvae::output_layer::nonzeros"),
+        Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
             const Index row = team.league_rank();
             const Index cell = row % stage.batch.cells();
             const Index sample = row / stage.batch.cells();
@@ -78,7 +79,8 @@ void device_nonzeros(const Exec& exec, const Stage& stage) {
             const Index end = stage.batch.panel_offsets(cell, first_panel + panel_count(stage.width));
             Kokkos::parallel_for(Kokkos::TeamThreadRange(team, begin, end), [&](const Index k) {
                 const auto eta = stage.parameters(row, stage.batch.columns(k) - stage.first_gene);
-                const auto result = bounded_log_prob<Likelihood>(stage.batch.targets(k), eta, stage.heads, stage.weight(row));
+                const auto result =
+                    bounded_log_prob<Likelihood>(stage.batch.targets(k), eta, stage.heads, stage.weight(row));
                 for (std::size_t n = 0; n < Stage::count; ++n) stage.panel.found(n, sample, k) = result.d_log_prob[n];
                 stage.panel.found(Stage::count, sample, k) = result.value;
             });
@@ -104,8 +106,8 @@ template <class Stage, class Exec, class LogProbView>
 void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_prob) {
     using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::rows"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO),
-        KOKKOS_LAMBDA(const Member& team) {
+        KernelLabel("cellvae::output_layer::rows"),
+        Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
             const Index row = team.league_rank();
             const Index cell = row % stage.batch.cells();
             const Index sample = row / stage.batch.cells();
@@ -114,14 +116,18 @@ void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_pr
             const Index end = stage.batch.panel_offsets(cell, first_panel + panel_count(stage.width));
             Kokkos::parallel_for(Kokkos::TeamThreadRange(team, begin, end), [&](const Index k) {
                 const Index gene = stage.batch.columns(k) - stage.first_gene;
-                for (std::size_t n = 0; n < Stage::count; ++n) stage.panel.eta(n, row, gene) = stage.panel.found(n, sample, k);
+                for (std::size_t n = 0; n < Stage::count; ++n)
+                    stage.panel.eta(n, row, gene) = stage.panel.found(n, sample, k);
                 stage.panel.log_prob(row, gene) = stage.panel.found(Stage::count, sample, k);
             });
             team.team_barrier();
             double sum = 0;
             Kokkos::parallel_reduce(
                 Kokkos::TeamThreadRange(team, stage.width),
-                [&](const Index gene, double& partial) { partial += static_cast<double>(stage.panel.log_prob(row, gene)); }, sum);
+                [&](const Index gene, double& partial) {
+                    partial += static_cast<double>(stage.panel.log_prob(row, gene));
+                },
+                sum);
             Kokkos::single(Kokkos::PerTeam(team), [&]() { log_prob(row) += sum; });
         });
 }
@@ -130,7 +136,8 @@ void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_pr
 template <class Stage, class Exec>
 void device_biases(const Exec& exec, const Stage& stage) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::biases"), Kokkos::RangePolicy<Exec>(exec, 0, stage.width), KOKKOS_LAMBDA(const Index gene) {
+        KernelLabel("cellvae::output_layer::biases"), Kokkos::RangePolicy<Exec>(exec, 0, stage.width),
+        KOKKOS_LAMBDA(const Index gene) {
             for (std::size_t n = 0; n < Stage::count; ++n) {
                 auto sum = stage.panel.eta(n, 0, gene);
                 for (Index row = 1; row < stage.rows; ++row) sum += stage.panel.eta(n, row, gene);
@@ -140,8 +147,8 @@ void device_biases(const Exec& exec, const Stage& stage) {
 }
 
 /// Arguments as in run_on_host.
-template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t Count, class HiddenView, class WeightsView,
-          class LogProbView>
+template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t Count, class HiddenView,
+          class WeightsView, class LogProbView>
 void run_on_device(const Pass<Real, Exec>& pass, const DevicePanel<Real, typename Exec::memory_space, Count>& panel,
                    const Heads<Real, Count>& heads, const HiddenView& hidden, const WeightsView& weights,
                    const LogProbView& log_prob, const HiddenView& d_hidden) {
@@ -161,12 +168,14 @@ void run_on_device(const Pass<Real, Exec>& pass, const DevicePanel<Real, typenam
             return Kokkos::subview(panel.eta, n, std::make_pair(Index{0}, rows), std::make_pair(Index{0}, width));
         };
         const auto weight = [&](std::size_t n) {
-            return Slice(const_cast<Real*>(heads[n].weight) + first_gene * static_cast<Index>(depth), block_width, depth);
+            return Slice(const_cast<Real*>(heads[n].weight) + first_gene * static_cast<Index>(depth), block_width,
+                         depth);
         };
         device_start(exec, stage);
         for (std::size_t n = 0; n < Count; ++n)
             if (heads[n].weight != nullptr)
-                pass.products->template multiply<Operand::as_is, Operand::transposed>(exec, eta(n), hidden, weight(n), true);
+                pass.products->template multiply<Operand::as_is, Operand::transposed>(exec, eta(n), hidden, weight(n),
+                                                                                      true);
         device_nonzeros<Likelihood>(exec, stage);
         device_zeros<Likelihood>(exec, stage);
         device_rows(exec, stage, log_prob);
@@ -176,7 +185,8 @@ void run_on_device(const Pass<Real, Exec>& pass, const DevicePanel<Real, typenam
                 if (heads[n].weight == nullptr) continue;
                 const Slice d_weight(heads[n].d_weight + first_gene * static_cast<Index>(depth), block_width, depth);
                 pass.products->template multiply<Operand::transposed, Operand::as_is>(exec, d_weight, eta(n), hidden);
-                pass.products->template multiply<Operand::as_is, Operand::as_is>(exec, d_hidden, eta(n), weight(n), true);
+                pass.products->template multiply<Operand::as_is, Operand::as_is>(exec, d_hidden, eta(n), weight(n),
+                                                                                 true);
             }
         }
     }

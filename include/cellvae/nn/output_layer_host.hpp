@@ -8,9 +8,10 @@
 #include "cellvae/data/minibatch.hpp"
 #include "cellvae/nn/likelihood_pass.hpp"
 
-// The output layer on the host. Panels of genes are dealt to a fixed number of lanes, which threads share. A lane works through
-// its panels one after another and adds what it finds to sums of its own, and the lanes' sums are added in the lanes' order:
-// the same bits for any number of threads. What a panel needs stays in the cache of the core that works on it.
+// The output layer on the host. Panels of genes are dealt to a fixed number of lanes, which threads share. A lane works
+// through its panels one after another and adds what it finds to sums of its own, and the lanes' sums are added in the
+// lanes' order: the same bits for any number of threads. What a panel needs stays in the cache of the core that works
+// on it.
 
 namespace cellvae::nn_detail {
 
@@ -24,21 +25,23 @@ inline constexpr Index most_lanes = 32;
 
 /// Elements of a lane's own memory: what products pack, and one block's parameters.
 template <class Real, std::size_t Count>
-inline constexpr Index lane_memory_size =
-    core_detail::packing_size + static_cast<Index>(Count) * rows_per_block * genes_per_panel;
+inline constexpr Index lane_memory_size = core_detail::packing_size +
+                                          static_cast<Index>(Count) * rows_per_block* genes_per_panel;
 
-/// The likelihood of one row of one panel. On entry eta[n][g] holds the unbounded parameters; with `Gradient`, on return the
-/// gradient by them times `weight`. Every entry is first taken as if its count were zero, in one loop that the compiler
-/// vectorises; the few nonzeros are computed from their gathered parameters and then overwrite it.
+/// The likelihood of one row of one panel. On entry eta[n][g] holds the unbounded parameters; with `Gradient`, on
+/// return the gradient by them times `weight`. Every entry is first taken as if its count were zero, in one loop that
+/// the compiler vectorises; the few nonzeros are computed from their gathered parameters and then overwrite it.
 ///
 /// @param eta one array of `genes` values a parameter
 /// @param gene_of, targets the row's nonzeros in this panel, `nonzeros` of them, numbered from gene `first_gene` on
 /// @returns the sum of the log-probabilities, without base measures
 template <class Likelihood, bool Gradient, class Real, std::size_t Count>
-double likelihood_row(const Kokkos::Array<Real*, Count>& eta, Index genes, const GeneIndex* gene_of, const Real* targets,
-                      Index nonzeros, Index first_gene, const Heads<Real, Count>& heads, Real weight) {
+double likelihood_row(const Kokkos::Array<Real*, Count>& eta, Index genes, const GeneIndex* gene_of,
+                      const Real* targets, Index nonzeros, Index first_gene, const Heads<Real, Count>& heads,
+                      Real weight) {
     alignas(64) Real log_prob[genes_per_panel];
-    alignas(64) Real found[Count + 1][genes_per_panel];  // the nonzeros' parameters, then their gradient; last, their value
+    alignas(64)
+        Real found[Count + 1][genes_per_panel];  // the nonzeros' parameters, then their gradient; last, their value
     for (Index j = 0; j < nonzeros; ++j) {
         const Index g = gene_of[j] - first_gene;
         for (std::size_t n = 0; n < Count; ++n) found[n][j] = eta[n][g];
@@ -51,13 +54,15 @@ double likelihood_row(const Kokkos::Array<Real*, Count>& eta, Index genes, const
         for (std::size_t n = 0; n < Count; ++n) found[n][j] = result.d_log_prob[n];
     }
     [&]<std::size_t... N>(std::index_sequence<N...>) {
-        const Kokkos::Array<Real* KOKKOS_RESTRICT, Count> at{eta[N]...};
+        const Kokkos::Array<Real * KOKKOS_RESTRICT, Count> at{eta[N]...};
         for (Index g = 0; g < genes; ++g) {
-            const auto result = bounded_log_prob<Likelihood>(Zero{}, Parameters<Real, Count>{at[N][g]...}, heads, weight);
+            const auto result =
+                bounded_log_prob<Likelihood>(Zero{}, Parameters<Real, Count>{at[N][g]...}, heads, weight);
             log_prob[g] = result.value;
             if constexpr (Gradient) ((at[N][g] = result.d_log_prob[N]), ...);
         }
-    }(std::make_index_sequence<Count>{});
+    }
+    (std::make_index_sequence<Count>{});
     for (Index j = 0; j < nonzeros; ++j) {
         const Index g = gene_of[j] - first_gene;
         log_prob[g] = found[Count][j];
@@ -82,9 +87,9 @@ struct HostOutputPass {
     MatrixSlice<const Real, Space> hidden;   ///< rows x hidden; row r belongs to cell r % cells
     VectorSlice<const Real, Space> weights;  ///< of each row in the gradient
     Heads<Real, Count> heads;
-    Matrix<double, Space> lane_log_prob;               ///< lanes x rows
+    Matrix<double, Space> lane_log_prob;                              ///< lanes x rows
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden;  ///< lanes x rows x hidden
-    Matrix<Real, Space> lane_memory;                   ///< lanes x lane_memory_size
+    Matrix<Real, Space> lane_memory;                                  ///< lanes x lane_memory_size
     Index genes = 0;
     Index lanes = 0;
 
@@ -101,9 +106,9 @@ struct HostOutputPass {
                 for (Index g = 0; g < width; ++g) row[g] = bias[g] + offset;
             }
             if (head.weight != nullptr)
-                multiply_add<Operand::as_is, Operand::transposed, Real>(rows, width, depth, &hidden(first_row, 0), depth,
-                                                                        head.weight + first_gene * depth, depth, eta[n],
-                                                                        genes_per_panel, packing);
+                multiply_add<Operand::as_is, Operand::transposed, Real>(rows, width, depth, &hidden(first_row, 0),
+                                                                        depth, head.weight + first_gene * depth, depth,
+                                                                        eta[n], genes_per_panel, packing);
         }
     }
 
@@ -134,7 +139,8 @@ struct HostOutputPass {
                 for (std::size_t n = 0; n < Count; ++n) row[n] = eta[n] + r * genes_per_panel;
                 const Real weight = Gradient ? weights(first_row + r) : Real(0);
                 lane_log_prob(lane, first_row + r) += likelihood_row<Likelihood, Gradient>(
-                    row, width, batch.columns.data() + begin, batch.targets.data() + begin, end - begin, first_gene, heads, weight);
+                    row, width, batch.columns.data() + begin, batch.targets.data() + begin, end - begin, first_gene,
+                    heads, weight);
                 if constexpr (Gradient) {
                     for (std::size_t n = 0; n < Count; ++n) {
                         Real* d_bias = heads[n].d_bias + first_gene;
@@ -146,12 +152,12 @@ struct HostOutputPass {
                 for (std::size_t n = 0; n < Count; ++n) {
                     const Head<Real>& head = heads[n];
                     if (head.weight == nullptr) continue;
-                    multiply_add<Operand::transposed, Operand::as_is, Real>(width, depth, rows, eta[n], genes_per_panel,
-                                                                            &hidden(first_row, 0), depth,
-                                                                            head.d_weight + first_gene * depth, depth, packing);
-                    multiply_add<Operand::as_is, Operand::as_is, Real>(rows, depth, width, eta[n], genes_per_panel,
-                                                                       head.weight + first_gene * depth, depth,
-                                                                       &lane_d_hidden(lane, first_row, 0), depth, packing);
+                    multiply_add<Operand::transposed, Operand::as_is, Real>(
+                        width, depth, rows, eta[n], genes_per_panel, &hidden(first_row, 0), depth,
+                        head.d_weight + first_gene * depth, depth, packing);
+                    multiply_add<Operand::as_is, Operand::as_is, Real>(
+                        rows, depth, width, eta[n], genes_per_panel, head.weight + first_gene * depth, depth,
+                        &lane_d_hidden(lane, first_row, 0), depth, packing);
                 }
             }
         }
@@ -162,7 +168,8 @@ struct HostOutputPass {
     void lane(Index number) const {
         const auto rows = static_cast<Index>(hidden.extent(0));
         std::fill_n(&lane_log_prob(number, 0), rows, 0.0);
-        if constexpr (Gradient) std::fill_n(&lane_d_hidden(number, 0, 0), rows * static_cast<Index>(hidden.extent(1)), Real(0));
+        if constexpr (Gradient)
+            std::fill_n(&lane_d_hidden(number, 0, 0), rows * static_cast<Index>(hidden.extent(1)), Real(0));
         const Index panels = panel_count(genes);
         const Index first = panels * number / lanes;
         const Index last = panels * (number + 1) / lanes;
@@ -173,28 +180,30 @@ struct HostOutputPass {
 /// Runs all lanes and adds their sums in order.
 /// @param log_prob rows: of each row, summed over genes, without base measures; overwritten
 /// @param d_hidden rows x hidden, overwritten; read only with `Gradient`
-template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t Count, class LogProbView, class HiddenView>
+template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t Count, class LogProbView,
+          class HiddenView>
 void run_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>& pass, const LogProbView& log_prob,
                  const HiddenView& d_hidden) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer"), Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, pass.lanes).set_chunk_size(1),
+        KernelLabel("cellvae::output_layer"),
+        Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, pass.lanes).set_chunk_size(1),
         [=](const Index lane) { pass.template lane<Likelihood, Gradient>(lane); });
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::sums"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(pass.hidden.extent(0))),
-        [=](const Index row) {
-            double sum = 0;
-            for (Index lane = 0; lane < pass.lanes; ++lane) sum += pass.lane_log_prob(lane, row);
-            log_prob(row) = sum;
-            if constexpr (Gradient) {
-                const auto depth = static_cast<Index>(pass.hidden.extent(1));
-                Real* target = &d_hidden(row, 0);
-                std::fill_n(target, depth, Real(0));
-                for (Index lane = 0; lane < pass.lanes; ++lane) {
-                    const Real* part = &pass.lane_d_hidden(lane, row, 0);
-                    for (Index h = 0; h < depth; ++h) target[h] += part[h];
-                }
-            }
-        });
+    Kokkos::parallel_for(KernelLabel("cellvae::output_layer::sums"),
+                         Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(pass.hidden.extent(0))),
+                         [=](const Index row) {
+                             double sum = 0;
+                             for (Index lane = 0; lane < pass.lanes; ++lane) sum += pass.lane_log_prob(lane, row);
+                             log_prob(row) = sum;
+                             if constexpr (Gradient) {
+                                 const auto depth = static_cast<Index>(pass.hidden.extent(1));
+                                 Real* target = &d_hidden(row, 0);
+                                 std::fill_n(target, depth, Real(0));
+                                 for (Index lane = 0; lane < pass.lanes; ++lane) {
+                                     const Real* part = &pass.lane_d_hidden(lane, row, 0);
+                                     for (Index h = 0; h < depth; ++h) target[h] += part[h];
+                                 }
+                             }
+                         });
 }
 
 }  // namespace cellvae::nn_detail

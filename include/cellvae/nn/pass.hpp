@@ -14,8 +14,8 @@ enum class Mode { training, evaluation };
 
 /// What the layers of one forward and backward pass share.
 ///
-/// Rows of activations are samples x cells: row r belongs to the minibatch's cell r % cells and to sample r / cells. Noise is
-/// keyed by (seed, step, cell, sample), and so does not depend on the minibatch's layout.
+/// Rows of activations are samples x cells: row r belongs to the minibatch's cell r % cells and to sample r / cells.
+/// Noise is keyed by (seed, step, cell, sample), and so does not depend on the minibatch's layout.
 template <class Real, class Exec>
 struct Pass {
     Exec exec;

@@ -11,13 +11,14 @@ namespace cellvae {
 namespace nn_detail {
 
 template <class Real, class Exec, class Slice>
-void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& weight, const Slice& bias, const Slice& y) {
+void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& weight, const Slice& bias,
+                    const Slice& y) {
     const auto columns = batch.columns;
     const auto inputs = batch.inputs;
     const auto outputs = static_cast<Index>(y.extent(1));
     if constexpr (runs_on_host<Exec>) {
-        // A block of rows takes the panels of genes in turn, so that a panel's weights are read once a block and not once a row.
-        // A row's sum runs over its genes in their order, however many rows are in a block.
+        // A block of rows takes the panels of genes in turn, so that a panel's weights are read once a block and not
+        // once a row. A row's sum runs over its genes in their order, however many rows are in a block.
         const auto panel_offsets = batch.panel_offsets;
         const Index rows = batch.cells();
         const Index panels = panel_count(batch.genes());
@@ -43,12 +44,14 @@ void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const 
         const auto row_offsets = batch.row_offsets;
         using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
         Kokkos::parallel_for(
-            KernelLabel("cellvae::sparse_forward"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
+            KernelLabel("cellvae::sparse_forward"),
+            Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
             KOKKOS_LAMBDA(const Member& team) {
                 const Index row = team.league_rank();
                 Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
                     Real sum = bias(0, o);
-                    for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k) sum += inputs(k) * weight(columns(k), o);
+                    for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k)
+                        sum += inputs(k) * weight(columns(k), o);
                     y(row, o) = sum;
                 });
             });
@@ -84,7 +87,8 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
     } else {
         using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
         Kokkos::parallel_for(
-            KernelLabel("cellvae::sparse_backward"), Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(panel_count(genes)), Kokkos::AUTO),
+            KernelLabel("cellvae::sparse_backward"),
+            Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(panel_count(genes)), Kokkos::AUTO),
             KOKKOS_LAMBDA(const Member& team) {
                 const Index panel = team.league_rank();
                 const Index begin = panel * genes_per_panel;
@@ -100,19 +104,22 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
     }
 }
 
-/// y (clusters x cells rows): row k * cells + cell becomes the cell's row, which stands in the first block, plus that of cluster k.
+/// y (clusters x cells rows): row k * cells + cell becomes the cell's row, which stands in the first block, plus that
+/// of cluster k.
 template <class Real, class Exec, class Slice>
 void add_clusters(const Exec& exec, const Slice& cluster_weight, Index cells, const Slice& y) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::add_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::add_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             const auto outputs = static_cast<Index>(y.extent(1));
-            for (Index k = static_cast<Index>(cluster_weight.extent(0)); k-- > 0;)  // the first block last: all others read it
+            for (Index k = static_cast<Index>(cluster_weight.extent(0));
+                 k-- > 0;)  // the first block last: all others read it
                 for (Index o = 0; o < outputs; ++o) y(k * cells + cell, o) = y(cell, o) + cluster_weight(k, o);
         });
 }
 
-/// d_cluster_weight (clusters x outputs): each cluster's rows summed in the cells' order; and the first block of d_y becomes the
-/// sum of all blocks.
+/// d_cluster_weight (clusters x outputs): each cluster's rows summed in the cells' order; and the first block of d_y
+/// becomes the sum of all blocks.
 template <class Real, class Exec, class Slice>
 void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, const Slice& d_cluster_weight) {
     const auto clusters = static_cast<Index>(d_cluster_weight.extent(0));
@@ -126,7 +133,8 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
             d_cluster_weight(k, o) = sum;
         });
     Kokkos::parallel_for(
-        KernelLabel("cellvae::sum_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::sum_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             const auto outputs = static_cast<Index>(d_y.extent(1));
             for (Index k = 1; k < clusters; ++k)
                 for (Index o = 0; o < outputs; ++o) d_y(cell, o) += d_y(k * cells + cell, o);
@@ -135,17 +143,18 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
 
 }  // namespace nn_detail
 
-/// The first layer of an encoder: y = x W + b for the sparse cells of a minibatch. Forward and backward touch nonzeros alone,
-/// and the dense input never exists. `weight` is stored genes x outputs, so that a gene's weights lie together.
+/// The first layer of an encoder: y = x W + b for the sparse cells of a minibatch. Forward and backward touch nonzeros
+/// alone, and the dense input never exists. `weight` is stored genes x outputs, so that a gene's weights lie together.
 ///
-/// With clusters the layer sees the cell and a cluster: y has a row for each pair, clusters x cells, the product with the cell is
-/// taken once and the cluster's row of `cluster_weight` (clusters x outputs) added.
+/// With clusters the layer sees the cell and a cluster: y has a row for each pair, clusters x cells, the product with
+/// the cell is taken once and the cluster's row of `cluster_weight` (clusters x outputs) added.
 template <class Real, class Exec>
 class SparseLinear {
 public:
     using Slice = MatrixSlice<Real, typename Exec::memory_space>;
 
-    SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs, Index clusters = 0)
+    SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs,
+                 Index clusters = 0)
         : genes_(genes),
           weight_(store.add(name + "/weight", genes, outputs)),
           bias_(store.add(name + "/bias", 1, outputs)),
@@ -162,7 +171,8 @@ public:
 
     /// @param y cells x outputs, or clusters x cells x outputs; overwritten
     void forward(const Pass<Real, Exec>& pass, const Slice& y) const {
-        nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_), pass.parameters->value(bias_), y);
+        nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_),
+                                  pass.parameters->value(bias_), y);
         if (cluster_weight_ >= 0)
             nn_detail::add_clusters<Real>(pass.exec, pass.parameters->value(cluster_weight_), pass.batch->cells(), y);
     }

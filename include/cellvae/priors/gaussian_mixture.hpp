@@ -12,13 +12,15 @@
 
 namespace cellvae {
 
-/// The prior p(y) p(z | y) with clusters y: z given y is Gaussian with a learned mean and diagonal variance, and the mixing weights
-/// are uniform or learned. q(y | x) and q(z | x, y) are networks of their own. The sum over clusters is exact:
+/// The prior p(y) p(z | y) with clusters y: z given y is Gaussian with a learned mean and diagonal variance, and the
+/// mixing weights are uniform or learned. q(y | x) and q(z | x, y) are networks of their own. The sum over clusters is
+/// exact:
 ///
 ///     bound = sum_k q(y=k | x) [log p(x | z_k) - KL(q(z | x, k) || p(z | k))] - KL(q(y | x) || p(y))
 ///
-/// All clusters of a minibatch are rows of one matrix, clusters x cells: the decoder and the output layer work on them at once. A cell
-/// whose label is known contributes reconstruction - KL + log p(y) + log q(y | x) at its cluster (Kingma et al. 2014).
+/// All clusters of a minibatch are rows of one matrix, clusters x cells: the decoder and the output layer work on them
+/// at once. A cell whose label is known contributes reconstruction - KL + log p(y) + log q(y | x) at its cluster
+/// (Kingma et al. 2014).
 template <class ClusterSum = ExactSum>
 struct GaussianMixture {
     static constexpr std::string_view name = "mixture";
@@ -32,7 +34,8 @@ struct GaussianMixture {
         /// The terms, means over cells: the bound, the reconstruction and the KL of z under q(y | x), and the KL of y.
         static constexpr std::array<std::string_view, 4> term_names{"bound", "reconstruction", "kl_z", "kl_y"};
 
-        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes, const InferenceOptions& options)
+        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes,
+                  const InferenceOptions& options)
             : latent_(options.latent),
               clusters_(checked(options).clusters),
               encoder_(store, state, "encoder", genes, true, options.network, clusters_),
@@ -44,8 +47,8 @@ struct GaussianMixture {
               prior_log_variance_(store.add("prior/log_variance", clusters_, latent_)),
               prior_logits_(options.learned_weights ? store.add("prior/logits", 1, clusters_) : -1) {}
 
-        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state,
-                        std::uint64_t seed) const {
+        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store,
+                        const ParameterStore<Real, Exec>& state, std::uint64_t seed) const {
             encoder_.initialise(exec, store, state, seed);
             mean_head_.initialise(exec, store, seed);
             log_variance_head_.initialise(exec, store, seed);
@@ -61,8 +64,8 @@ struct GaussianMixture {
             encoder_.reserve(exec, rows);
             cluster_encoder_.reserve(exec, most_cells);
             const auto make = [&](const char* label, Index height, Index width) {
-                return Matrix<Real, Space>(Kokkos::view_alloc(exec, std::string(label)), static_cast<std::size_t>(height),
-                                           static_cast<std::size_t>(width));
+                return Matrix<Real, Space>(Kokkos::view_alloc(exec, std::string(label)),
+                                           static_cast<std::size_t>(height), static_cast<std::size_t>(width));
             };
             mean_ = make("cellvae::latent::mean", rows, latent_);
             log_variance_ = make("cellvae::latent::log_variance", rows, latent_);
@@ -76,8 +79,10 @@ struct GaussianMixture {
             d_logits_ = make("cellvae::latent::d_logits", most_cells, clusters_);
             log_q_ = make("cellvae::latent::log_q", most_cells, clusters_);
             log_pi_ = make("cellvae::latent::log_pi", 1, clusters_);
-            weights_ = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::latent::weights"), static_cast<std::size_t>(rows));
-            kl_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::kl"), static_cast<std::size_t>(rows));
+            weights_ = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::latent::weights"),
+                                           static_cast<std::size_t>(rows));
+            kl_ =
+                Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::kl"), static_cast<std::size_t>(rows));
         }
 
         /// Rows of z for each cell of a minibatch, and how many independent draws they are.
@@ -93,9 +98,11 @@ struct GaussianMixture {
             logits_head_.forward(pass, cluster_encoder_.forward(pass, Slice(), cells), first_rows(logits_, cells));
             priors_detail::log_softmax_rows<Real>(pass.exec, first_rows(logits_, cells), first_rows(log_q_, cells));
             if (prior_logits_ >= 0)
-                priors_detail::log_softmax_rows<Real>(pass.exec, pass.parameters->value(prior_logits_), first_rows(log_pi_, 1));
+                priors_detail::log_softmax_rows<Real>(pass.exec, pass.parameters->value(prior_logits_),
+                                                      first_rows(log_pi_, 1));
             else
-                fill(pass.exec, "cellvae::log_pi", log_pi_, static_cast<Real>(-std::log(static_cast<double>(clusters_))));
+                fill(pass.exec, "cellvae::log_pi", log_pi_,
+                     static_cast<Real>(-std::log(static_cast<double>(clusters_))));
             priors_detail::mixture_kl(pass, mean(pass), log_variance(pass), pass.parameters->value(prior_mean_),
                                       pass.parameters->value(prior_log_variance_), kl_);
             priors_detail::mixture_weights(pass, log_q_, weights_);
@@ -109,20 +116,24 @@ struct GaussianMixture {
             priors_detail::reparametrise(pass, mean(pass), log_variance(pass), noise(pass), z(pass));
         }
 
-        /// The weight of each row's reconstruction in the mean bound: q(y | x), or one at a known label, over the cells.
+        /// The weight of each row's reconstruction in the mean bound: q(y | x), or one at a known label, over the
+        /// cells.
         void row_weights(const Pass<Real, Exec>& pass, const VectorSlice<Real, Space>& weights) const {
-            Kokkos::deep_copy(pass.exec, weights, VectorSlice<Real, Space>(weights_.data(), weights.extent(0)));
+            priors_detail::mixture_weights(pass, log_q_, weights);
         }
 
         template <class LogProbView, class TermsView>
-        void terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob, const TermsView& terms) const {
+        void terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob,
+                   const TermsView& terms) const {
             priors_detail::mixture_terms(pass, beta, log_q_, log_pi_, kl_, log_prob, terms);
         }
 
-        /// log p(z, y) - log q(z | x, y) of each row: exp of log p(x | z) plus this, summed over clusters, estimates p(x) without bias.
+        /// log p(z, y) - log q(z | x, y) of each row: exp of log p(x | z) plus this, summed over clusters, estimates
+        /// p(x) without bias.
         template <class RatioView>
         void log_ratio(const Pass<Real, Exec>& pass, const RatioView& ratio) const {
-            priors_detail::mixture_log_ratio(pass, log_variance(pass), noise(pass), z(pass), pass.parameters->value(prior_mean_),
+            priors_detail::mixture_log_ratio(pass, log_variance(pass), noise(pass), z(pass),
+                                             pass.parameters->value(prior_mean_),
                                              pass.parameters->value(prior_log_variance_), log_pi_, ratio);
         }
 
@@ -133,17 +144,18 @@ struct GaussianMixture {
             const Slice d_mean = first_rows(d_mean_, rows(pass));
             const Slice d_log_variance = first_rows(d_log_variance_, rows(pass));
             const auto weight = static_cast<Real>(beta);
-            priors_detail::mixture_backward_rows(pass, weight, mean(pass), log_variance(pass), noise(pass), d_z(pass), weights_,
-                                                 pass.parameters->value(prior_mean_), pass.parameters->value(prior_log_variance_),
-                                                 d_mean, d_log_variance);
-            priors_detail::mixture_backward_prior(pass, weight, mean(pass), log_variance(pass), weights_,
-                                                  pass.parameters->value(prior_mean_), pass.parameters->value(prior_log_variance_),
-                                                  pass.parameters->gradient(prior_mean_),
-                                                  pass.parameters->gradient(prior_log_variance_));
+            priors_detail::mixture_backward_rows(pass, weight, mean(pass), log_variance(pass), noise(pass), d_z(pass),
+                                                 weights_, pass.parameters->value(prior_mean_),
+                                                 pass.parameters->value(prior_log_variance_), d_mean, d_log_variance);
+            priors_detail::mixture_backward_prior(
+                pass, weight, mean(pass), log_variance(pass), weights_, pass.parameters->value(prior_mean_),
+                pass.parameters->value(prior_log_variance_), pass.parameters->gradient(prior_mean_),
+                pass.parameters->gradient(prior_log_variance_));
             const Slice d_logits = first_rows(d_logits_, cells);
             priors_detail::mixture_backward_logits(pass, beta, log_q_, log_pi_, kl_, log_prob, d_logits);
             if (prior_logits_ >= 0)
-                priors_detail::mixture_backward_weights(pass, beta, log_q_, log_pi_, pass.parameters->gradient(prior_logits_));
+                priors_detail::mixture_backward_weights(pass, beta, log_q_, log_pi_,
+                                                        pass.parameters->gradient(prior_logits_));
 
             const Slice hidden = encoder_.output(rows(pass));
             mean_head_.backward_parameters(pass, hidden, d_mean);
@@ -169,14 +181,17 @@ struct GaussianMixture {
         }
 
         [[nodiscard]] Slice mean(const Pass<Real, Exec>& pass) const { return first_rows(mean_, rows(pass)); }
-        [[nodiscard]] Slice log_variance(const Pass<Real, Exec>& pass) const { return first_rows(log_variance_, rows(pass)); }
+        [[nodiscard]] Slice log_variance(const Pass<Real, Exec>& pass) const {
+            return first_rows(log_variance_, rows(pass));
+        }
         [[nodiscard]] Slice noise(const Pass<Real, Exec>& pass) const { return first_rows(noise_, rows(pass)); }
         [[nodiscard]] Slice z(const Pass<Real, Exec>& pass) const { return first_rows(z_, rows(pass)); }
         [[nodiscard]] Slice d_z(const Pass<Real, Exec>& pass) const { return first_rows(d_z_, rows(pass)); }
 
     private:
         static const InferenceOptions& checked(const InferenceOptions& options) {
-            if (options.clusters < 1) throw OptionError(message("a mixture needs at least one cluster, found ", options.clusters));
+            if (options.clusters < 1)
+                throw OptionError(message("a mixture needs at least one cluster, found ", options.clusters));
             if (options.samples != 1) throw OptionError("a mixture takes one sample of z for each cluster and cell");
             if (options.network.normalisation == Normalisation::batch)
                 throw OptionError("batch normalisation is for the plain VAE: use layer normalisation, or none");

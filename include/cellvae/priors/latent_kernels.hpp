@@ -9,8 +9,8 @@
 
 namespace cellvae::priors_detail {
 
-/// The encoder's log variances are used inside +-20, as a likelihood's parameters inside their bounds: e^20 overflows nowhere
-/// below, and the way back stays open.
+/// The encoder's log variances are used inside +-20, as a likelihood's parameters inside their bounds: e^20 overflows
+/// nowhere below, and the way back stays open.
 inline constexpr Bounds log_variance_bounds{-20, 20};
 
 template <class Real>
@@ -33,8 +33,8 @@ void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t 
     const std::uint32_t step = pass.step;
     const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::draw_noise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::draw_noise"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))), KOKKOS_LAMBDA(const Index row) {
             RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
                                 first_sample + static_cast<std::uint32_t>(row / cells));
             const auto latent = static_cast<Index>(noise.extent(1));
@@ -42,9 +42,11 @@ void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t 
         });
 }
 
-/// z = mean + exp(log_variance / 2) noise, for every row; mean and log variance have a row each, or one a cell for all samples.
+/// z = mean + exp(log_variance / 2) noise, for every row; mean and log variance have a row each, or one a cell for all
+/// samples.
 template <class Real, class Exec, class Slice>
-void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise, const Slice& z) {
+void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise,
+                   const Slice& z) {
     const auto parameters = static_cast<Index>(mean.extent(0));
     Kokkos::parallel_for(
         KernelLabel("cellvae::reparametrise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),

@@ -10,16 +10,16 @@ struct ExactSum {};
 
 }  // namespace cellvae
 
-// Rows are clusters x cells: row k * cells + cell. log_q is cells x clusters, log_pi 1 x clusters. A cell's label is -1 where it is
-// not known.
+// Rows are clusters x cells: row k * cells + cell. log_q is cells x clusters, log_pi 1 x clusters. A cell's label is -1
+// where it is not known.
 namespace cellvae::priors_detail {
 
 /// Each row of `log_p` becomes the log-softmax of that row of `logits`.
 template <class Real, class Exec, class Slice>
 void log_softmax_rows(const Exec& exec, const Slice& logits, const Slice& log_p) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::log_softmax_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(logits.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::log_softmax_rows"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(logits.extent(0))), KOKKOS_LAMBDA(const Index row) {
             const auto classes = static_cast<Index>(logits.extent(1));
             Real largest = logits(row, 0);
             for (Index k = 1; k < classes; ++k) largest = logits(row, k) > largest ? logits(row, k) : largest;
@@ -41,8 +41,9 @@ void mixture_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& lo
             const Index k = row / cells;
             double sum = 0;
             for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l)
-                sum += static_cast<double>(
-                    gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l), limited(prior_log_variance(k, l))).value);
+                sum += static_cast<double>(gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l),
+                                                       limited(prior_log_variance(k, l)))
+                                               .value);
             kl(row) = sum;
         });
 }
@@ -54,7 +55,8 @@ void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weig
     const auto label = pass.batch->label;
     const Real share = Real(1) / static_cast<Real>(cells);
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::mixture_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             for (Index k = 0; k < static_cast<Index>(log_q.extent(1)); ++k) {
                 const Real known = k == label(cell) ? Real(1) : Real(0);
                 weights(k * cells + cell) = share * (label(cell) < 0 ? math::exp(log_q(cell, k)) : known);
@@ -68,7 +70,8 @@ void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q,
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::mixture_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             double reconstruction = 0, kl_z = 0, kl_y = 0;
             const auto clusters = static_cast<Index>(log_q.extent(1));
             if (label(cell) >= 0) {
@@ -94,20 +97,21 @@ void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q,
 
 /// The gradients of the mean bound by each row's mean and log variance.
 template <class Real, class Exec, class Slice, class Weights>
-void mixture_backward_rows(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance, const Slice& noise,
-                           const Slice& d_z, const Weights& weights, const Slice& prior_mean, const Slice& prior_log_variance,
-                           const Slice& d_mean, const Slice& d_log_variance) {
+void mixture_backward_rows(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance,
+                           const Slice& noise, const Slice& d_z, const Weights& weights, const Slice& prior_mean,
+                           const Slice& prior_log_variance, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_backward_rows"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::mixture_backward_rows"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))), KOKKOS_LAMBDA(const Index row) {
             const Index k = row / cells;
             const Real kl_weight = beta * weights(row);
             for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
                 const Real raw = log_variance(row, l);
                 const Real v = limited(raw);
                 const auto kl = gaussian_kl(mean(row, l), v, prior_mean(k, l), limited(prior_log_variance(k, l)));
-                const Real through = d_z(row, l) * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
+                const Real through =
+                    d_z(row, l) * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
                 d_mean(row, l) = d_z(row, l) - kl_weight * kl.d_mean;
                 d_log_variance(row, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
             }
@@ -123,14 +127,16 @@ void mixture_backward_prior(const Pass<Real, Exec>& pass, Real beta, const Slice
     const auto latent = static_cast<Index>(prior_mean.extent(1));
     Kokkos::parallel_for(
         KernelLabel("cellvae::mixture_backward_prior"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, latent * static_cast<Index>(prior_mean.extent(0))), KOKKOS_LAMBDA(const Index i) {
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, latent * static_cast<Index>(prior_mean.extent(0))),
+        KOKKOS_LAMBDA(const Index i) {
             const Index k = i / latent;
             const Index l = i % latent;
             const Real raw = prior_log_variance(k, l);
             Real by_mean = 0, by_log_variance = 0;
             for (Index cell = 0; cell < cells; ++cell) {
                 const Index row = k * cells + cell;
-                const auto kl = gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l), limited(raw));
+                const auto kl =
+                    gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l), limited(raw));
                 by_mean -= beta * weights(row) * kl.d_prior_mean;
                 by_log_variance -= beta * weights(row) * kl.d_prior_log_variance;
             }
@@ -139,22 +145,24 @@ void mixture_backward_prior(const Pass<Real, Exec>& pass, Real beta, const Slice
         });
 }
 
-/// The gradient by the logits of q(y | x). With A_k = reconstruction - beta (KL_z + log q_k - log pi_k) it is q_k (A_k - sum q A); what
-/// all clusters share, base measures among it, cancels. A known label adds log q(y | x) alone.
+/// The gradient by the logits of q(y | x). With A_k = reconstruction - beta (KL_z + log q_k - log pi_k) it is q_k (A_k
+/// - sum q A); what all clusters share, base measures among it, cancels. A known label adds log q(y | x) alone.
 template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class Slice>
-void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const KlView& kl,
-                             const LogProbView& log_prob, const Slice& d_logits) {
+void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi,
+                             const KlView& kl, const LogProbView& log_prob, const Slice& d_logits) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_backward_logits"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::mixture_backward_logits"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             const auto clusters = static_cast<Index>(log_q.extent(1));
             const auto advantage = [&](const Index k) {
-                return log_prob(k * cells + cell) -
-                       beta * (kl(k * cells + cell) + static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
+                return log_prob(k * cells + cell) - beta * (kl(k * cells + cell) + static_cast<double>(log_q(cell, k)) -
+                                                            static_cast<double>(log_pi(0, k)));
             };
             double mean = 0;
-            for (Index k = 0; k < clusters; ++k) mean += Kokkos::exp(static_cast<double>(log_q(cell, k))) * advantage(k);
+            for (Index k = 0; k < clusters; ++k)
+                mean += Kokkos::exp(static_cast<double>(log_q(cell, k))) * advantage(k);
             for (Index k = 0; k < clusters; ++k) {
                 const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
                 const double d = label(cell) < 0 ? q * (advantage(k) - mean) : (k == label(cell) ? 1.0 : 0.0) - q;
@@ -165,12 +173,13 @@ void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const Lo
 
 /// The gradient by the logits of the mixing weights, summed over cells in order.
 template <class Real, class Exec, class LogQ, class Slice>
-void mixture_backward_weights(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const Slice& d_logits) {
+void mixture_backward_weights(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi,
+                              const Slice& d_logits) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_backward_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_pi.extent(1))),
-        KOKKOS_LAMBDA(const Index k) {
+        KernelLabel("cellvae::mixture_backward_weights"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_pi.extent(1))), KOKKOS_LAMBDA(const Index k) {
             const double pi = Kokkos::exp(static_cast<double>(log_pi(0, k)));
             double sum = 0;
             for (Index cell = 0; cell < cells; ++cell)
@@ -182,18 +191,20 @@ void mixture_backward_weights(const Pass<Real, Exec>& pass, double beta, const L
 
 template <class Real, class Exec, class Slice, class LogQ, class RatioView>
 void mixture_log_ratio(const Pass<Real, Exec>& pass, const Slice& log_variance, const Slice& noise, const Slice& z,
-                       const Slice& prior_mean, const Slice& prior_log_variance, const LogQ& log_pi, const RatioView& ratio) {
+                       const Slice& prior_mean, const Slice& prior_log_variance, const LogQ& log_pi,
+                       const RatioView& ratio) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_log_ratio"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::mixture_log_ratio"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
             const Index k = row / cells;
             double sum = 0;  // twice the sum over dimensions; the constants of both densities cancel
             for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) {
                 const auto e = static_cast<double>(noise(row, l));
                 const auto pv = static_cast<double>(limited(prior_log_variance(k, l)));
                 const auto distance = static_cast<double>(z(row, l)) - static_cast<double>(prior_mean(k, l));
-                sum += e * e + static_cast<double>(limited(log_variance(row, l))) - pv - distance * distance * Kokkos::exp(-pv);
+                sum += e * e + static_cast<double>(limited(log_variance(row, l))) - pv -
+                       distance * distance * Kokkos::exp(-pv);
             }
             ratio(row) = sum / 2 + static_cast<double>(log_pi(0, k));
         });
@@ -204,11 +215,13 @@ template <class Real, class Exec, class LogQ, class Slice>
 void mean_at_most_probable(const Pass<Real, Exec>& pass, const LogQ& log_q, const Slice& mean, const Slice& chosen) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        KernelLabel("cellvae::mean_at_most_probable"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::mean_at_most_probable"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             Index best = 0;
             for (Index k = 1; k < static_cast<Index>(log_q.extent(1)); ++k)
                 if (log_q(cell, k) > log_q(cell, best)) best = k;
-            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) chosen(cell, l) = mean(best * cells + cell, l);
+            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l)
+                chosen(cell, l) = mean(best * cells + cell, l);
         });
 }
 

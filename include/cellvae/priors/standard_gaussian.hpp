@@ -16,7 +16,8 @@ namespace priors_detail {
 template <class Real, class Exec, class Slice, class KlView>
 void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const KlView& kl) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::standard_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()),
+        KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             double sum = 0;
             for (Index l = 0; l < latent; ++l)
@@ -29,12 +30,13 @@ void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& l
 /// @param d_z rows x latent: of the reconstruction's part of the mean bound
 /// @param beta weight of the KL
 template <class Real, class Exec, class Slice>
-void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance, const Slice& noise,
-                       const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
+void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance,
+                       const Slice& noise, const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     const Real kl_weight = beta / static_cast<Real>(cells);
     Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::standard_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             const auto rows = static_cast<Index>(d_z.extent(0));
             for (Index l = 0; l < latent; ++l) {
@@ -44,7 +46,8 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
                 Real through_mean = 0, through_variance = 0;
                 for (Index row = cell; row < rows; row += cells) {
                     through_mean += d_z(row, l);
-                    through_variance += d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
+                    through_variance +=
+                        d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
                 }
                 d_mean(cell, l) = through_mean - kl_weight * kl.d_mean;
                 d_log_variance(cell, l) = let_back(through_variance - kl_weight * kl.d_log_variance, raw);
@@ -58,8 +61,8 @@ void standard_log_ratio(const Pass<Real, Exec>& pass, const Slice& log_variance,
                         const RatioView& ratio) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_log_ratio"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+        KernelLabel("cellvae::standard_log_ratio"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
             const auto latent = static_cast<Index>(z.extent(1));
             double sum = 0;
             for (Index l = 0; l < latent; ++l) {
@@ -86,14 +89,15 @@ struct StandardGaussian {
         using Space = typename Exec::memory_space;
         using Slice = MatrixSlice<Real, Space>;
 
-        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes, const InferenceOptions& options)
+        Inference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes,
+                  const InferenceOptions& options)
             : latent_(options.latent),
               encoder_(store, state, "encoder", genes, true, options.network),
               mean_head_(store, "encoder/mean", encoder_.outputs(), latent_),
               log_variance_head_(store, "encoder/log_variance", encoder_.outputs(), latent_) {}
 
-        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state,
-                        std::uint64_t seed) const {
+        void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store,
+                        const ParameterStore<Real, Exec>& state, std::uint64_t seed) const {
             encoder_.initialise(exec, store, state, seed);
             mean_head_.initialise(exec, store, seed);
             log_variance_head_.initialise(exec, store, seed);
@@ -114,7 +118,8 @@ struct StandardGaussian {
             noise_ = make("cellvae::latent::noise", most_cells * samples);
             z_ = make("cellvae::latent::z", most_cells * samples);
             d_z_ = make("cellvae::latent::d_z", most_cells * samples);
-            kl_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::kl"), static_cast<std::size_t>(most_cells));
+            kl_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::kl"),
+                                        static_cast<std::size_t>(most_cells));
         }
 
         /// Rows of z for each cell of a minibatch, and how many independent draws they are.
@@ -142,13 +147,15 @@ struct StandardGaussian {
 
         /// The weight of each row's reconstruction in the mean bound.
         void row_weights(const Pass<Real, Exec>& pass, const VectorSlice<Real, Space>& weights) const {
-            fill(pass.exec, KernelLabel("cellvae::row_weights"), weights, Real(1) / static_cast<Real>(weights.extent(0)));
+            fill(pass.exec, KernelLabel("cellvae::row_weights"), weights,
+                 Real(1) / static_cast<Real>(weights.extent(0)));
         }
 
         /// The terms of the bound of each cell, in the order of term_names.
         /// @param log_prob rows: log p(x | z), base measures included @param terms cells x 3, overwritten
         template <class LogProbView, class TermsView>
-        void terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob, const TermsView& terms) const;
+        void terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob,
+                   const TermsView& terms) const;
 
         static constexpr std::array<std::string_view, 3> term_names{"bound", "reconstruction", "kl"};
 
@@ -164,8 +171,8 @@ struct StandardGaussian {
             const Index cells = pass.batch->cells();
             const Slice d_mean = first_rows(d_mean_, cells);
             const Slice d_log_variance = first_rows(d_log_variance_, cells);
-            priors_detail::standard_backward(pass, static_cast<Real>(beta), mean(pass), log_variance(pass), noise(pass), d_z(pass),
-                                             d_mean, d_log_variance);
+            priors_detail::standard_backward(pass, static_cast<Real>(beta), mean(pass), log_variance(pass), noise(pass),
+                                             d_z(pass), d_mean, d_log_variance);
             const Slice hidden = encoder_.output(cells);
             mean_head_.backward_parameters(pass, hidden, d_mean);
             log_variance_head_.backward_parameters(pass, hidden, d_log_variance);
@@ -203,11 +210,12 @@ struct StandardGaussian {
 namespace priors_detail {
 
 template <class Real, class Exec, class KlView, class LogProbView, class TermsView>
-void standard_terms(const Pass<Real, Exec>& pass, double beta, Index samples, const KlView& kl, const LogProbView& log_prob,
-                    const TermsView& terms) {
+void standard_terms(const Pass<Real, Exec>& pass, double beta, Index samples, const KlView& kl,
+                    const LogProbView& log_prob, const TermsView& terms) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells), KOKKOS_LAMBDA(const Index cell) {
+        KernelLabel("cellvae::standard_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+        KOKKOS_LAMBDA(const Index cell) {
             double reconstruction = 0;
             for (Index s = 0; s < samples; ++s) reconstruction += log_prob(s * cells + cell);
             reconstruction /= static_cast<double>(samples);
@@ -221,7 +229,8 @@ void standard_terms(const Pass<Real, Exec>& pass, double beta, Index samples, co
 
 template <class Real, class Exec, class Encoder>
 template <class LogProbView, class TermsView>
-void StandardGaussian::Inference<Real, Exec, Encoder>::terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob,
+void StandardGaussian::Inference<Real, Exec, Encoder>::terms(const Pass<Real, Exec>& pass, double beta,
+                                                             const LogProbView& log_prob,
                                                              const TermsView& terms) const {
     priors_detail::standard_terms(pass, beta, samples_, kl_, log_prob, terms);
 }

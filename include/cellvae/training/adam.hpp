@@ -15,10 +15,10 @@ namespace cellvae {
 /// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019).
 struct AdamOptions {
     double learning_rate = 1e-3;
-    double first_decay = 0.9;      ///< of the gradient's running mean
-    double second_decay = 0.999;   ///< of the squared gradient's
-    double epsilon = 1e-8;         ///< added to the root of the squared gradient's mean
-    double weight_decay = 0;       ///< each step takes learning_rate * weight_decay of every value away
+    double first_decay = 0.9;     ///< of the gradient's running mean
+    double second_decay = 0.999;  ///< of the squared gradient's
+    double epsilon = 1e-8;        ///< added to the root of the squared gradient's mean
+    double weight_decay = 0;      ///< each step takes learning_rate * weight_decay of every value away
 };
 
 namespace training_detail {
@@ -37,7 +37,8 @@ void adam_update(const Exec& exec, const Flat& values, const Flat& gradients, co
     const auto second_share = static_cast<Real>(1 - options.second_decay);
     // m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon), with both corrections taken out of the loop
     const double root = std::sqrt(1 - std::pow(options.second_decay, static_cast<double>(step)));
-    const auto rate = static_cast<Real>(options.learning_rate * root / (1 - std::pow(options.first_decay, static_cast<double>(step))));
+    const auto rate = static_cast<Real>(options.learning_rate * root /
+                                        (1 - std::pow(options.first_decay, static_cast<double>(step))));
     const auto epsilon = static_cast<Real>(options.epsilon * root);
     const auto kept = static_cast<Real>(1 - options.learning_rate * options.weight_decay);
     const auto factor = static_cast<Real>(scale);
@@ -72,8 +73,8 @@ template <class Exec, class Flat, class Partials>
 void sum_of_squares(const Exec& exec, const Flat& values, const Partials& partials) {
     const auto size = static_cast<Index>(values.extent(0));
     Kokkos::parallel_for(
-        KernelLabel("cellvae::sum_of_squares"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(partials.extent(0))),
-        KOKKOS_LAMBDA(const Index task) {
+        KernelLabel("cellvae::sum_of_squares"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(partials.extent(0))), KOKKOS_LAMBDA(const Index task) {
             const Index begin = task * elements_per_task;
             const Index end = begin + elements_per_task < size ? begin + elements_per_task : size;
             double sums[8] = {};
@@ -104,8 +105,10 @@ public:
                     static_cast<std::size_t>((parameters.size() + training_detail::elements_per_task - 1) /
                                              training_detail::elements_per_task)),
           host_partials_(Kokkos::create_mirror_view(partials_)) {
-        if (!(options.learning_rate > 0)) throw OptionError(message("the learning rate must be above 0, found ", options.learning_rate));
-        if (!(options.weight_decay >= 0)) throw OptionError(message("weight decay must be 0 or more, found ", options.weight_decay));
+        if (!(options.learning_rate > 0))
+            throw OptionError(message("the learning rate must be above 0, found ", options.learning_rate));
+        if (!(options.weight_decay >= 0))
+            throw OptionError(message("weight decay must be 0 or more, found ", options.weight_decay));
     }
 
     /// The Euclidean norm of the gradient.
@@ -120,7 +123,8 @@ public:
     /// One step up the gradient times `scale`.
     void step(const Exec& exec, const ParameterStore<Real, Exec>& parameters, double scale = 1) {
         ++steps_;
-        training_detail::adam_update(exec, parameters.values(), parameters.gradients(), first_, second_, options_, scale, steps_);
+        training_detail::adam_update(exec, parameters.values(), parameters.gradients(), first_, second_, options_,
+                                     scale, steps_);
     }
 
     [[nodiscard]] std::int64_t steps() const { return steps_; }

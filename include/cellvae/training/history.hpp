@@ -11,8 +11,8 @@
 
 namespace cellvae {
 
-/// The history as CSV: a header, then a line an epoch. Columns: epoch, beta, each term of the training cells, each of the held-out
-/// cells (empty where there are none), best (1 or 0), seconds, cells_per_second.
+/// The history as CSV: a header, then a line an epoch. Columns: epoch, beta, each term of the training cells, each of
+/// the held-out cells (empty where there are none), best (1 or 0), seconds, cells_per_second.
 template <std::size_t TermCount>
 [[nodiscard]] std::string history_csv(const std::vector<EpochReport<TermCount>>& history,
                                       const std::array<std::string_view, TermCount>& names) {
@@ -49,7 +49,8 @@ template <std::size_t TermCount>
 
 /// One line of progress: epoch, bound and terms, held-out bound, cells/s, time left.
 template <std::size_t TermCount>
-[[nodiscard]] std::string progress_line(const EpochReport<TermCount>& report, const std::array<std::string_view, TermCount>& names) {
+[[nodiscard]] std::string progress_line(const EpochReport<TermCount>& report,
+                                        const std::array<std::string_view, TermCount>& names) {
     std::ostringstream text;
     text << std::fixed << std::setprecision(1) << "epoch " << report.epoch << '/' << report.epochs;
     for (std::size_t i = 0; i < TermCount; ++i) text << "  " << names[i] << ' ' << report.train[i];

@@ -20,22 +20,24 @@ namespace cellvae {
 
 struct TrainingOptions {
     Index epochs = 200;
-    Index minibatch = 128;     ///< cells a step
+    Index minibatch = 128;  ///< cells a step
     AdamOptions adam{};
-    double clip_norm = 0;      ///< longer gradients are scaled down to this norm; 0: never
-    Index warm_up = 0;         ///< epochs over which the weight of the KL rises from 0 to 1; more than there are become all of them
-    Index patience = 0;        ///< epochs without a better held-out bound after which training stops; 0: never
-    std::uint64_t seed = 0;    ///< of the order of the cells and of all noise
+    double clip_norm = 0;  ///< longer gradients are scaled down to this norm; 0: never
+    Index warm_up =
+        0;  ///< epochs over which the weight of the KL rises from 0 to 1; more than there are become all of them
+    Index patience = 0;      ///< epochs without a better held-out bound after which training stops; 0: never
+    std::uint64_t seed = 0;  ///< of the order of the cells and of all noise
 };
 
 /// One epoch, as progress and history have it.
 template <std::size_t TermCount>
 struct EpochReport {
-    Index epoch = 0;   ///< from 1
-    Index epochs = 0;  ///< how many there will be, if none stops early
-    double beta = 0;   ///< weight of the KL at the epoch's end
-    std::array<double, TermCount> train{};                    ///< bound and terms, means over the cells as they were trained on
-    std::optional<std::array<double, TermCount>> held_out{};  ///< the same of the held-out cells at full KL weight, after the epoch
+    Index epoch = 0;                        ///< from 1
+    Index epochs = 0;                       ///< how many there will be, if none stops early
+    double beta = 0;                        ///< weight of the KL at the epoch's end
+    std::array<double, TermCount> train{};  ///< bound and terms, means over the cells as they were trained on
+    std::optional<std::array<double, TermCount>>
+        held_out{};               ///< the same of the held-out cells at full KL weight, after the epoch
     bool best = false;            ///< the best held-out bound so far
     double seconds = 0;           ///< since training began
     double cells_per_second = 0;  ///< in this epoch's steps
@@ -64,10 +66,12 @@ namespace training_detail {
 
 using Clock = std::chrono::steady_clock;
 
-inline double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+inline double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-/// Whether the sums of all arrays of one row (biases and the like) are finite. Every gradient that is not finite reaches one:
-/// a bias's gradient is the sum of what its weights' gradients are products with.
+/// Whether the sums of all arrays of one row (biases and the like) are finite. Every gradient that is not finite
+/// reaches one: a bias's gradient is the sum of what its weights' gradients are products with.
 template <class Real, class Exec>
 class FiniteCheck {
 public:
@@ -106,11 +110,12 @@ public:
     static void sum(const Exec& exec, const Vector<Real, Space>& values, const Matrix<Index, Space>& ranges,
                     const Vector<Real, Space>& sums) {
         Kokkos::parallel_for(
-            KernelLabel("cellvae::finite_check"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(sums.extent(0))),
-            KOKKOS_LAMBDA(const Index range) {
+            KernelLabel("cellvae::finite_check"),
+            Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(sums.extent(0))), KOKKOS_LAMBDA(const Index range) {
                 Real total = 0;
                 // a magnitude each, so that infinities of both signs cannot cancel
-                for (Index i = ranges(range, 0); i < ranges(range, 1); ++i) total += values(i) < Real(0) ? -values(i) : values(i);
+                for (Index i = ranges(range, 0); i < ranges(range, 1); ++i)
+                    total += values(i) < Real(0) ? -values(i) : values(i);
                 sums(range) = total;
             });
     }
@@ -153,13 +158,15 @@ private:
 
 /// Trains a model on some cells of a data set and watches the bound of others.
 ///
-/// The KL's weight rises over `warm_up` epochs and always reaches one. The held-out bound, at full KL weight, decides the
-/// best epoch, and after `patience` epochs without a better one training stops; neither before the warm-up has ended. The model
-/// ends with the best epoch's parameters; with the last one's where there are no held-out cells. An interrupt counts as the end.
+/// The KL's weight rises over `warm_up` epochs and always reaches one. The held-out bound, at full KL weight, decides
+/// the best epoch, and after `patience` epochs without a better one training stops; neither before the warm-up has
+/// ended. The model ends with the best epoch's parameters; with the last one's where there are no held-out cells. An
+/// interrupt counts as the end.
 ///
 /// Same seed, same cells, same options: the same bits, for any number of threads.
 ///
-/// @throws OptionError for options out of range; NumericalError, naming cell, gene and parameters, when the bound or the
+/// @throws OptionError for options out of range; NumericalError, naming cell, gene and parameters, when the bound or
+/// the
 ///         gradient of a step is not finite: the model then has its best parameters so far
 template <class Model, class Exec>
 TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Dataset<Exec>& data, const Split& split,
@@ -168,9 +175,11 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
     using Real = typename Model::real_type;
     using training_detail::Clock;
     if (options.epochs < 1) throw OptionError(message("at least one epoch is needed, found ", options.epochs));
-    if (options.minibatch < 1) throw OptionError(message("a minibatch has at least one cell, found ", options.minibatch));
+    if (options.minibatch < 1)
+        throw OptionError(message("a minibatch has at least one cell, found ", options.minibatch));
     if (options.warm_up < 0 || options.patience < 0) throw OptionError("warm-up and patience are 0 or more epochs");
-    if (!(options.clip_norm >= 0)) throw OptionError(message("the norm to clip at must be 0 or more, found ", options.clip_norm));
+    if (!(options.clip_norm >= 0))
+        throw OptionError(message("the norm to clip at must be 0 or more, found ", options.clip_norm));
     if (split.train.empty()) throw OptionError("there is no cell to train on");
     model.require_fit(data);
     const auto say = [&](const std::string& text) {
@@ -241,8 +250,10 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
                 result.interrupted = true;
                 break;
             }
-            report.beta = warm_up_steps == 0 ? 1.0
-                                             : std::min(1.0, static_cast<double>(adam.steps() + 1) / static_cast<double>(warm_up_steps));
+            report.beta =
+                warm_up_steps == 0
+                    ? 1.0
+                    : std::min(1.0, static_cast<double>(adam.steps() + 1) / static_cast<double>(warm_up_steps));
             const auto [terms, count] = one_step(first, report.beta);
             for (std::size_t i = 0; i < terms.size(); ++i) report.train[i] += terms[i] * static_cast<double>(count);
             seen += count;
@@ -271,12 +282,14 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
         report.seconds_left = report.seconds / static_cast<double>(epoch) * static_cast<double>(options.epochs - epoch);
         result.history.push_back(report);
         if (callbacks.epoch) callbacks.epoch(report);
-        if (options.patience > 0 && warmed_up && result.best_epoch > 0 && epoch - result.best_epoch >= options.patience) {
+        if (options.patience > 0 && warmed_up && result.best_epoch > 0 &&
+            epoch - result.best_epoch >= options.patience) {
             result.stopped_early = true;
             break;
         }
     }
-    if (result.interrupted && result.best_epoch == 0 && !result.history.empty()) result.best_epoch = result.history.back().epoch;
+    if (result.interrupted && result.best_epoch == 0 && !result.history.empty())
+        result.best_epoch = result.history.back().epoch;
     best.restore(exec, model);
     result.seconds = training_detail::seconds_since(start);
     result.cells_per_second = static_cast<double>(trained_cells) / step_seconds;

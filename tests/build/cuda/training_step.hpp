@@ -5,7 +5,8 @@
 #include "cellvae/training/trainer.hpp"
 
 template <class L>
-double train_on_device(const Kokkos::Cuda& device, const cellvae::CellsView& cells, const cellvae::ModelOptions& options) {
+double train_on_device(const Kokkos::Cuda& device, const cellvae::CellsView& cells,
+                       const cellvae::ModelOptions& options) {
     using namespace cellvae;
     const auto data = make_dataset<L>(device, cells);
     Vae<Mlp<>, StandardGaussian, L, float, Kokkos::Cuda> model(device, cells.genes(), options);

@@ -11,9 +11,9 @@
 
 #include "training_step.hpp"
 
-template double train_on_device<cellvae::Bernoulli>(
-    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
-template double train_on_device<cellvae::ContinuousBernoulli>(
-    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
-template double train_on_device<cellvae::Gaussian>(
-    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
+template double train_on_device<cellvae::Bernoulli>(const Kokkos::Cuda&, const cellvae::CellsView&,
+                                                    const cellvae::ModelOptions&);
+template double train_on_device<cellvae::ContinuousBernoulli>(const Kokkos::Cuda&, const cellvae::CellsView&,
+                                                              const cellvae::ModelOptions&);
+template double train_on_device<cellvae::Gaussian>(const Kokkos::Cuda&, const cellvae::CellsView&,
+                                                   const cellvae::ModelOptions&);

@@ -7,7 +7,8 @@
 
 #include "training_step.hpp"
 
-template double train_on_device<cellvae::NegativeBinomial<cellvae::MeanDispersion>>(
-    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
+template double train_on_device<cellvae::NegativeBinomial<cellvae::MeanDispersion>>(const Kokkos::Cuda&,
+                                                                                    const cellvae::CellsView&,
+                                                                                    const cellvae::ModelOptions&);
 template double train_on_device<cellvae::NegativeBinomial<cellvae::TotalCountProbability>>(
     const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
