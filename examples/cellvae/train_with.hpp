@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cellvae/training/history.hpp"
 #include "cellvae/training/trainer.hpp"
@@ -86,8 +87,12 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         print_progress(progress_line(report, Model::term_names), report.epoch == report.epochs);
     };
     callbacks.notice = print_notice;
-    callbacks.interrupted = interrupted;
-    ready();
+    // asked before every step: the first time, everything has been checked
+    bool started = false;
+    callbacks.interrupted = [&] {
+        if (!std::exchange(started, true)) ready();
+        return interrupted();
+    };
     const auto result = train(exec, model, data, split, options, callbacks);
 
     Trained trained;
