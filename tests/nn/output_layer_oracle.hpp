@@ -160,7 +160,8 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
     }
     std::vector<double> log_library;
     if (options.scale == MeanScale::library)
-        for (std::size_t cell = 0; cell < one.dense.size(); ++cell) log_library.push_back(std::log(data.library(cell)));
+        for (std::size_t cell = 0; cell < one.dense.size(); ++cell)
+            log_library.push_back(data.library(cell) > 0 ? std::log(data.library(cell)) : 0);  // an empty cell: one
     std::array<std::vector<double>, count> weight, bias;
     std::array<std::string, count> paths;
     for (std::size_t n = 0; n < count; ++n) {
