@@ -15,7 +15,8 @@ except ImportError:
 warnings.simplefilter("error")
 folder = sys.argv[1]
 cells = anndata.read_h5ad(folder + "/cells.h5ad")
-scores = json.load(open(folder + "/scores.json"))
+with open(folder + "/scores.json", encoding="utf-8") as file:
+    scores = json.load(file)
 assert cells.shape == (scores["cells"], scores["genes"]), cells.shape
 latent = cells.obsm["X_cellvae"]
 assert latent.shape == (scores["cells"], scores["latent"]) and latent.dtype == numpy.float32 and numpy.isfinite(latent).all()
