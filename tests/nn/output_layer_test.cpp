@@ -52,7 +52,71 @@ struct Beyond {
     }
 };
 
+using Kept = VectorSlice<const Index, HostExec::memory_space>;
+
+/// A layer over 7 cells in 3 blocks of rows, of which some are left out.
+template <OutputDriver driver>
+struct LeftOut {
+    HostExec exec;
+    OutputCase one{7, 3, 140, 6};
+    CountMatrix matrix = count_matrix(one.dense);
+    Dataset<HostExec> data = make_dataset<Poisson, HostExec>(exec, matrix);
+    Minibatch<double, HostExec> batch{exec, data, 7};
+    Products<double, HostExec> products{exec};
+    ParameterStore<double, HostExec> store;
+    OutputLayer<Poisson, double, HostExec, driver> layer{store, "decoder", 6, 140, {MeanScale::library, {}}};
+
+    LeftOut() {
+        const Kokkos::View<Index*, HostExec> order("order", 7);
+        for (Index row = 0; row < 7; ++row) order(row) = row;
+        batch.assemble(exec, data, order);
+        store.allocate(exec);
+        layer.reserve(exec, 7, matrix.nonzeros(), 3);
+        exec.fence();
+        for (int id = 0; id < 2; ++id) fill_random(store.value(id), static_cast<std::uint32_t>(id), 0, 0.5);
+    }
+
+    /// The gradients of the parameters with these rows.
+    std::vector<double> run(const HostMatrix& hidden, const Vector<double, HostExec>& weights, const Kept& kept,
+                            const Vector<double, HostExec>& log_prob, const HostMatrix& d_hidden) {
+        Pass<double, HostExec> pass{exec, &products, &store, nullptr, &batch};
+        pass.kept_rows = kept;
+        layer.gradient(pass, hidden, weights, log_prob, d_hidden);
+        exec.fence();
+        return {store.gradients().data(), store.gradients().data() + store.size()};
+    }
+};
+
+template <OutputDriver driver>
+void check_left_out() {
+    LeftOut<driver> all;
+    const std::vector<Index> kept{0, 2, 3, 8, 9, 13, 14, 20};
+    const HostMatrix some("hidden", kept.size(), 6), d_some("d_hidden", kept.size(), 6), d_hidden("d_hidden", 21, 6);
+    const Vector<double, HostExec> weights("weights", 21), some_weights("weights", kept.size());
+    const Vector<double, HostExec> log_prob("log_prob", 21), some_log_prob("log_prob", kept.size());
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        const auto row = static_cast<std::size_t>(kept[i]);
+        weights(row) = some_weights(i) = 0.2 + 0.1 * static_cast<double>(i);
+        for (std::size_t h = 0; h < 6; ++h) some(i, h) = all.one.hidden(row, h);
+    }
+    const auto expected = all.run(all.one.hidden, weights, {}, log_prob, d_hidden);
+    const auto found = all.run(some, some_weights, Kept(kept.data(), kept.size()), some_log_prob, d_some);
+    check_close("gradient", found, expected, 1e-13);
+    std::vector<double> expected_log_prob, expected_d_hidden;
+    for (const Index row : kept) {
+        expected_log_prob.push_back(log_prob(static_cast<std::size_t>(row)));
+        for (std::size_t h = 0; h < 6; ++h) expected_d_hidden.push_back(d_hidden(static_cast<std::size_t>(row), h));
+    }
+    check_close("log-probability", some_log_prob, expected_log_prob, 1e-13);
+    check_close("gradient by hidden", d_some.data(), expected_d_hidden, 1e-13);
+}
+
 }  // namespace
+
+TEST_CASE("rows that are left out are as rows of weight zero, and the others stay with their cells") {
+    check_left_out<OutputDriver::host>();
+    check_left_out<OutputDriver::device>();
+}
 
 TEST_CASE("the output layer equals plain loops, on both drivers, at the borders of panels and blocks") {
     const Index genes = GENERATE(1, 127, 128, 129, 300);

@@ -9,11 +9,11 @@ namespace cellvae::models_detail {
 template <class Real, class Exec, class LogProbView>
 void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob) {
     const auto measure = pass.batch->base_measure;
-    const Index cells = pass.batch->cells();
+    const auto row_cells = pass.row_cells();
     Kokkos::parallel_for(
         KernelLabel("cellvae::add_base_measure"),
         Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_prob.extent(0))),
-        KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row % cells); });
+        KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row_cells.cell(row)); });
 }
 
 /// means = the columns' means over the first `cells` rows, each summed in the rows' order.

@@ -165,9 +165,8 @@ private:
         const auto heads = this->heads(*pass.parameters);
         if constexpr (driver == OutputDriver::host) {
             const nn_detail::HostOutputPass<Real, Exec, count> host{
-                *pass.batch,  hidden,         weights,
-                heads,        lane_log_prob_, lane_d_hidden_,
-                lane_memory_, genes_,         nn_detail::lane_count(genes_)};
+                *pass.batch,    pass.row_cells(), hidden,       weights, heads,
+                lane_log_prob_, lane_d_hidden_,   lane_memory_, genes_,  nn_detail::lane_count(genes_)};
             nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
         } else {
             nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);

@@ -34,6 +34,7 @@ struct DeviceStage {
     DevicePanel<Real, Space, count> panel;
     Heads<Real, count> heads;
     Minibatch<Real, Exec> batch;
+    RowCells<Space> row_cells;
     VectorSlice<const Real, Space> weights;
     Index first_gene;
     Index width;
@@ -58,7 +59,7 @@ void device_start(const Exec& exec, const Stage& stage) {
         KOKKOS_LAMBDA(const Index row, const Index gene) {
             for (std::size_t n = 0; n < Stage::count; ++n) {
                 auto value = stage.heads[n].bias[stage.first_gene + gene];
-                if (stage.heads[n].adds_library) value += stage.batch.log_library(row % stage.batch.cells());
+                if (stage.heads[n].adds_library) value += stage.batch.log_library(stage.row_cells.cell(row));
                 stage.panel.eta(n, row, gene) = value;
             }
         });
@@ -72,8 +73,8 @@ void device_nonzeros(const Exec& exec, const Stage& stage) {
         KernelLabel("cellvae::output_layer::nonzeros"),
         Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
             const Index row = team.league_rank();
-            const Index cell = row % stage.batch.cells();
-            const Index sample = row / stage.batch.cells();
+            const Index cell = stage.row_cells.cell(row);
+            const Index sample = stage.row_cells.block(row);
             const Index first_panel = stage.first_gene / genes_per_panel;
             const Index begin = stage.batch.panel_offsets(cell, first_panel);
             const Index end = stage.batch.panel_offsets(cell, first_panel + panel_count(stage.width));
@@ -109,8 +110,8 @@ void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_pr
         KernelLabel("cellvae::output_layer::rows"),
         Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
             const Index row = team.league_rank();
-            const Index cell = row % stage.batch.cells();
-            const Index sample = row / stage.batch.cells();
+            const Index cell = stage.row_cells.cell(row);
+            const Index sample = stage.row_cells.block(row);
             const Index first_panel = stage.first_gene / genes_per_panel;
             const Index begin = stage.batch.panel_offsets(cell, first_panel);
             const Index end = stage.batch.panel_offsets(cell, first_panel + panel_count(stage.width));
@@ -163,7 +164,8 @@ void run_on_device(const Pass<Real, Exec>& pass, const DevicePanel<Real, typenam
     for (Index first_gene = 0; first_gene < genes; first_gene += device_panel_width) {
         const Index width = std::min(device_panel_width, genes - first_gene);
         const auto block_width = static_cast<std::size_t>(width);
-        const DeviceStage<Likelihood, Real, Exec> stage{panel, heads, *pass.batch, weights, first_gene, width, rows};
+        const DeviceStage<Likelihood, Real, Exec> stage{panel,   heads,      *pass.batch, pass.row_cells(),
+                                                        weights, first_gene, width,       rows};
         const auto eta = [&](std::size_t n) {
             return Kokkos::subview(panel.eta, n, std::make_pair(Index{0}, rows), std::make_pair(Index{0}, width));
         };

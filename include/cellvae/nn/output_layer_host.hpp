@@ -7,6 +7,7 @@
 #include "cellvae/core/product.hpp"
 #include "cellvae/data/minibatch.hpp"
 #include "cellvae/nn/likelihood_pass.hpp"
+#include "cellvae/nn/pass.hpp"
 
 // The output layer on the host. Panels of genes are dealt to a fixed number of lanes, which threads share. A lane works
 // through its panels one after another and adds what it finds to sums of its own, and the lanes' sums are added in the
@@ -83,8 +84,9 @@ template <class Real, class Exec, std::size_t Count>
 struct HostOutputPass {
     using Space = typename Exec::memory_space;
 
-    Minibatch<Real, Exec> batch;             ///< what the likelihood explains
-    MatrixSlice<const Real, Space> hidden;   ///< rows x hidden; row r belongs to cell r % cells
+    Minibatch<Real, Exec> batch;  ///< what the likelihood explains
+    RowCells<Space> row_cells;
+    MatrixSlice<const Real, Space> hidden;   ///< rows x hidden
     VectorSlice<const Real, Space> weights;  ///< of each row in the gradient
     Heads<Real, Count> heads;
     Matrix<double, Space> lane_log_prob;                              ///< lanes x rows
@@ -101,7 +103,7 @@ struct HostOutputPass {
             const Head<Real>& head = heads[n];
             const Real* bias = head.bias + first_gene;
             for (Index r = 0; r < rows; ++r) {
-                const Real offset = head.adds_library ? batch.log_library((first_row + r) % batch.cells()) : Real(0);
+                const Real offset = head.adds_library ? batch.log_library(row_cells.cell(first_row + r)) : Real(0);
                 Real* row = eta[n] + r * genes_per_panel;
                 for (Index g = 0; g < width; ++g) row[g] = bias[g] + offset;
             }
@@ -132,7 +134,7 @@ struct HostOutputPass {
             const Index rows = std::min(rows_per_block, all_rows - first_row);
             decode(eta, packing, first_row, rows, first_gene, width);
             for (Index r = 0; r < rows; ++r) {
-                const Index cell = (first_row + r) % batch.cells();
+                const Index cell = row_cells.cell(first_row + r);
                 const Index begin = batch.panel_offsets(cell, panel_number);
                 const Index end = batch.panel_offsets(cell, panel_number + 1);
                 Kokkos::Array<Real*, Count> row{};
