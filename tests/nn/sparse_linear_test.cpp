@@ -89,6 +89,38 @@ TEST_CASE("the sparse layer's gradients are those of the differences") {
     });
 }
 
+TEST_CASE(
+    "cells that are partly of each cluster: gradients by differences, and whole ones give the rows of the pairs") {
+    const Cells cells(4, 6);
+    Bench bench;
+    const SparseLinear<double, HostExec> layer(bench.parameters, "layer", 6, 3, 2);
+    bench.start();
+    const auto pass = bench.pass(&cells.batch);
+    const HostMatrix y("y", 4, 3), d_y("d_y", 4, 3), members("members", 4, 2), d_members("d_members", 4, 2);
+    fill_random(d_y, 2);
+    fill_random(members, 3);
+    const auto value = [&] {
+        layer.forward(pass, y, members);
+        bench.exec.fence();
+        return dot(d_y, y);
+    };
+    value();
+    layer.backward(pass, d_y, members, d_members);
+    bench.exec.fence();
+    bench.check_parameters(value);
+    check_gradient("memberships", members, d_members, value);
+
+    const HostMatrix pairs("pairs", 8, 3);
+    layer.forward(pass, pairs);
+    for (std::size_t k = 0; k < 2; ++k) {
+        for (std::size_t cell = 0; cell < 4; ++cell)
+            for (std::size_t j = 0; j < 2; ++j) members(cell, j) = j == k ? 1 : 0;
+        value();
+        for (std::size_t cell = 0; cell < 4; ++cell)
+            for (std::size_t o = 0; o < 3; ++o) CHECK(std::abs(y(cell, o) - pairs(k * 4 + cell, o)) < 1e-14);
+    }
+}
+
 TEST_CASE("the sparse layer starts uniform in +-1/sqrt(genes)") {
     Bench bench;
     const SparseLinear<double, HostExec> layer(bench.parameters, "layer", 400, 20);

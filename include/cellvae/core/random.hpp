@@ -19,6 +19,7 @@ enum class Purpose : std::uint32_t {
     clustering = 7,
     evaluation = 8,
     test = 9,
+    cluster_noise = 10,
 };
 
 /// Random numbers from a counter (Philox 4x32-10; Salmon et al., SC 2011): the numbers depend on the key alone, never

@@ -35,6 +35,7 @@ struct StepOptions {
     double beta = 1;         ///< weight of the KL
     std::uint64_t seed = 0;  ///< of the noise
     std::uint32_t step = 0;  ///< number of the step: the same cell gets other noise in another step
+    double temperature = 1;  ///< of Gumbel-softmax and straight-through; above 0
 };
 
 /// A variational autoencoder of cells x genes: encoder, prior and likelihood are types and compose freely.
@@ -192,7 +193,7 @@ public:
 
     [[nodiscard]] Pass<Real, Exec> pass(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step,
                                         Mode mode) const {
-        return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode};
+        return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode, step.temperature};
     }
 
     [[nodiscard]] const ParameterStore<Real, Exec>& parameters() const { return parameters_; }

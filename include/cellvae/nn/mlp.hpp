@@ -28,7 +28,7 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
               const Slice& u, const Slice& y, const Slice& mask) {
     const auto columns = static_cast<Index>(u.extent(1));
     const auto cell = pass.batch->cell;
-    const Index cells = pass.batch->cells();
+    const auto row_cells = pass.row_cells();
     const std::uint64_t seed = pass.seed;
     const std::uint32_t step = pass.step;
     const bool drops = dropout > 0 && pass.mode == Mode::training;
@@ -39,8 +39,8 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
         KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) y(row, c) = activation.value(u(row, c));
             if (drops) {
-                const auto sample = static_cast<std::uint32_t>(row / cells);
-                RandomStream random(seed, Purpose::dropout, static_cast<std::uint32_t>(cell(row % cells)), step,
+                const auto sample = static_cast<std::uint32_t>(row_cells.block(row));
+                RandomStream random(seed, Purpose::dropout, static_cast<std::uint32_t>(cell(row_cells.cell(row))), step,
                                     (layer << 16) | sample);
                 for (Index c = 0; c < columns; ++c) {
                     mask(row, c) = random.uniform<float>() < static_cast<float>(rate) ? Real(0) : kept;
@@ -133,7 +133,7 @@ struct Mlp {
             }
         }
 
-        /// @param x rows x inputs; not read with sparse input
+        /// @param x rows x inputs; with sparse input and clusters the cells' memberships (see SparseLinear), or empty
         /// @returns rows x outputs()
         Slice forward(const Pass<Real, Exec>& pass, const Slice& x, Index rows) const {
             Slice before = x;
@@ -142,7 +142,7 @@ struct Mlp {
                 const Slice u = first_rows(layer.u, rows);
                 const Slice y = first_rows(layer.y, rows);
                 if (layer.sparse)
-                    layer.sparse->forward(pass, u);
+                    layer.sparse->forward(pass, u, x);
                 else
                     layer.dense->forward(pass, before, u);
                 layer.normalisation->forward(pass, u);
@@ -161,7 +161,7 @@ struct Mlp {
         [[nodiscard]] Slice d_output(Index rows) const { return first_rows(layers_.back().d, rows); }
 
         /// Writes the gradients of all its parameters, from the gradient that the caller wrote into d_output().
-        /// @param x as in forward() @param d_x rows x inputs, overwritten; not written with sparse input
+        /// @param x as in forward() @param d_x as x, overwritten; not written where x is empty
         void backward(const Pass<Real, Exec>& pass, const Slice& x, const Slice& d_x, Index rows) const {
             for (std::size_t i = layers_.size(); i-- > 0;) {
                 const auto& layer = layers_[i];
@@ -170,7 +170,7 @@ struct Mlp {
                                              masked(layer, rows), d);
                 layer.normalisation->backward(pass, d);
                 if (layer.sparse) {
-                    layer.sparse->backward(pass, d);
+                    layer.sparse->backward(pass, d, x, d_x);
                 } else {
                     layer.dense->backward_parameters(pass, i == 0 ? x : first_rows(layers_[i - 1].y, rows), d);
                     layer.dense->backward_input(pass, d, i == 0 ? d_x : first_rows(layers_[i - 1].d, rows));

@@ -147,7 +147,9 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
 /// alone, and the dense input never exists. `weight` is stored genes x outputs, so that a gene's weights lie together.
 ///
 /// With clusters the layer sees the cell and a cluster: y has a row for each pair, clusters x cells, the product with
-/// the cell is taken once and the cluster's row of `cluster_weight` (clusters x outputs) added.
+/// the cell is taken once and the cluster's row of `cluster_weight` (clusters x outputs) added. Or it is given how much
+/// of each cluster a cell is (memberships, cells x clusters): then y has a row a cell, and the clusters' rows are added
+/// in these proportions.
 template <class Real, class Exec>
 class SparseLinear {
 public:
@@ -170,19 +172,34 @@ public:
     }
 
     /// @param y cells x outputs, or clusters x cells x outputs; overwritten
-    void forward(const Pass<Real, Exec>& pass, const Slice& y) const {
+    /// @param memberships cells x clusters, or empty: all pairs of a cluster and a cell
+    void forward(const Pass<Real, Exec>& pass, const Slice& y, const Slice& memberships = Slice()) const {
         nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_),
                                   pass.parameters->value(bias_), y);
-        if (cluster_weight_ >= 0)
-            nn_detail::add_clusters<Real>(pass.exec, pass.parameters->value(cluster_weight_), pass.batch->cells(), y);
+        if (cluster_weight_ < 0) return;
+        const Slice cluster_weight = pass.parameters->value(cluster_weight_);
+        if (memberships.extent(0) == 0)
+            nn_detail::add_clusters<Real>(pass.exec, cluster_weight, pass.batch->cells(), y);
+        else
+            pass.products->template multiply<Operand::as_is, Operand::as_is>(pass.exec, y, memberships, cluster_weight,
+                                                                             true);
     }
 
     /// Writes the gradients of its parameters; they are overwritten.
     /// @param d_y as y in forward(); with clusters its first block is used for sums
-    void backward(const Pass<Real, Exec>& pass, const Slice& d_y) const {
+    /// @param memberships as in forward() @param d_memberships cells x clusters, overwritten; not written without
+    /// memberships
+    void backward(const Pass<Real, Exec>& pass, const Slice& d_y, const Slice& memberships = Slice(),
+                  const Slice& d_memberships = Slice()) const {
         const Index cells = pass.batch->cells();
-        if (cluster_weight_ >= 0)
+        if (cluster_weight_ >= 0 && memberships.extent(0) == 0)
             nn_detail::add_clusters_backward<Real>(pass.exec, d_y, cells, pass.parameters->gradient(cluster_weight_));
+        if (cluster_weight_ >= 0 && memberships.extent(0) != 0) {
+            pass.products->template multiply<Operand::transposed, Operand::as_is>(
+                pass.exec, pass.parameters->gradient(cluster_weight_), memberships, d_y);
+            pass.products->template multiply<Operand::as_is, Operand::transposed>(
+                pass.exec, d_memberships, d_y, pass.parameters->value(cluster_weight_));
+        }
         const Slice d_cells(d_y.data(), static_cast<std::size_t>(cells), d_y.extent(1));
         nn_detail::sparse_backward(pass.exec, *pass.batch, d_cells, pass.parameters->gradient(weight_));
         nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
