@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real files, which the repository does not hold: skipped, with a word, unless CELLVAE_DATA_DIR names their folder.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "cellvae/data/gene_selection.hpp"
 #include "cellvae/io/counts.hpp"
 #include "io_files.hpp"
 
@@ -72,4 +74,21 @@ TEST_CASE("a real file survives the round trip") {
         (matrix.row_offsets == again.row_offsets && matrix.columns == again.columns && matrix.values == again.values));
     CHECK(matrix.obs.names == again.obs.names);
     CHECK(labels_of(matrix.obs, "cell_type") == labels_of(again.obs, "cell_type"));
+}
+
+TEST_CASE("the genes that mark the pancreas's hormones and the blood's cells are chosen") {
+    const auto missing = [](const cellvae::CountMatrix& counts, const std::vector<std::string>& markers) {
+        const auto chosen = cellvae::select_variable_genes(counts);
+        CHECK(chosen.genes.size() == 2000);
+        const auto kept = cellvae::keep_genes(counts, chosen.genes);
+        CHECK(io_files::is_tidy(kept));
+        CHECK(kept.library_size(0) == counts.library_size(0));
+        std::string names;
+        for (const auto& marker : markers)
+            if (std::find(kept.var.names.begin(), kept.var.names.end(), marker) == kept.var.names.end())
+                names += marker + " ";
+        return names;
+    };
+    CHECK(missing(cellvae::read_counts(shared_file("baron_mouse1.h5ad")), {"Gcg", "Sst", "Ppy"}) == "");
+    CHECK(missing(cellvae::read_counts(shared_file("pbmc3k.h5ad")), {"LYZ", "NKG7", "PPBP", "MS4A1", "FCGR3A"}) == "");
 }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cellvae/core/count_matrix.hpp"
+#include "cellvae/core/error.hpp"
+#include "cellvae/data/cells.hpp"
+#include "cellvae/data/local_regression.hpp"
+
+namespace cellvae {
+
+/// How variable genes are chosen.
+struct GeneSelectionOptions {
+    Index genes = 2000;  ///< that are chosen; where fewer vary at all, those
+    double span = 0.3;   ///< share of the genes that each local regression sees
+};
+
+/// The genes that were chosen, and what they were chosen by.
+struct GeneSelection {
+    std::vector<GeneIndex> genes;               ///< ascending
+    std::vector<double> mean;                   ///< of each gene's counts
+    std::vector<double> variance;               ///< of each gene's counts (cells - 1)
+    std::vector<double> standardised_variance;  ///< of each gene's standardised and clipped counts: their rank chooses
+};
+
+/// The genes whose counts vary most beyond what their mean lets expect (Seurat v3: Stuart et al. 2019; scanpy's flavor
+/// seurat_v3 chooses the same).
+///
+/// The expected variance of a gene is the local quadratic regression of log10 variance on log10 mean of all genes that
+/// vary. Its counts are standardised, (count - mean) / expected deviation, clipped at sqrt(cells), and the variance of
+/// these values ranks the genes. They are raw counts; no step makes the matrix dense.
+///
+/// @throws OptionError if the number of genes is below 1 or the span is not above 0 and at most 1
+/// @throws InputError if there are fewer than two cells, no gene varies, or a count is negative or not finite
+/// @throws ShapeError if the arrays are not compressed rows of cells x genes
+[[nodiscard]] inline GeneSelection select_variable_genes(const CellsView& cells,
+                                                         const GeneSelectionOptions& options = {}) {
+    if (options.genes < 1)
+        throw OptionError(message("variable genes to choose: found ", options.genes, ", expected 1 or more"));
+    cells.check();
+    if (cells.cells() < 2)
+        throw InputError(message("choice of variable genes: found ", cells.cells(), " cells, expected 2 or more"));
+    const auto genes = static_cast<std::size_t>(cells.genes());
+    const auto count = static_cast<double>(cells.cells());
+    const auto nonzeros = cells.values.size();
+    GeneSelection result;
+    result.mean.assign(genes, 0.0);
+    result.variance.assign(genes, 0.0);
+    result.standardised_variance.assign(genes, 0.0);
+
+    std::vector<double> seen(genes, 0.0);  // cells whose count of the gene is stored
+    for (Index cell = 0; cell < cells.cells(); ++cell)
+        for (auto k = static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell)]);
+             k < static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell) + 1]); ++k) {
+            const auto value = static_cast<double>(cells.values[k]);
+            if (!(value >= 0 && std::isfinite(value)))
+                throw InputError(message("choice of variable genes: ", cells.cell_name(cell), ", ",
+                                         cells.gene_name(cells.columns[k]), " is ", value, ", expected 0 or more"));
+            result.mean[static_cast<std::size_t>(cells.columns[k])] += value;
+            seen[static_cast<std::size_t>(cells.columns[k])] += 1;
+        }
+    for (double& mean : result.mean) mean /= count;
+    for (std::size_t k = 0; k < nonzeros; ++k) {
+        const auto gene = static_cast<std::size_t>(cells.columns[k]);
+        const double deviation = static_cast<double>(cells.values[k]) - result.mean[gene];
+        result.variance[gene] += deviation * deviation;
+    }
+    std::vector<std::size_t> varying;
+    std::vector<double> log_mean, log_variance;
+    for (std::size_t gene = 0; gene < genes; ++gene) {
+        const double mean = result.mean[gene];
+        result.variance[gene] = (result.variance[gene] + (count - seen[gene]) * mean * mean) / (count - 1);
+        if (!(result.variance[gene] > 1e-20 * mean * mean)) continue;  // a constant, up to rounding
+        varying.push_back(gene);
+        log_mean.push_back(std::log10(mean));
+        log_variance.push_back(std::log10(result.variance[gene]));
+    }
+    if (varying.empty()) throw InputError("choice of variable genes: every gene has the same count in all cells");
+    const auto expected = local_regression(log_mean, log_variance, options.span);
+
+    // clipped counts: those above mean + sqrt(cells) deviations become that; small ones never reach the other end
+    std::vector<double> largest(genes, 0.0), squares(genes, 0.0);
+    for (std::size_t i = 0; i < varying.size(); ++i)
+        largest[varying[i]] = result.mean[varying[i]] + std::sqrt(count * std::pow(10.0, expected[i]));
+    for (std::size_t k = 0; k < nonzeros; ++k) {
+        const auto gene = static_cast<std::size_t>(cells.columns[k]);
+        const double deviation = std::min(static_cast<double>(cells.values[k]), largest[gene]) - result.mean[gene];
+        squares[gene] += deviation * deviation;
+    }
+    for (std::size_t i = 0; i < varying.size(); ++i) {
+        const std::size_t gene = varying[i];
+        const double mean = result.mean[gene];
+        result.standardised_variance[gene] =
+            (squares[gene] + (count - seen[gene]) * mean * mean) / ((count - 1) * std::pow(10.0, expected[i]));
+    }
+
+    const auto chosen = std::min(varying.size(), static_cast<std::size_t>(options.genes));
+    std::sort(varying.begin(), varying.end(), [&](std::size_t i, std::size_t j) {
+        const double left = result.standardised_variance[i], right = result.standardised_variance[j];
+        return left != right ? left > right : i < j;
+    });
+    for (std::size_t i = 0; i < chosen; ++i) result.genes.push_back(static_cast<GeneIndex>(varying[i]));
+    std::sort(result.genes.begin(), result.genes.end());
+    return result;
+}
+
+namespace data_detail {
+
+/// Some rows of a table of annotations, in the order given.
+inline Annotations keep_rows(const Annotations& table, std::span<const GeneIndex> rows) {
+    const auto kept = [&](const auto& values) {
+        std::remove_cvref_t<decltype(values)> result;
+        result.reserve(rows.size());
+        for (const GeneIndex row : rows) result.push_back(values[static_cast<std::size_t>(row)]);
+        return result;
+    };
+    Annotations result;
+    result.index_name = table.index_name;
+    result.names = kept(table.names);
+    for (const auto& column : table.columns)
+        result.columns.push_back(
+            {column.name, std::visit(
+                              [&](const auto& values) -> ColumnValues {
+                                  if constexpr (std::is_same_v<decltype(values), const Categorical&>)
+                                      return Categorical{values.categories, kept(values.codes), values.ordered};
+                                  else
+                                      return kept(values);
+                              },
+                              column.values)});
+    return result;
+}
+
+}  // namespace data_detail
+
+/// The same cells with some of their genes. Names and annotations stay; `library_sizes` becomes the total count of each
+/// cell over all genes of the file, those that are not kept included.
+///
+/// @param genes ascending, without repetition
+/// @throws OptionError if a gene is not in the matrix or the genes do not ascend
+[[nodiscard]] inline CountMatrix keep_genes(const CountMatrix& counts, std::span<const GeneIndex> genes) {
+    constexpr GeneIndex left_out = -1;
+    std::vector<GeneIndex> place(static_cast<std::size_t>(counts.genes()), left_out);
+    for (std::size_t i = 0; i < genes.size(); ++i) {
+        if (genes[i] < 0 || genes[i] >= counts.genes())
+            throw OptionError(message("genes to keep: found gene ", genes[i], ", but there are ", counts.genes()));
+        if (i > 0 && genes[i] <= genes[i - 1])
+            throw OptionError(message("genes to keep: found gene ", genes[i], " after ", genes[i - 1],
+                                      ", expected them to ascend, each once"));
+        place[static_cast<std::size_t>(genes[i])] = static_cast<GeneIndex>(i);
+    }
+    CountMatrix result;
+    result.obs = counts.obs;
+    result.var = data_detail::keep_rows(counts.var, genes);
+    result.row_offsets.reserve(counts.row_offsets.size());
+    result.library_sizes.reserve(static_cast<std::size_t>(counts.cells()));
+    for (Index cell = 0; cell < counts.cells(); ++cell) {
+        for (auto k = static_cast<std::size_t>(counts.row_offsets[static_cast<std::size_t>(cell)]);
+             k < static_cast<std::size_t>(counts.row_offsets[static_cast<std::size_t>(cell) + 1]); ++k) {
+            const GeneIndex gene = place[static_cast<std::size_t>(counts.columns[k])];
+            if (gene == left_out) continue;
+            result.columns.push_back(gene);
+            result.values.push_back(counts.values[k]);
+        }
+        result.row_offsets.push_back(static_cast<std::int64_t>(result.values.size()));
+        result.library_sizes.push_back(counts.library_size(cell));
+    }
+    return result;
+}
+
+}  // namespace cellvae
