@@ -5,7 +5,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <iostream>
-#include <type_traits>
 
 #include "reference_model.hpp"
 
@@ -48,12 +47,15 @@ void check_model(const ReferenceModel& reference) {
     CHECK(close(terms[0], reference.json.at("bound_mean").get<double>()));
     const auto bound = reference.json.at("bound_per_cell").get<std::vector<double>>();
     for (std::size_t cell = 0; cell < bound.size(); ++cell) CHECK(close(model.terms()(cell, 0), bound[cell]));
-    if constexpr (std::is_same_v<Prior, StandardGaussian>) {
-        const auto reconstruction = reference.json.at("terms").at("reconstruction").get<std::vector<double>>();
-        const auto kl = reference.json.at("terms").at("kl").get<std::vector<double>>();
-        for (std::size_t cell = 0; cell < bound.size(); ++cell) {
-            CHECK(close(model.terms()(cell, 1), reconstruction[cell]));
-            CHECK(close(model.terms()(cell, 2), kl[cell]));
+    if constexpr (!requires { model.inference().log_responsibilities(pass); }) {
+        const auto& expected = reference.json.at("terms");
+        if (expected.contains("kl")) {  // the importance-weighted bound has other terms
+            const auto reconstruction = expected.at("reconstruction").get<std::vector<double>>();
+            const auto kl = expected.at("kl").get<std::vector<double>>();
+            for (std::size_t cell = 0; cell < bound.size(); ++cell) {
+                CHECK(close(model.terms()(cell, 1), reconstruction[cell]));
+                CHECK(close(model.terms()(cell, 2), kl[cell]));
+            }
         }
     } else {
         const auto q = reference.matrix(reference.json.at("terms").at("q"));

@@ -42,8 +42,8 @@ struct ReferenceModel {
 
     /// What of it the library does not have; empty when it has all.
     [[nodiscard]] std::string missing() const {
-        if (text("prior") == "vamp") return "prior vamp";
-        if (text("bound") != "elbo") return "bound " + text("bound");
+        if (text("bound") != "elbo" && (text("bound") != "iwae" || text("prior") == "mixture"))
+            return "bound " + text("bound");
         if (flag("share")) return "share";
         if (!json.at("mask").is_null()) return "mask";
         return "";
@@ -74,6 +74,8 @@ struct ReferenceModel {
         } else {
             options.samples = static_cast<Index>(json.at("noise").size());
         }
+        if (values.contains("prior/pseudo_inputs")) options.pseudo_inputs = rows("prior/pseudo_inputs");
+        if (text("bound") == "iwae") options.bound = Bound::importance_weighted;
         return options;
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace cellvae_tests {
 using cellvae::Index;
 using HostExec = Kokkos::DefaultHostExecutionSpace;
 
-template <class L, class Encoder = cellvae::Mlp<>>
-using SmallVae = cellvae::Vae<Encoder, cellvae::StandardGaussian, L, double, HostExec>;
+template <class L, class Encoder = cellvae::Mlp<>, class Prior = cellvae::StandardGaussian>
+using SmallVae = cellvae::Vae<Encoder, Prior, L, double, HostExec>;
 
 inline Kokkos::View<Index*, HostExec> order_of(const std::vector<Index>& cells) {
     const Kokkos::View<Index*, HostExec> order("order", cells.size());
@@ -25,18 +26,20 @@ inline Kokkos::View<Index*, HostExec> order_of(const std::vector<Index>& cells) 
 }
 
 /// Random cells, a model of them whose parameters are all away from where they start, and a minibatch of all cells.
-template <class L, class Encoder = cellvae::Mlp<>>
+template <class L, class Encoder = cellvae::Mlp<>, class Prior = cellvae::StandardGaussian>
 struct SmallModel {
     HostExec exec;
     cellvae::CountMatrix matrix;
     cellvae::Dataset<HostExec> data;
-    SmallVae<L, Encoder> model;
+    SmallVae<L, Encoder, Prior> model;
     cellvae::Minibatch<double, HostExec> batch;
 
     /// @param spread of the parameters, which are uniform around 0 (gains of a normalisation: around 1)
-    SmallModel(Index cells, Index genes, const cellvae::ModelOptions& options, double spread = 0.6)
+    /// @param labels known clusters of the cells, or none
+    SmallModel(Index cells, Index genes, const cellvae::ModelOptions& options, double spread = 0.6,
+               const std::vector<std::int32_t>& labels = {})
         : matrix(count_matrix(random_counts(cells, genes, 0.4))),
-          data(cellvae::make_dataset<L, HostExec>(exec, matrix)),
+          data(cellvae::make_dataset<L, HostExec>(exec, matrix, {.labels = labels})),
           model(exec, genes, options),
           batch(exec, data, cells) {
         cellvae::RandomStream random(17, cellvae::Purpose::test);

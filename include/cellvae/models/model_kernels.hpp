@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cellvae/math/log_mean_exp.hpp"
 #include "cellvae/nn/pass.hpp"
 
 namespace cellvae::models_detail {
@@ -28,16 +29,17 @@ void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const Mea
         });
 }
 
-// The log of a mean of exponentials, taken over samples as they come: sums(cell, 0) is the largest so far, and
-// sums(cell, 1) the sum of exp(value - largest).
+// The log of a mean of exponentials, taken over samples as they come: a row of `sums` holds the two numbers of a
+// LogMeanExp.
 
 template <class Exec, class SumsView>
 void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
     Kokkos::parallel_for(
         KernelLabel("cellvae::start_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
         KOKKOS_LAMBDA(const Index cell) {
-            sums(cell, 0) = -Kokkos::Experimental::infinity_v<double>;
-            sums(cell, 1) = 0;
+            const LogMeanExp none;
+            sums(cell, 0) = none.largest;
+            sums(cell, 1) = none.sum;
         });
 }
 
@@ -48,12 +50,10 @@ void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView&
     Kokkos::parallel_for(
         KernelLabel("cellvae::add_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
         KOKKOS_LAMBDA(const Index cell) {
-            for (Index s = 0; s < samples; ++s) {
-                const double value = log_prob(s * cells + cell) + ratio(s * cells + cell);
-                const double largest = value > sums(cell, 0) ? value : sums(cell, 0);
-                sums(cell, 1) = sums(cell, 1) * Kokkos::exp(sums(cell, 0) - largest) + Kokkos::exp(value - largest);
-                sums(cell, 0) = largest;
-            }
+            LogMeanExp sum{sums(cell, 0), sums(cell, 1)};
+            for (Index row = cell; row < samples * cells; row += cells) sum.add(log_prob(row) + ratio(row));
+            sums(cell, 0) = sum.largest;
+            sums(cell, 1) = sum.sum;
         });
 }
 
@@ -62,7 +62,7 @@ void finish_log_mean_exp(const Exec& exec, const SumsView& sums, Index samples, 
     Kokkos::parallel_for(
         KernelLabel("cellvae::finish_log_mean_exp"),
         Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(result.extent(0))), KOKKOS_LAMBDA(const Index cell) {
-            result(cell) = sums(cell, 0) + Kokkos::log(sums(cell, 1) / static_cast<double>(samples));
+            result(cell) = LogMeanExp{sums(cell, 0), sums(cell, 1)}.log_mean(samples);
         });
 }
 

@@ -26,7 +26,9 @@ struct ModelOptions {
     std::vector<std::string> shared{};                   ///< likelihood parameters with one value a gene
     Index clusters = 10;                                 ///< of a mixture prior
     bool learned_weights = true;                         ///< a mixture's mixing weights are learned, not uniform
+    Index pseudo_inputs = 500;                           ///< of a VampPrior
     Index samples = 1;                                   ///< samples of z a cell, in training
+    Bound bound = Bound::elbo;                           ///< what is trained, and what bound() gives
     std::uint64_t seed = 0;                              ///< of the initial values
 };
 
@@ -122,17 +124,17 @@ public:
         const auto rows = static_cast<Index>(z.extent(0));
         const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
         const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
-        inference_.row_weights(pass, weights);
         const Slice hidden = decoder_.forward(pass, z, rows);
+        row_weights(pass, beta, hidden, log_prob, weights);
         output_.gradient(pass, hidden, weights, log_prob,
                          decoder_.empty() ? inference_.d_z(pass) : decoder_.d_output(rows));
         if (!decoder_.empty()) decoder_.backward(pass, z, inference_.d_z(pass), rows);
-        inference_.backward(pass, beta, log_prob);
+        inference_.backward(pass, beta, log_prob, weights);
         return finish(pass, beta, log_prob);
     }
 
     /// The means over the minibatch's cells of the bound and its terms, as for held-out cells: no dropout, running
-    /// statistics, and noise that is keyed for evaluation.
+    /// statistics, and noise that is keyed for evaluation. The same bound, of as many samples, as in training.
     Terms bound(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step) {
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, step, Mode::evaluation);
@@ -210,11 +212,22 @@ public:
     }
 
 private:
+    /// Whether the prior has the weights of the importance-weighted bound.
+    static constexpr bool weighs_samples =
+        requires(const Inference& inference, const Pass<Real, Exec>& pass, const VectorSlice<double, Space>& log_prob,
+                 const VectorSlice<Real, Space>& weights) {
+        inference.importance_weights(pass, 1.0, log_prob, weights);
+    };
+
     static const ModelOptions& checked(const ModelOptions& options) {
         if (options.latent < 1)
             throw OptionError(message("the latent needs at least one dimension, found ", options.latent));
         if (options.samples < 1)
             throw OptionError(message("a step needs at least one sample, found ", options.samples));
+        if (options.bound == Bound::importance_weighted && !weighs_samples)
+            throw OptionError(
+                message("the importance-weighted bound is for priors with one q(z | x) a cell, and not for ",
+                        Prior::name, ": train it with the bound elbo; its estimate of log p(x) sums the ", "clusters"));
         if (options.samples > 1 && options.normalisation == Normalisation::batch)
             throw OptionError("batch normalisation is for one sample a cell: use layer normalisation, or none");
         return options;
@@ -225,6 +238,8 @@ private:
                 .samples = options.samples,
                 .clusters = options.clusters,
                 .learned_weights = options.learned_weights,
+                .pseudo_inputs = options.pseudo_inputs,
+                .bound = options.bound,
                 .network = {.hidden = options.hidden,
                             .activation = options.activation,
                             .normalisation = options.normalisation,
@@ -236,6 +251,21 @@ private:
         result.hidden =
             options.decoder_hidden.value_or(std::vector<Index>(options.hidden.rbegin(), options.hidden.rend()));
         return result;
+    }
+
+    /// The weight of each row's gradient in that of the mean bound. The importance-weighted bound needs log p(x | z) of
+    /// all of a cell's rows first.
+    void row_weights(const Pass<Real, Exec>& pass, [[maybe_unused]] double beta, [[maybe_unused]] const Slice& hidden,
+                     [[maybe_unused]] const VectorSlice<double, Space>& log_prob,
+                     const VectorSlice<Real, Space>& weights) {
+        if constexpr (weighs_samples) {
+            if (options_.bound == Bound::importance_weighted) {
+                output_.log_prob(pass, hidden, log_prob);
+                inference_.importance_weights(pass, beta, log_prob, weights);
+                return;
+            }
+        }
+        inference_.row_weights(pass, weights);
     }
 
     /// log p(x | z) of every row at z from the noise as it stands, without base measures.

@@ -22,10 +22,11 @@ struct MlpOptions {
 namespace nn_detail {
 
 /// y = activation(u) times the dropout mask, which is made here and kept for the backward pass.
+/// @param dropped_rows rows that take part in dropout: the cells', not the extra rows after them
 /// @param mask rows x units, or empty without dropout
 template <class Real, class Exec, class Activation, class Slice>
 void activate(const Pass<Real, Exec>& pass, const Activation& activation, double dropout, std::uint32_t layer,
-              const Slice& u, const Slice& y, const Slice& mask) {
+              Index dropped_rows, const Slice& u, const Slice& y, const Slice& mask) {
     const auto columns = static_cast<Index>(u.extent(1));
     const auto cell = pass.batch->cell;
     const auto row_cells = pass.row_cells();
@@ -38,7 +39,9 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
         KernelLabel("cellvae::activate"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) y(row, c) = activation.value(u(row, c));
-            if (drops) {
+            if (drops && row >= dropped_rows) {
+                for (Index c = 0; c < columns; ++c) mask(row, c) = Real(1);
+            } else if (drops) {
                 const auto sample = static_cast<std::uint32_t>(row_cells.block(row));
                 RandomStream random(seed, Purpose::dropout, static_cast<std::uint32_t>(cell(row_cells.cell(row))), step,
                                     (layer << 16) | sample);
@@ -133,20 +136,25 @@ struct Mlp {
             }
         }
 
+        /// With sparse input, dense rows of inputs may come after the minibatch's own: `rows` does not count them, and
+        /// output() and d_output() do. They take no part in dropout.
         /// @param x rows x inputs; with sparse input and clusters the cells' memberships (see SparseLinear), or empty
-        /// @returns rows x outputs()
-        Slice forward(const Pass<Real, Exec>& pass, const Slice& x, Index rows) const {
+        /// @param extra extra rows x inputs, or empty
+        /// @returns (rows + extra rows) x outputs()
+        Slice forward(const Pass<Real, Exec>& pass, const Slice& x, Index rows, const Slice& extra = Slice()) const {
+            const Index own_rows = rows;
+            rows += static_cast<Index>(extra.extent(0));
             Slice before = x;
             for (std::size_t i = 0; i < layers_.size(); ++i) {
                 const auto& layer = layers_[i];
                 const Slice u = first_rows(layer.u, rows);
                 const Slice y = first_rows(layer.y, rows);
                 if (layer.sparse)
-                    layer.sparse->forward(pass, u, x);
+                    layer.sparse->forward(pass, u, x, extra);
                 else
                     layer.dense->forward(pass, before, u);
                 layer.normalisation->forward(pass, u);
-                nn_detail::activate(pass, activation_, options_.dropout, static_cast<std::uint32_t>(i), u, y,
+                nn_detail::activate(pass, activation_, options_.dropout, static_cast<std::uint32_t>(i), own_rows, u, y,
                                     masked(layer, rows));
                 before = y;
             }
@@ -162,7 +170,10 @@ struct Mlp {
 
         /// Writes the gradients of all its parameters, from the gradient that the caller wrote into d_output().
         /// @param x as in forward() @param d_x as x, overwritten; not written where x is empty
-        void backward(const Pass<Real, Exec>& pass, const Slice& x, const Slice& d_x, Index rows) const {
+        /// @param extra as in forward() @param d_extra extra rows x inputs, overwritten with their gradient
+        void backward(const Pass<Real, Exec>& pass, const Slice& x, const Slice& d_x, Index rows,
+                      const Slice& extra = Slice(), const Slice& d_extra = Slice()) const {
+            rows += static_cast<Index>(extra.extent(0));
             for (std::size_t i = layers_.size(); i-- > 0;) {
                 const auto& layer = layers_[i];
                 const Slice d = first_rows(layer.d, rows);
@@ -170,7 +181,7 @@ struct Mlp {
                                              masked(layer, rows), d);
                 layer.normalisation->backward(pass, d);
                 if (layer.sparse) {
-                    layer.sparse->backward(pass, d, x, d_x);
+                    layer.sparse->backward(pass, d, x, d_x, extra, d_extra);
                 } else {
                     layer.dense->backward_parameters(pass, i == 0 ? x : first_rows(layers_[i - 1].y, rows), d);
                     layer.dense->backward_input(pass, d, i == 0 ? d_x : first_rows(layers_[i - 1].d, rows));

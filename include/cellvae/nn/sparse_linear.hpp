@@ -150,6 +150,8 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
 /// the cell is taken once and the cluster's row of `cluster_weight` (clusters x outputs) added. Or it is given how much
 /// of each cluster a cell is (memberships, cells x clusters): then y has a row a cell, and the clusters' rows are added
 /// in these proportions.
+///
+/// Without clusters, dense rows of inputs may be given beside the cells: y has their rows after the cells'.
 template <class Real, class Exec>
 class SparseLinear {
 public:
@@ -171,26 +173,29 @@ public:
         if (cluster_weight_ >= 0) nn_detail::fill_uniform(exec, store, cluster_weight_, 0.5, seed);
     }
 
-    /// @param y cells x outputs, or clusters x cells x outputs; overwritten
+    /// @param y cells x outputs, or clusters x cells x outputs, or (cells + extra rows) x outputs; overwritten
     /// @param memberships cells x clusters, or empty: all pairs of a cluster and a cell
-    void forward(const Pass<Real, Exec>& pass, const Slice& y, const Slice& memberships = Slice()) const {
+    /// @param extra extra rows x genes, or empty
+    void forward(const Pass<Real, Exec>& pass, const Slice& y, const Slice& memberships = Slice(),
+                 const Slice& extra = Slice()) const {
         nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_),
                                   pass.parameters->value(bias_), y);
-        if (cluster_weight_ < 0) return;
-        const Slice cluster_weight = pass.parameters->value(cluster_weight_);
-        if (memberships.extent(0) == 0)
-            nn_detail::add_clusters<Real>(pass.exec, cluster_weight, pass.batch->cells(), y);
-        else
-            pass.products->template multiply<Operand::as_is, Operand::as_is>(pass.exec, y, memberships, cluster_weight,
-                                                                             true);
+        if (cluster_weight_ >= 0) add_clusters(pass, y, memberships);
+        if (extra.extent(0) == 0) return;
+        const Slice y_extra = extra_rows(pass, y, extra);
+        nn_detail::fill_rows(pass.exec, y_extra, pass.parameters->value(bias_));
+        pass.products->template multiply<Operand::as_is, Operand::as_is>(pass.exec, y_extra, extra,
+                                                                         pass.parameters->value(weight_), true);
     }
 
     /// Writes the gradients of its parameters; they are overwritten.
     /// @param d_y as y in forward(); with clusters its first block is used for sums
     /// @param memberships as in forward() @param d_memberships cells x clusters, overwritten; not written without
     /// memberships
+    /// @param extra as in forward() @param d_extra extra rows x genes, overwritten with their gradient
     void backward(const Pass<Real, Exec>& pass, const Slice& d_y, const Slice& memberships = Slice(),
-                  const Slice& d_memberships = Slice()) const {
+                  const Slice& d_memberships = Slice(), const Slice& extra = Slice(),
+                  const Slice& d_extra = Slice()) const {
         const Index cells = pass.batch->cells();
         if (cluster_weight_ >= 0 && memberships.extent(0) == 0)
             nn_detail::add_clusters_backward<Real>(pass.exec, d_y, cells, pass.parameters->gradient(cluster_weight_));
@@ -202,10 +207,35 @@ public:
         }
         const Slice d_cells(d_y.data(), static_cast<std::size_t>(cells), d_y.extent(1));
         nn_detail::sparse_backward(pass.exec, *pass.batch, d_cells, pass.parameters->gradient(weight_));
-        nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
+        if (extra.extent(0) == 0) {
+            nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
+            return;
+        }
+        const Slice d_y_extra = extra_rows(pass, d_y, extra);
+        pass.products->template multiply<Operand::transposed, Operand::as_is>(
+            pass.exec, pass.parameters->gradient(weight_), extra, d_y_extra, true);
+        pass.products->template multiply<Operand::as_is, Operand::transposed>(pass.exec, d_extra, d_y_extra,
+                                                                              pass.parameters->value(weight_));
+        nn_detail::sum_rows(pass.exec, d_y, pass.parameters->gradient(bias_));
     }
 
 private:
+    void add_clusters(const Pass<Real, Exec>& pass, const Slice& y, const Slice& memberships) const {
+        const Slice cluster_weight = pass.parameters->value(cluster_weight_);
+        if (memberships.extent(0) == 0)
+            nn_detail::add_clusters<Real>(pass.exec, cluster_weight, pass.batch->cells(), y);
+        else
+            pass.products->template multiply<Operand::as_is, Operand::as_is>(pass.exec, y, memberships, cluster_weight,
+                                                                             true);
+    }
+
+    [[nodiscard]] Slice extra_rows(const Pass<Real, Exec>& pass, const Slice& y, const Slice& extra) const {
+        const Index cells = pass.batch->cells();
+        require_size(static_cast<Index>(y.extent(0)), cells + static_cast<Index>(extra.extent(0)),
+                     "rows of the first layer, extra inputs among them");
+        return Slice(y.data() + cells * static_cast<Index>(y.extent(1)), extra.extent(0), y.extent(1));
+    }
+
     Index genes_;
     int weight_;
     int bias_;

@@ -139,7 +139,8 @@ struct GaussianMixture {
 
         /// @param log_prob rows: log p(x | z), base measures left out or not
         template <class LogProbView>
-        void backward(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob) const {
+        void backward(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob,
+                      const VectorSlice<Real, Space>&) const {
             const Index cells = pass.batch->cells();
             const Slice d_mean = first_rows(d_mean_, rows(pass));
             const Slice d_log_variance = first_rows(d_log_variance_, rows(pass));

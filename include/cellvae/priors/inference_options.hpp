@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 #include "cellvae/nn/mlp.hpp"
 
 namespace cellvae {
+
+/// What is trained, and what held-out cells are given. With K samples z_k from q(z | x):
+enum class Bound {
+    elbo,                 ///< the mean of log p(x | z_k), less beta times the KL
+    importance_weighted,  ///< log of the mean of p(x, z_k) / q(z_k | x) (Burda et al. 2016)
+};
+
+[[nodiscard]] constexpr std::string_view name_of(Bound bound) {
+    return bound == Bound::elbo ? "elbo" : "importance_weighted";
+}
 
 /// The sizes that a prior's Inference is made with. A prior reads what concerns it.
 struct InferenceOptions {
@@ -11,6 +23,8 @@ struct InferenceOptions {
     Index samples = 1;            ///< of z for each cell, in training
     Index clusters = 10;          ///< of a mixture
     bool learned_weights = true;  ///< a mixture's mixing weights are learned, not uniform
+    Index pseudo_inputs = 500;    ///< of a VampPrior
+    Bound bound = Bound::elbo;    ///< read by priors with one q(z | x) a cell
     MlpOptions network{};         ///< of the encoders
 };
 
