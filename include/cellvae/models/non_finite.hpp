@@ -42,7 +42,7 @@ template <class Model, class Real, class Exec>
         return copy;
     };
     model.gradient(exec, batch, step);
-    const auto pass = model.pass(exec, batch, step, Mode::training);
+    const auto pass = model.decoding(model.pass(exec, batch, step, Mode::training));
     const auto hidden = to_host(model.hidden_rows(pass));
     auto heads = model.output().heads(model.parameters());
     const auto offsets = to_host(batch.row_offsets);
@@ -50,6 +50,7 @@ template <class Model, class Real, class Exec>
     const auto targets = to_host(batch.targets);
     const auto log_library = to_host(batch.log_library);
     const auto numbers = to_host(batch.cell);
+    const auto kept = to_host(pass.kept_rows);
     const auto flat = to_host(model.parameters().values());
     const auto depth = static_cast<Index>(hidden.extent(1));
     for (auto& head : heads) {  // the same places in the host's copy
@@ -58,7 +59,7 @@ template <class Model, class Real, class Exec>
         head.bias = flat.data() + (head.bias - base);
     }
     for (Index row = 0; row < static_cast<Index>(hidden.extent(0)); ++row) {
-        const Index cell = row % batch.cells();
+        const Index cell = (kept.extent(0) == 0 ? row : kept(row)) % batch.cells();
         Index k = offsets(cell);
         for (Index gene = 0; gene < batch.genes(); ++gene) {
             Parameters<Real, count> eta{};

@@ -26,6 +26,7 @@ struct ModelOptions {
     std::vector<std::string> shared{};                   ///< likelihood parameters with one value a gene
     Index clusters = 10;                                 ///< of a mixture prior
     bool learned_weights = true;                         ///< a mixture's mixing weights are learned, not uniform
+    ClusterSum sum{};                                    ///< how a mixture's sum over clusters is taken, in training
     Index pseudo_inputs = 500;                           ///< of a VampPrior
     Index samples = 1;                                   ///< samples of z a cell, in training
     Bound bound = Bound::elbo;                           ///< what is trained, and what bound() gives
@@ -117,11 +118,13 @@ public:
     }
 
     /// The same with the noise as it stands in inference().noise().
-    Terms gradient_at_noise(const Pass<Real, Exec>& pass, double beta) {
-        inference_.encode(pass);
+    Terms gradient_at_noise(const Pass<Real, Exec>& encoding, double beta) {
+        inference_.encode(encoding);
+        const auto pass = decoding(encoding);
         inference_.sample(pass);
         const Slice z = inference_.z(pass);
         const auto rows = static_cast<Index>(z.extent(0));
+        rows_decoded_ += rows;
         const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
         const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
         const Slice hidden = decoder_.forward(pass, z, rows);
@@ -187,6 +190,16 @@ public:
     /// Per cell: bound and terms of the last call of gradient() or bound(). cells x term_count, on the backend.
     [[nodiscard]] const Matrix<double, Space>& terms() const { return terms_; }
 
+    /// How many rows the decoder and the output layer have worked through in all calls of gradient() so far: what a
+    /// mixture that leaves out clusters saves.
+    [[nodiscard]] Index rows_decoded() const { return rows_decoded_; }
+
+    /// A pass with the rows that the prior wants decoded, after its encode().
+    [[nodiscard]] Pass<Real, Exec> decoding(Pass<Real, Exec> pass) const {
+        if constexpr (requires { inference_.kept_rows(pass); }) pass.kept_rows = inference_.kept_rows(pass);
+        return pass;
+    }
+
     /// The rows that the output layer read in the last pass: rows x hidden.
     [[nodiscard]] Slice hidden_rows(const Pass<Real, Exec>& pass) const {
         const Slice z = inference_.z(pass);
@@ -238,6 +251,7 @@ private:
                 .samples = options.samples,
                 .clusters = options.clusters,
                 .learned_weights = options.learned_weights,
+                .sum = options.sum,
                 .pseudo_inputs = options.pseudo_inputs,
                 .bound = options.bound,
                 .network = {.hidden = options.hidden,
@@ -296,6 +310,7 @@ private:
     OutputLayer<L, Real, Exec> output_;
     Index most_cells_ = 0;
     Index most_nonzeros_ = 0;
+    Index rows_decoded_ = 0;
     Vector<Real, Space> weights_;     // rows
     Vector<double, Space> log_prob_;  // rows
     Vector<double, Space> ratio_;     // rows

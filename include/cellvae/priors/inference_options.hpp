@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "cellvae/nn/mlp.hpp"
+#include "cellvae/priors/cluster_sum.hpp"
 
 namespace cellvae {
 
@@ -23,6 +24,7 @@ struct InferenceOptions {
     Index samples = 1;            ///< of z for each cell, in training
     Index clusters = 10;          ///< of a mixture
     bool learned_weights = true;  ///< a mixture's mixing weights are learned, not uniform
+    ClusterSum sum{};             ///< of a mixture, in training
     Index pseudo_inputs = 500;    ///< of a VampPrior
     Bound bound = Bound::elbo;    ///< read by priors with one q(z | x) a cell
     MlpOptions network{};         ///< of the encoders

@@ -42,19 +42,22 @@ void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t 
         });
 }
 
-/// z = mean + exp(log_variance / 2) noise, for every row; mean and log variance have a row each, or one a cell for all
-/// samples.
+/// z = mean + exp(log_variance / 2) noise, for every row of the decoder; mean and log variance have a row each, or one
+/// a cell for all samples.
+/// @param noise rows x latent, rows that are left out among them @param z decoded rows x latent
 template <class Real, class Exec, class Slice>
 void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& noise,
                    const Slice& z) {
     const auto parameters = static_cast<Index>(mean.extent(0));
+    const auto row_cells = pass.row_cells();
     Kokkos::parallel_for(
         KernelLabel("cellvae::reparametrise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
             const auto latent = static_cast<Index>(z.extent(1));
-            const Index from = row % parameters;
+            const Index number = row_cells.number(row);
+            const Index from = number % parameters;
             for (Index l = 0; l < latent; ++l)
-                z(row, l) = reparametrised_sample(mean(from, l), limited(log_variance(from, l)), noise(row, l)).z;
+                z(row, l) = reparametrised_sample(mean(from, l), limited(log_variance(from, l)), noise(number, l)).z;
         });
 }
 

@@ -1,33 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cellvae/distributions/categorical_kl.hpp"
+#include "cellvae/priors/kept_rows.hpp"
 #include "cellvae/priors/latent_kernels.hpp"
-
-namespace cellvae {
-
-/// How a mixture's sum over clusters is taken: every cluster of every cell is decoded.
-struct ExactSum {};
-
-}  // namespace cellvae
 
 // Rows are clusters x cells: row k * cells + cell. log_q is cells x clusters, log_pi 1 x clusters. A cell's label is -1
 // where it is not known.
 namespace cellvae::priors_detail {
 
 /// Each row of `log_p` becomes the log-softmax of that row of `logits`.
-template <class Real, class Exec, class Slice>
+template <class Exec, class Slice>
 void log_softmax_rows(const Exec& exec, const Slice& logits, const Slice& log_p) {
     Kokkos::parallel_for(
         KernelLabel("cellvae::log_softmax_rows"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(logits.extent(0))), KOKKOS_LAMBDA(const Index row) {
-            const auto classes = static_cast<Index>(logits.extent(1));
-            Real largest = logits(row, 0);
-            for (Index k = 1; k < classes; ++k) largest = logits(row, k) > largest ? logits(row, k) : largest;
-            double sum = 0;
-            for (Index k = 0; k < classes; ++k) sum += static_cast<double>(math::exp(logits(row, k) - largest));
-            const Real normaliser = largest + static_cast<Real>(Kokkos::log(sum));
-            for (Index k = 0; k < classes; ++k) log_p(row, k) = logits(row, k) - normaliser;
-        });
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(logits.extent(0))),
+        KOKKOS_LAMBDA(const Index row) { log_softmax(logits.extent(1), &logits(row, 0), &log_p(row, 0)); });
 }
 
 /// kl (rows): KL(q(z | x, k) || p(z | k)), summed over the latent dimensions.
@@ -48,6 +36,25 @@ void mixture_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& lo
         });
 }
 
+/// weights (decoded rows): of their reconstructions in the mean bound. q(y=k | x) over the number of cells, divided by
+/// the sum of the cell's kept responsibilities; of a known label one over the number of cells there and zero elsewhere.
+template <class Real, class Exec, class LogQ, class Weights>
+void decoded_weights(const Pass<Real, Exec>& pass, const LogQ& log_q,
+                     const DecodedRows<typename Exec::memory_space>& decoded, const Weights& weights) {
+    const auto row_cells = pass.row_cells();
+    const auto label = pass.batch->label;
+    const Real share = Real(1) / static_cast<Real>(pass.batch->cells());
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::decoded_weights"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(weights.extent(0))), KOKKOS_LAMBDA(const Index row) {
+            const Index cell = row_cells.cell(row);
+            const Index k = row_cells.block(row);
+            const Real known = k == label(cell) ? Real(1) : Real(0);
+            const Real q = math::exp(log_q(cell, k)) / static_cast<Real>(decoded.kept_mass(cell));
+            weights(row) = share * (label(cell) < 0 ? q : known);
+        });
+}
+
 /// weights (rows): q(y=k | x) over the number of cells, or for a known label one there and zero elsewhere.
 template <class Real, class Exec, class LogQ, class Weights>
 void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weights& weights) {
@@ -64,9 +71,11 @@ void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weig
         });
 }
 
+/// @param log_prob decoded rows
 template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class TermsView>
 void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const KlView& kl,
-                   const LogProbView& log_prob, const TermsView& terms) {
+                   const DecodedRows<typename Exec::memory_space>& decoded, const LogProbView& log_prob,
+                   const TermsView& terms) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
@@ -76,14 +85,15 @@ void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q,
             const auto clusters = static_cast<Index>(log_q.extent(1));
             if (label(cell) >= 0) {
                 const Index k = label(cell);
-                reconstruction = log_prob(k * cells + cell);
+                reconstruction = log_prob(decoded.slot(k * cells + cell));
                 kl_z = kl(k * cells + cell);
                 kl_y = -static_cast<double>(log_pi(0, k)) - static_cast<double>(log_q(cell, k));
                 terms(cell, 0) = reconstruction - beta * kl_z - kl_y;
             } else {
                 for (Index k = 0; k < clusters; ++k) {
                     const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
-                    reconstruction += q * log_prob(k * cells + cell);
+                    const Index slot = decoded.slot(k * cells + cell);
+                    if (slot >= 0) reconstruction += q / decoded.kept_mass(cell) * log_prob(slot);
                     kl_z += q * kl(k * cells + cell);
                     kl_y += q * (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
                 }
@@ -95,24 +105,26 @@ void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q,
         });
 }
 
-/// The gradients of the mean bound by each row's mean and log variance.
+/// The gradients of the mean bound by each row's mean and log variance. @param d_z decoded rows x latent
 template <class Real, class Exec, class Slice, class Weights>
 void mixture_backward_rows(const Pass<Real, Exec>& pass, Real beta, const Slice& mean, const Slice& log_variance,
-                           const Slice& noise, const Slice& d_z, const Weights& weights, const Slice& prior_mean,
+                           const Slice& noise, const DecodedRows<typename Exec::memory_space>& decoded,
+                           const Slice& d_z, const Weights& weights, const Slice& prior_mean,
                            const Slice& prior_log_variance, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     Kokkos::parallel_for(
         KernelLabel("cellvae::mixture_backward_rows"),
         Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))), KOKKOS_LAMBDA(const Index row) {
             const Index k = row / cells;
+            const Index slot = decoded.slot(row);
             const Real kl_weight = beta * weights(row);
             for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
                 const Real raw = log_variance(row, l);
                 const Real v = limited(raw);
                 const auto kl = gaussian_kl(mean(row, l), v, prior_mean(k, l), limited(prior_log_variance(k, l)));
-                const Real through =
-                    d_z(row, l) * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
-                d_mean(row, l) = d_z(row, l) - kl_weight * kl.d_mean;
+                const Real d = slot < 0 ? Real(0) : d_z(slot, l);
+                const Real through = d * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
+                d_mean(row, l) = d - kl_weight * kl.d_mean;
                 d_log_variance(row, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
             }
         });
@@ -145,27 +157,37 @@ void mixture_backward_prior(const Pass<Real, Exec>& pass, Real beta, const Slice
         });
 }
 
-/// The gradient by the logits of q(y | x). With A_k = reconstruction - beta (KL_z + log q_k - log pi_k) it is q_k (A_k
-/// - sum q A); what all clusters share, base measures among it, cancels. A known label adds log q(y | x) alone.
+/// The gradient by the logits of q(y | x). A term sum_k q_k A_k has q_k (A_k - sum_j q_j A_j): the reconstructions over
+/// the kept clusters with their responsibilities q divided by their sum, where what all share, base measures among it,
+/// cancels; and -beta (KL_z + log q_k - log pi_k) over all. Which clusters are kept is taken as given. A known label
+/// adds log q(y | x) alone.
 template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class Slice>
 void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi,
-                             const KlView& kl, const LogProbView& log_prob, const Slice& d_logits) {
+                             const KlView& kl, const DecodedRows<typename Exec::memory_space>& decoded,
+                             const LogProbView& log_prob, const Slice& d_logits) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
         KernelLabel("cellvae::mixture_backward_logits"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
         KOKKOS_LAMBDA(const Index cell) {
             const auto clusters = static_cast<Index>(log_q.extent(1));
-            const auto advantage = [&](const Index k) {
-                return log_prob(k * cells + cell) - beta * (kl(k * cells + cell) + static_cast<double>(log_q(cell, k)) -
-                                                            static_cast<double>(log_pi(0, k)));
+            const double mass = decoded.kept_mass(cell);
+            const auto divergence = [&](const Index k) {
+                return kl(k * cells + cell) + static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k));
             };
-            double mean = 0;
-            for (Index k = 0; k < clusters; ++k)
-                mean += Kokkos::exp(static_cast<double>(log_q(cell, k))) * advantage(k);
+            double reconstruction = 0, mean = 0;
             for (Index k = 0; k < clusters; ++k) {
                 const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
-                const double d = label(cell) < 0 ? q * (advantage(k) - mean) : (k == label(cell) ? 1.0 : 0.0) - q;
+                const Index slot = decoded.slot(k * cells + cell);
+                if (slot >= 0) reconstruction += q / mass * log_prob(slot);
+                mean += q * divergence(k);
+            }
+            for (Index k = 0; k < clusters; ++k) {
+                const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
+                const Index slot = decoded.slot(k * cells + cell);
+                double d = -beta * q * (divergence(k) - mean);
+                if (slot >= 0) d += q / mass * (log_prob(slot) - reconstruction);
+                if (label(cell) >= 0) d = (k == label(cell) ? 1.0 : 0.0) - q;
                 d_logits(cell, k) = static_cast<Real>(d / static_cast<double>(cells));
             }
         });
