@@ -45,6 +45,7 @@ void check_contents(const Minibatch<Real, Exec>& batch, const Dataset<Exec>& dat
         CHECK(batch.row_offsets(row) == k);
         const Real log_library = library > 0 ? static_cast<Real>(std::log(static_cast<Real>(library))) : Real(0);
         CHECK(batch.log_library(row) == log_library);  // an empty cell counts as one
+        CHECK(batch.log_total(row) == log_library);
         CHECK(batch.base_measure(row) == data.base_measure(static_cast<std::size_t>(cells[row])));
         for (Index panel = 0; panel < panels; ++panel) {
             wrong += batch.panel_offsets(row, panel) == k ? 0 : 1;
@@ -118,6 +119,8 @@ TEST_CASE("the library size in a minibatch is the whole file's") {
     exec.fence();
     CHECK(batch.log_library(0) == std::log(200.0));
     CHECK(batch.log_library(1) == std::log(100.0));
+    CHECK(batch.log_total(0) == std::log(7.0));  // the genes' that are here
+    CHECK(batch.log_total(1) == std::log(3.0));
 }
 
 TEST_CASE("a minibatch is no larger than the data set, and takes no more cells than it was made for") {

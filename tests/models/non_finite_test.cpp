@@ -2,6 +2,7 @@
 #include "cellvae/models/non_finite.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <limits>
@@ -69,11 +70,17 @@ TEST_CASE("a value that is not finite is found with cell, gene and parameters") 
 }
 
 TEST_CASE("the parameters named are those at which the entry was computed") {
-    SmallModel<Breaks> small(5, 6, options());
+    ModelOptions chosen = options();
+    chosen.scale = GENERATE(MeanScale::library, MeanScale::library_share);
+    SmallModel<Breaks> small(5, 6, chosen);
     auto& model = small.model;
-    // the head without weights: log_rate is bias plus log library size
+    // the head without weights: log_rate is bias plus log library size, or log share plus log total
     Kokkos::deep_copy(model.parameters().value(model.parameters().find("decoder/log_rate/weight")), 0.0);
     model.parameters().value(model.parameters().find("decoder/log_rate/bias"))(0, 3) = 1.5;
+    if (chosen.scale == MeanScale::library_share) {  // 0.2 of 1
+        const auto bias = model.parameters().value(model.parameters().find("decoder/log_rate/bias"));
+        for (std::size_t gene = 0; gene < 6; ++gene) bias(0, gene) = std::log(gene == 3 ? 0.2 : 0.16);
+    }
     std::vector<std::vector<float>> dense = random_counts(5, 6, 0.4);
     dense[1] = {0, 0, 0, 77, 23, 0};
     const CountMatrix cells = count_matrix(dense);
@@ -82,7 +89,7 @@ TEST_CASE("the parameters named are those at which the entry was computed") {
     batch.assemble(small.exec, data, order_of({0, 1}));
     CHECK(describe_non_finite(small.exec, model, batch, cells, {.seed = 1}) ==
           message("cell 1 (c1), gene 3 (g3): log-probability nan at the value 77 with log_rate = ",
-                  1.5 + std::log(100.0)));
+                  (chosen.scale == MeanScale::library ? 1.5 : std::log(0.2)) + std::log(100.0)));
     // cells without names are named by their numbers
     const CellsView nameless(cells.row_offsets, cells.columns, cells.values, cells.genes());
     CHECK_THAT(describe_non_finite(small.exec, model, batch, nameless, {.seed = 1}),

@@ -44,7 +44,6 @@ struct ReferenceModel {
     [[nodiscard]] std::string missing() const {
         if (text("bound") != "elbo" && (text("bound") != "iwae" || text("prior") == "mixture"))
             return "bound " + text("bound");
-        if (flag("share")) return "share";
         if (!json.at("mask").is_null()) return "mask";
         return "";
     }
@@ -66,7 +65,11 @@ struct ReferenceModel {
         const std::map<std::string, ActivationKind> kinds{
             {"tanh", ActivationKind::tanh}, {"relu", ActivationKind::relu}, {"silu", ActivationKind::silu}};
         options.activation = kinds.at(text("activation"));
-        options.scale = flag("library") ? MeanScale::library : MeanScale::none;
+        const bool share = flag("share");
+        if (flag("library"))
+            options.scale = share ? MeanScale::library_share : MeanScale::library;
+        else
+            options.scale = share ? MeanScale::share : MeanScale::none;
         options.shared = json.at("shared").get<std::vector<std::string>>();
         if (text("prior") == "mixture") {
             options.clusters = static_cast<Index>(json.at("noise").size());

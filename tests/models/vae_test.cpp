@@ -63,8 +63,8 @@ TEST_CASE("options that do not fit each other or the likelihood are refused") {
                      "the likelihood poisson has no parameter log_rat to share; it has log_rate");
     refused<Bernoulli>(
         {.scale = MeanScale::library},
-        "the likelihood bernoulli has no log-mean parameter to which the library size could be added: use the scale "
-        "none, or a likelihood with log_mean or log_rate");
+        "the likelihood bernoulli has no log-mean parameter for the scale library: use the scale none, or a likelihood "
+        "with log_mean or log_rate");
     refused<Poisson>({.hidden = {}}, "an encoder needs at least one hidden layer: give its width, as in --hidden 128");
     refused<Poisson>({.hidden = {8, -1}}, "a hidden layer needs at least one unit, found -1");
     refused<Poisson>({.dropout = 1}, "dropout is a share from 0 to below 1, found 1");

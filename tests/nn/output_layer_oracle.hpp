@@ -48,10 +48,11 @@ struct OutputOracle {
     std::array<std::vector<double>, count> d_weight, d_bias;  ///< genes x hidden, genes
     std::vector<double> d_hidden;                             ///< rows x hidden
 
-    /// @param targets cells x genes @param log_library cells, or empty for none
+    /// @param targets cells x genes @param offset of the log mean: cells, or empty for none
+    /// @param share the log mean goes through a log-softmax over the genes first
     /// @param weight, bias of each head; the weight of a shared parameter is empty
     OutputOracle(const OutputCase& one, const std::vector<std::vector<double>>& targets,
-                 const std::vector<double>& log_library, const std::array<std::vector<double>, count>& weight,
+                 const std::vector<double>& offset, bool share, const std::array<std::vector<double>, count>& weight,
                  const std::array<std::vector<double>, count>& bias) {
         const auto genes = static_cast<std::size_t>(one.genes);
         const auto width = static_cast<std::size_t>(one.hidden_width);
@@ -63,30 +64,58 @@ struct OutputOracle {
             d_weight[n].assign(genes * width, 0);
             d_bias[n].assign(genes, 0);
         }
-        for (std::size_t row = 0; row < rows; ++row)
-            for (std::size_t gene = 0; gene < genes; ++gene) {
-                cellvae::Parameters<double, count> eta{}, inside{};
-                for (std::size_t n = 0; n < count; ++n) {
-                    eta[n] = bias[n][gene];
-                    if (!log_library.empty() && static_cast<int>(n) == L::log_mean_parameter)
-                        eta[n] += log_library[row % cells];
+        constexpr int log_mean = L::log_mean_parameter;
+        for (std::size_t row = 0; row < rows; ++row) {
+            std::array<std::vector<double>, count> eta, d;
+            for (std::size_t n = 0; n < count; ++n) {
+                d[n].assign(genes, 0);
+                eta[n] = bias[n];
+                for (std::size_t gene = 0; gene < genes; ++gene)
                     for (std::size_t h = 0; h < width && !weight[n].empty(); ++h)
-                        eta[n] += one.hidden(row, h) * weight[n][gene * width + h];
+                        eta[n][gene] += one.hidden(row, h) * weight[n][gene * width + h];
+            }
+            std::vector<double> shares(genes);
+            if (share) {
+                auto& logits = eta[static_cast<std::size_t>(log_mean)];
+                const double largest = *std::max_element(logits.begin(), logits.end());
+                double sum = 0;
+                for (const double logit : logits) sum += std::exp(logit - largest);
+                for (std::size_t gene = 0; gene < genes; ++gene) {
+                    logits[gene] -= largest + std::log(sum);
+                    shares[gene] = std::exp(logits[gene]);
+                }
+            }
+            for (std::size_t gene = 0; gene < genes; ++gene) {
+                cellvae::Parameters<double, count> inside{};
+                for (std::size_t n = 0; n < count; ++n) {
+                    if (!offset.empty() && static_cast<int>(n) == log_mean) eta[n][gene] += offset[row % cells];
                     const auto bounds = L::bounds(static_cast<int>(n));
-                    inside[n] = std::clamp(eta[n], bounds.lower, bounds.upper);
+                    inside[n] = std::clamp(eta[n][gene], bounds.lower, bounds.upper);
                 }
                 const auto result = L::log_prob(targets[row % cells][gene], inside);
                 log_prob[row] += result.value;
                 for (std::size_t n = 0; n < count; ++n) {
-                    double d = result.d_log_prob[n] * one.weights[row];
-                    if ((eta[n] > inside[n] && d > 0) || (eta[n] < inside[n] && d < 0)) d = 0;
-                    d_bias[n][gene] += d;
-                    for (std::size_t h = 0; h < width && !weight[n].empty(); ++h) {
-                        d_weight[n][gene * width + h] += d * one.hidden(row, h);
-                        d_hidden[row * width + h] += d * weight[n][gene * width + h];
-                    }
+                    d[n][gene] = result.d_log_prob[n] * one.weights[row];
+                    const bool outward =
+                        (eta[n][gene] > inside[n] && d[n][gene] > 0) || (eta[n][gene] < inside[n] && d[n][gene] < 0);
+                    if (outward) d[n][gene] = 0;
                 }
             }
+            if (share) {
+                auto& own = d[static_cast<std::size_t>(log_mean)];
+                double sum = 0;
+                for (const double value : own) sum += value;
+                for (std::size_t gene = 0; gene < genes; ++gene) own[gene] -= shares[gene] * sum;
+            }
+            for (std::size_t n = 0; n < count; ++n)
+                for (std::size_t gene = 0; gene < genes; ++gene) {
+                    d_bias[n][gene] += d[n][gene];
+                    for (std::size_t h = 0; h < width && !weight[n].empty(); ++h) {
+                        d_weight[n][gene * width + h] += d[n][gene] * one.hidden(row, h);
+                        d_hidden[row * width + h] += d[n][gene] * weight[n][gene * width + h];
+                    }
+                }
+        }
     }
 };
 
@@ -114,7 +143,10 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
     using namespace cellvae;
     constexpr std::size_t count = parameter_count<L>;
     const HostExec exec;
-    const CountMatrix matrix = count_matrix(one.dense);
+    std::vector<double> libraries;
+    CountMatrix matrix = count_matrix(one.dense);
+    for (Index cell = 0; cell < matrix.cells(); ++cell) libraries.push_back(1.5 * matrix.library_size(cell));
+    matrix.library_sizes = libraries;  // more than the genes that are here have together
     const auto data = make_dataset<L, HostExec>(exec, matrix);
     Minibatch<Real, HostExec> batch(exec, data, one.cells);
     const Kokkos::View<Index*, HostExec> order("order", static_cast<std::size_t>(one.cells));
@@ -158,10 +190,12 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
             targets.back().push_back(
                 target_value(data.target, static_cast<double>(value), data.library(cell), data.maximum(cell)));
     }
-    std::vector<double> log_library;
-    if (options.scale == MeanScale::library)
-        for (std::size_t cell = 0; cell < one.dense.size(); ++cell)
-            log_library.push_back(data.library(cell) > 0 ? std::log(data.library(cell)) : 0);  // an empty cell: one
+    std::vector<double> offset;
+    if (adds_library(options.scale))
+        for (std::size_t cell = 0; cell < one.dense.size(); ++cell) {
+            const double total = is_share(options.scale) ? libraries[cell] / 1.5 : libraries[cell];
+            offset.push_back(total > 0 ? std::log(total) : 0);  // an empty cell: one
+        }
     std::array<std::vector<double>, count> weight, bias;
     std::array<std::string, count> paths;
     for (std::size_t n = 0; n < count; ++n) {
@@ -176,7 +210,7 @@ void check_output_driver(const OutputCase& one, const cellvae::OutputOptions& op
         const auto matrix_values = store.value(weight_id);
         weight[n].assign(matrix_values.data(), matrix_values.data() + one.genes * one.hidden_width);
     }
-    const OutputOracle<L> expected(one, targets, log_library, weight, bias);
+    const OutputOracle<L> expected(one, targets, offset, is_share(options.scale), weight, bias);
     CAPTURE(L::name, one.cells, one.samples, one.genes, name_of(options.scale), options.shared,
             driver == OutputDriver::device, sizeof(Real));
     check_close("log-probability", log_prob, expected.log_prob, tolerance);

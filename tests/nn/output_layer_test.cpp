@@ -126,6 +126,27 @@ TEST_CASE("the output layer equals plain loops, on both drivers, at the borders 
     check_output_layer<Zinb>(one, {});
 }
 
+TEST_CASE("a share of the mean equals plain loops, on both drivers, at the borders of panels and blocks") {
+    const auto scale = GENERATE(MeanScale::share, MeanScale::library_share);
+    const Index genes = GENERATE(1, 129, 300);
+    const auto [cells, samples] = GENERATE(table<Index, Index>({{1, 1}, {128, 1}, {43, 3}}));
+    check_output_layer<Poisson>(OutputCase(cells, samples, genes, 6), {scale, {}});
+    check_output_layer<Zinb>(OutputCase(cells, samples, genes, 6), {scale, {"log_dispersion"}});
+}
+
+TEST_CASE("a share of the mean with more blocks of rows, more panels than lanes and more than one wide panel") {
+    check_output_layer<Poisson>(OutputCase(nn_detail::device_share_rows / 4 + 1, 4, 130, 3),
+                                {MeanScale::library_share, {}});
+    const Index genes =
+        std::max(nn_detail::device_panel_width, nn_detail::most_lanes * genes_per_panel) + genes_per_panel + 1;
+    check_output_layer<Zinb>(OutputCase(3, 2, genes, 4), {MeanScale::library_share, {}});
+}
+
+TEST_CASE("a share that all cells have, and shares outside the bounds") {
+    check_output_layer<Zinb>(OutputCase(26, 5, 129, 6), {MeanScale::library_share, {"log_mean", "log_dispersion"}});
+    check_output_layer<Zinb>(OutputCase(20, 2, 140, 6), {MeanScale::library_share, {}}, 1e-11, 45);
+}
+
 TEST_CASE("the output layer adds library sizes and shares parameters as asked") {
     const auto options =
         GENERATE(OutputOptions{MeanScale::library, {}}, OutputOptions{MeanScale::none, {"log_dispersion"}},
@@ -151,6 +172,7 @@ TEST_CASE("more panels than lanes, and more genes than a wide panel, make no dif
 TEST_CASE("in float the output layer is the same to float's precision") {
     check_output_layer<Poisson, float>(OutputCase(43, 3, 300, 6), {}, 2e-5);
     check_output_layer<Poisson, float>(OutputCase(43, 3, 300, 6), {MeanScale::library, {}}, 2e-5);
+    check_output_layer<Poisson, float>(OutputCase(43, 3, 300, 6), {MeanScale::library_share, {}}, 2e-5);
 }
 
 TEMPLATE_TEST_CASE_SIG("beyond a bound only the gradient that would lead further out is zero", "",
@@ -180,6 +202,7 @@ TEST_CASE("an empty cell with a library scale stays finite") {
     OutputCase one(2, 1, 140, 3);
     one.dense = counts;
     check_output_layer<Zinb>(one, {MeanScale::library, {}});
+    check_output_layer<Zinb>(one, {MeanScale::library_share, {}});
 }
 
 TEST_CASE("heads start from the genes' statistics, or from zero and small weights") {
@@ -187,10 +210,9 @@ TEST_CASE("heads start from the genes' statistics, or from zero and small weight
     CountMatrix matrix = count_matrix({{0, 4, 0, 1}, {0, 2, 1, 1}, {0, 0, 0, 1}, {0, 6, 0, 1}});
     matrix.library_sizes = {10, 20, 30, 40};
     const auto data = make_dataset<Poisson, HostExec>(exec, matrix);
-    const bool library = GENERATE(false, true);
+    const MeanScale scale = GENERATE(MeanScale::none, MeanScale::library, MeanScale::share, MeanScale::library_share);
     ParameterStore<double, HostExec> store;
-    const OutputLayer<Poisson, double, HostExec> layer(store, "decoder", 16, 4,
-                                                       {library ? MeanScale::library : MeanScale::none, {}});
+    const OutputLayer<Poisson, double, HostExec> layer(store, "decoder", 16, 4, {scale, {}});
     store.allocate(exec);
     layer.initialise(exec, store, 3);
     exec.fence();
@@ -207,7 +229,8 @@ TEST_CASE("heads start from the genes' statistics, or from zero and small weight
     CHECK(largest > 0.2);
 
     layer.start_from(exec, store, data);
-    const double offset = library ? std::log(25.0) : 0;
+    // the mean library size, or for shares the mean total of these genes
+    const double offset = scale == MeanScale::none ? 0 : std::log(is_share(scale) ? 17.0 / 4 : 25.0);
     const double means[] = {0.5 / 4, 3, 0.25, 1};  // a gene that was never seen counts as half a count
     for (std::size_t gene = 0; gene < 4; ++gene)
         CHECK(std::abs(bias(0, gene) - (std::log(means[gene]) - offset)) < 1e-12);
@@ -225,8 +248,8 @@ TEST_CASE("output layers that cannot be, and rows that do not fit, are refused")
                 "logit_zero_inflation, log_mean, log_dispersion"));
     CHECK_THROWS_MATCHES(
         made.operator()<Bernoulli>({MeanScale::library, {}}), OptionError,
-        Message("the likelihood bernoulli has no log-mean parameter to which the library size could be added: use the "
-                "scale none, or a likelihood with log_mean or log_rate"));
+        Message("the likelihood bernoulli has no log-mean parameter for the scale library: use the scale none, or a "
+                "likelihood with log_mean or log_rate"));
 
     const CountMatrix matrix = count_matrix({{0, 4, 1}, {1, 2, 1}});
     const auto data = make_dataset<Poisson, HostExec>(exec, matrix);

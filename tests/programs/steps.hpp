@@ -77,8 +77,12 @@ void for_each_model(const Exec& exec, Visitor&& visit) {
     using cellvae::Normalisation;
     one.template operator()<Zinb, float>("float, 128 hidden", {.hidden = {128}, .scale = cellvae::MeanScale::library});
     one.template operator()<Zinb, float>(
-        "float, 600 hidden, layer normalisation, dropout, two samples",
-        {.hidden = {600, 600}, .normalisation = Normalisation::layer, .dropout = 0.1, .samples = 2});
+        "float, 600 hidden, layer normalisation, dropout, shares of the mean, four samples",
+        {.hidden = {600, 600},
+         .normalisation = Normalisation::layer,
+         .dropout = 0.1,
+         .scale = cellvae::MeanScale::library_share,
+         .samples = 4});
     one.template operator()<Zinb, double>(
         "double, 600 hidden, batch normalisation, shared dispersion",
         {.hidden = {600, 600}, .normalisation = Normalisation::batch, .shared = {"log_dispersion"}});

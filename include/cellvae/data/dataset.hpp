@@ -63,6 +63,7 @@ struct Dataset {
     Kokkos::View<const GeneIndex*, Space> columns;         ///< the gene of each nonzero
     Kokkos::View<const float*, Space> values;              ///< the count of each nonzero
     Vector<double, Space> library;                         ///< total count of each cell over all genes of the file
+    Vector<double, Space> total;                           ///< total count of each cell over the genes that are here
     Vector<double, Space> maximum;                         ///< largest count of each cell
     Vector<double, Space> base_measure;  ///< of each cell: the likelihood's log base measure, summed over all genes
     Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
@@ -72,7 +73,8 @@ struct Dataset {
     Index cell_count = 0;
     Index gene_count = 0;
     std::vector<std::int64_t> host_offsets;  ///< row offsets on the host, from which minibatches take their sizes
-    CellsView cells_view;                    ///< where the counts came from: errors take names from it
+    std::vector<double> host_library, host_total, host_maximum;  ///< of each cell, as above
+    CellsView cells_view;  ///< where the counts came from: errors take names from it
 
     [[nodiscard]] Index cells() const { return cell_count; }
     [[nodiscard]] Index genes() const { return gene_count; }
@@ -111,7 +113,7 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     data.cells_view = cells;
     data.host_offsets.assign(cells.row_offsets.begin(), cells.row_offsets.end());
     const auto count = static_cast<std::size_t>(cells.cells());
-    std::vector<double> library(count), maximum(count), base_measure(count);
+    std::vector<double> library(count), sums(count), maximum(count), base_measure(count);
     const double zero_measure = Likelihood::log_base_measure(0.0);
     if (!Likelihood::supports(0.0) && cells.nonzeros() < cells.cells() * cells.genes())
         throw InputError(message("the likelihood ", Likelihood::name, " does not support zero, which most counts are"));
@@ -124,6 +126,7 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
             total += static_cast<double>(cells.values[k]);
             most = std::max(most, static_cast<double>(cells.values[k]));
         }
+        sums[cell] = total;
         library[cell] = cells.library_sizes.empty() ? total : cells.library_sizes[cell];
         maximum[cell] = most;
         const bool divides = data.target != Target::counts || data.input == Input::log1p_normalised;
@@ -158,6 +161,7 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
         return copy;
     };
     data.library = copied(library, "cellvae::dataset::library");
+    data.total = copied(sums, "cellvae::dataset::total");
     data.maximum = copied(maximum, "cellvae::dataset::maximum");
     data.base_measure = copied(base_measure, "cellvae::dataset::base_measure");
     std::vector<std::int32_t> labels(options.labels.begin(), options.labels.end());
@@ -168,6 +172,9 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
         Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::dataset::label"), count);
     Kokkos::deep_copy(exec, data.label, Kokkos::View<const std::int32_t*, Kokkos::HostSpace>(labels.data(), count));
     exec.fence("cellvae::make_dataset");
+    data.host_library = std::move(library);
+    data.host_total = std::move(sums);
+    data.host_maximum = std::move(maximum);
     return data;
 }
 

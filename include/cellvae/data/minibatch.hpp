@@ -38,6 +38,7 @@ public:
         panel_offsets =
             Matrix<Index, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::panel_offsets"), rows, panels + 1);
         log_library = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_library"), rows);
+        log_total = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_total"), rows);
         base_measure = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::base_measure"), rows);
         label = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::label"), rows);
     }
@@ -49,7 +50,8 @@ public:
     Vector<Real, Space> targets;         ///< what the likelihood explains of each nonzero
     Matrix<Index, Space> panel_offsets;  ///< cells() x (panels + 1): where each panel's nonzeros start
     Vector<Real, Space>
-        log_library;  ///< log of each cell's total count over all genes of the file; 0 for an empty cell
+        log_library;                ///< log of each cell's total count over all genes of the file; 0 for an empty cell
+    Vector<Real, Space> log_total;  ///< log of each cell's total count over the data set's genes; 0 for an empty cell
     Vector<double, Space> base_measure;  ///< of each cell, see Dataset
     Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
 
@@ -80,11 +82,13 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     const auto targets = batch.targets;
     const auto panel_offsets = batch.panel_offsets;
     const auto log_library = batch.log_library;
+    const auto log_total = batch.log_total;
     const auto base_measure = batch.base_measure;
     const auto source_offsets = data.row_offsets;
     const auto source_columns = data.columns;
     const auto source_values = data.values;
     const auto library = data.library;
+    const auto total = data.total;
     const auto maximum = data.maximum;
     const auto source_measure = data.base_measure;
     const auto label = batch.label;
@@ -113,6 +117,8 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             cell(row) = source;
             log_library(row) =
                 cell_library > Real(0) ? Kokkos::log(cell_library) : Real(0);  // an empty cell counts as one
+            const auto cell_total = static_cast<Real>(total(source));
+            log_total(row) = cell_total > Real(0) ? Kokkos::log(cell_total) : Real(0);
             base_measure(row) = source_measure(source);
             label(row) = source_label(source);
             Index panel = 0;

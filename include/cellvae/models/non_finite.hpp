@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -49,6 +50,7 @@ template <class Model, class Real, class Exec>
     const auto columns = to_host(batch.columns);
     const auto targets = to_host(batch.targets);
     const auto log_library = to_host(batch.log_library);
+    const auto log_total = to_host(batch.log_total);
     const auto numbers = to_host(batch.cell);
     const auto kept = to_host(pass.kept_rows);
     const auto flat = to_host(model.parameters().values());
@@ -60,14 +62,27 @@ template <class Model, class Real, class Exec>
     }
     for (Index row = 0; row < static_cast<Index>(hidden.extent(0)); ++row) {
         const Index cell = (kept.extent(0) == 0 ? row : kept(row)) % batch.cells();
+        const auto product = [&](const auto& head, Index gene) {
+            Real sum = head.bias[gene];
+            if (head.weight != nullptr)
+                for (Index h = 0; h < depth; ++h) sum += hidden(row, h) * head.weight[gene * depth + h];
+            return sum;
+        };
+        Parameters<Real, count> offset{};  // of this cell, for all genes
+        for (std::size_t n = 0; n < count; ++n) {
+            if (heads[n].adds_library) offset[n] = heads[n].share ? log_total(cell) : log_library(cell);
+            if (!heads[n].share) continue;
+            Real largest = product(heads[n], 0);
+            for (Index gene = 1; gene < batch.genes(); ++gene) largest = std::max(largest, product(heads[n], gene));
+            double sum = 0;
+            for (Index gene = 0; gene < batch.genes(); ++gene)
+                sum += std::exp(static_cast<double>(product(heads[n], gene) - largest));
+            offset[n] -= largest + static_cast<Real>(std::log(sum));
+        }
         Index k = offsets(cell);
         for (Index gene = 0; gene < batch.genes(); ++gene) {
             Parameters<Real, count> eta{};
-            for (std::size_t n = 0; n < count; ++n) {
-                eta[n] = heads[n].bias[gene] + (heads[n].adds_library ? log_library(cell) : Real(0));
-                if (heads[n].weight != nullptr)
-                    for (Index h = 0; h < depth; ++h) eta[n] += hidden(row, h) * heads[n].weight[gene * depth + h];
-            }
+            for (std::size_t n = 0; n < count; ++n) eta[n] = product(heads[n], gene) + offset[n];
             Real x = 0;
             if (k < offsets(cell + 1) && columns(k) == gene) x = targets(k++);
             const std::string found = models_detail::non_finite_entry<L>(x, eta, heads);

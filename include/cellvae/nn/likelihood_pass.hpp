@@ -5,6 +5,7 @@
 
 #include "cellvae/core/views.hpp"
 #include "cellvae/distributions/likelihood.hpp"
+#include "cellvae/math/elementary.hpp"
 #include "cellvae/math/floating_point.hpp"
 
 namespace cellvae::nn_detail {
@@ -16,13 +17,21 @@ struct Head {
     const Real* bias = nullptr;    ///< one a gene: the bias, or the shared value itself
     Real* d_weight = nullptr;
     Real* d_bias = nullptr;
-    bool adds_library = false;  ///< log(library size) is added
+    bool adds_library = false;  ///< log(library size) is added; to a share the log of the total over the model's genes
+    bool share = false;         ///< goes through a log-softmax over the genes first
     Real lower = 0;             ///< the likelihood's bounds of this parameter
     Real upper = 0;
 };
 
 template <class Real, std::size_t Count>
 using Heads = Kokkos::Array<Head<Real>, Count>;
+
+/// What is added to the parameter of one cell, for all genes the same.
+template <class Real, class Batch>
+KOKKOS_FORCEINLINE_FUNCTION Real offset_of(const Head<Real>& head, const Batch& batch, Index cell) {
+    if (!head.adds_library) return Real(0);
+    return head.share ? batch.log_total(cell) : batch.log_library(cell);
+}
 
 /// The parameter inside its bounds.
 template <class Real>

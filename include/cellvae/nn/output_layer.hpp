@@ -12,6 +12,7 @@
 #include "cellvae/nn/linear.hpp"
 #include "cellvae/nn/output_layer_device.hpp"
 #include "cellvae/nn/output_layer_host.hpp"
+#include "cellvae/nn/output_layer_share.hpp"
 
 namespace cellvae {
 
@@ -19,10 +20,28 @@ namespace cellvae {
 enum class MeanScale {
     none,     ///< nothing
     library,  ///< the cell's library size: its logarithm is added to log_mean or log_rate
+    share,    ///< nothing, but the means of all genes add up to 1: log_mean or log_rate goes through a log-softmax
+    library_share,  ///< as share, times the cell's total over the model's genes: the means add up to that, as in scVI
 };
 
 [[nodiscard]] constexpr std::string_view name_of(MeanScale scale) {
-    return scale == MeanScale::none ? "none" : "library";
+    switch (scale) {
+        case MeanScale::library:
+            return "library";
+        case MeanScale::share:
+            return "share";
+        case MeanScale::library_share:
+            return "library_share";
+        default:
+            return "none";
+    }
+}
+
+[[nodiscard]] constexpr bool is_share(MeanScale scale) {
+    return scale == MeanScale::share || scale == MeanScale::library_share;
+}
+[[nodiscard]] constexpr bool adds_library(MeanScale scale) {
+    return scale == MeanScale::library || scale == MeanScale::library_share;
 }
 
 /// How the layer is run; see output_layer_host.hpp and output_layer_device.hpp.
@@ -53,10 +72,10 @@ public:
     OutputLayer(ParameterStore<Real, Exec>& store, const std::string& name, Index hidden, Index genes,
                 const OutputOptions& options)
         : hidden_(hidden), genes_(genes), options_(options) {
-        if (options.scale == MeanScale::library && L::log_mean_parameter < 0)
-            throw OptionError(message("the likelihood ", L::name,
-                                      " has no log-mean parameter to which the library size could be ",
-                                      "added: use the scale none, or a likelihood with log_mean or log_rate"));
+        if (options.scale != MeanScale::none && L::log_mean_parameter < 0)
+            throw OptionError(message("the likelihood ", L::name, " has no log-mean parameter for the scale ",
+                                      name_of(options.scale),
+                                      ": use the scale none, or a likelihood with log_mean or log_rate"));
         for (const auto& shared : options.shared)
             if (std::find(L::parameters.begin(), L::parameters.end(), shared) == L::parameters.end())
                 throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared,
@@ -90,14 +109,13 @@ public:
     void reserve(const Exec& exec, Index most_cells, Index most_nonzeros, Index samples) {
         const auto rows = static_cast<std::size_t>(most_cells * samples);
         if constexpr (driver == OutputDriver::device) {
-            const auto width = static_cast<std::size_t>(std::min(nn_detail::device_panel_width, genes_));
-            panel_.eta = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
-                Kokkos::view_alloc(exec, "cellvae::output_layer::eta"), count, rows, width);
-            panel_.log_prob =
-                Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::log_prob"), rows, width);
-            panel_.found = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
-                Kokkos::view_alloc(exec, "cellvae::output_layer::found"), count + 1, static_cast<std::size_t>(samples),
-                static_cast<std::size_t>(most_nonzeros));
+            const bool share = is_share(options_.scale);
+            const auto block_rows =
+                share ? std::min(rows, static_cast<std::size_t>(nn_detail::device_share_rows)) : rows;
+            panel_ = nn_detail::DevicePanel<Real, Space, count>(
+                exec, block_rows, static_cast<std::size_t>(std::min(nn_detail::device_panel_width, genes_)),
+                static_cast<std::size_t>(samples), static_cast<std::size_t>(most_nonzeros));
+            if (share) panel_.reserve_share(exec, block_rows, static_cast<std::size_t>(genes_));
         } else {
             const auto lanes = static_cast<std::size_t>(nn_detail::lane_count(genes_));
             lane_log_prob_ =
@@ -107,6 +125,7 @@ public:
                 static_cast<std::size_t>(hidden_));
             lane_memory_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_memory"), lanes,
                                                static_cast<std::size_t>(nn_detail::lane_memory_size<Real, count>));
+            if (is_share(options_.scale)) share_ = nn_detail::HostShare<Real, Space>(exec, genes_);
         }
     }
 
@@ -135,7 +154,9 @@ public:
             }
             head.bias = store.value(bias_[n]).data();
             head.d_bias = store.gradient(bias_[n]).data();
-            head.adds_library = options_.scale == MeanScale::library && static_cast<int>(n) == L::log_mean_parameter;
+            const bool scaled = static_cast<int>(n) == L::log_mean_parameter;
+            head.adds_library = scaled && adds_library(options_.scale);
+            head.share = scaled && is_share(options_.scale);
             const Bounds bounds = L::bounds(static_cast<int>(n));
             head.lower = static_cast<Real>(bounds.lower);
             head.upper = static_cast<Real>(bounds.upper);
@@ -167,7 +188,11 @@ private:
             const nn_detail::HostOutputPass<Real, Exec, count> host{
                 *pass.batch,    pass.row_cells(), hidden,       weights, heads,
                 lane_log_prob_, lane_d_hidden_,   lane_memory_, genes_,  nn_detail::lane_count(genes_)};
-            nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
+            if (is_share(options_.scale))
+                nn_detail::run_share_on_host<L, Gradient>(
+                    pass.exec, host, share_, static_cast<std::size_t>(L::log_mean_parameter), log_prob, d_hidden);
+            else
+                nn_detail::run_on_host<L, Gradient>(pass.exec, host, log_prob, d_hidden);
         } else {
             nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);
         }
@@ -181,6 +206,7 @@ private:
     Matrix<double, Space> lane_log_prob_;
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden_;
     Matrix<Real, Space> lane_memory_;
+    nn_detail::HostShare<Real, Space> share_;
     nn_detail::DevicePanel<Real, Space, count> panel_;
 };
 
@@ -193,23 +219,19 @@ void OutputLayer<L, Real, Exec, driver>::start_from(const Exec& exec, const Para
         std::vector<double> sums(genes), squares(genes);
         double library_sum = 0;
         for (std::size_t cell = 0; cell < static_cast<std::size_t>(cells.cells()); ++cell) {
-            const auto begin = static_cast<std::size_t>(cells.row_offsets[cell]);
+            library_sum += is_share(options_.scale) ? data.host_total[cell] : data.host_library[cell];
             const auto end = static_cast<std::size_t>(cells.row_offsets[cell + 1]);
-            double total = 0, most = 0;
-            for (auto k = begin; k < end; ++k) {
-                total += static_cast<double>(cells.values[k]);
-                most = std::max(most, static_cast<double>(cells.values[k]));
-            }
-            if (!cells.library_sizes.empty()) total = cells.library_sizes[cell];
-            library_sum += total;
-            for (auto k = begin; k < end; ++k) {
-                const double target = target_value(data.target, static_cast<double>(cells.values[k]), total, most);
+            for (auto k = static_cast<std::size_t>(cells.row_offsets[cell]); k < end; ++k) {
+                const double target = target_value(data.target, static_cast<double>(cells.values[k]),
+                                                   data.host_library[cell], data.host_maximum[cell]);
                 sums[static_cast<std::size_t>(cells.columns[k])] += target;
                 squares[static_cast<std::size_t>(cells.columns[k])] += target * target;
             }
         }
         const auto cell_count = static_cast<double>(cells.cells());
-        const double offset = options_.scale == MeanScale::library ? std::log(library_sum / cell_count) : 0;
+        // a share's biases are the genes' log shares: a constant more or less is nothing to a softmax
+        const double offset =
+            options_.scale == MeanScale::none || library_sum <= 0 ? 0 : std::log(library_sum / cell_count);
         std::array<std::vector<Real>, count> start;
         for (auto& values : start) values.resize(genes);
         for (std::size_t gene = 0; gene < genes; ++gene) {

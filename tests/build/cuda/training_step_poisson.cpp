@@ -25,6 +25,10 @@
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_start<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_rows<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_biases<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_logits_start<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_log_shares<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_logits_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::device_share_biases<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::draw_noise<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::reparametrise<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::priors_detail::standard_kl<

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cellvae/nn/output_layer_host.hpp"
+
+// The output layer on the host where one head goes through a log-softmax over the genes: that head's values are needed
+// for all genes at once, and its gradient d_g - s_g sum(d) once more. They are kept for one block of rows at a time, so
+// that memory grows with the genes but not with the rows; everything else stays in the lanes' panels. Each block is
+// three passes over the lanes: logits and their log-sum-exp, the likelihood, and the gradient of the logits.
+
+namespace cellvae::nn_detail {
+
+/// What the passes over one block of rows keep for the head that becomes a share. Panels lie one after another, so that
+/// a block of a panel looks as it does in a lane's memory.
+template <class Real, class Space>
+struct HostShare {
+    using Panels = Kokkos::View<Real***, Kokkos::LayoutRight, Space>;
+
+    Panels logits;                 ///< panels x rows_per_block x genes_per_panel: logits, then shares
+    Panels gradient;               ///< the same shape: log shares, then the gradient
+    Matrix<double, Space> part;    ///< lanes x (3 rows_per_block): largest logits, sums of exponentials, sums of d
+    Vector<Real, Space> combined;  ///< 2 rows_per_block: log-sum-exp, sum of d
+
+    HostShare() = default;
+
+    template <class Exec>
+    HostShare(const Exec& exec, Index genes)
+        : logits(Kokkos::view_alloc(exec, "cellvae::output_layer::logits"), panel_count(genes), rows_per_block,
+                 genes_per_panel),
+          gradient(Kokkos::view_alloc(exec, "cellvae::output_layer::share_gradient"), panel_count(genes),
+                   rows_per_block, genes_per_panel),
+          part(Kokkos::view_alloc(exec, "cellvae::output_layer::share_part"), lane_count(genes), 3 * rows_per_block),
+          combined(Kokkos::view_alloc(exec, "cellvae::output_layer::share_combined"), 2 * rows_per_block) {}
+};
+
+/// A log-sum-exp as it grows: largest + log(sum) is that of all values so far.
+struct LogSumExp {
+    double largest = -Kokkos::Experimental::infinity_v<double>;
+    double sum = 0;
+
+    void add(LogSumExp other) {
+        if (other.largest > largest) std::swap(*this, other);
+        if (other.sum > 0) sum += other.sum * std::exp(other.largest - largest);
+    }
+
+    /// Of `count` values, at least one. The sum's order is fixed, and it vectorises.
+    template <class Real>
+    static LogSumExp of(const Real* values, Index count) {
+        Real largest = values[0];
+        for (Index i = 1; i < count; ++i) largest = values[i] > largest ? values[i] : largest;
+        Real sums[8] = {};
+        Index i = 0;
+        for (; i + 8 <= count; i += 8)
+            for (Index j = 0; j < 8; ++j) sums[j] += math::exp(values[i + j] - largest);
+        for (; i < count; ++i) sums[0] += math::exp(values[i] - largest);
+        double sum = 0;
+        for (const Real part : sums) sum += static_cast<double>(part);
+        return {static_cast<double>(largest), sum};
+    }
+};
+
+/// The passes over one block of rows.
+template <class Real, class Exec, std::size_t Count>
+struct HostSharePass {
+    HostOutputPass<Real, Exec, Count> all;
+    HostShare<Real, typename Exec::memory_space> memory;
+    std::size_t head = 0;  ///< the one that becomes a share
+    Index first_row = 0;
+    Index rows = 0;
+
+    [[nodiscard]] Real& log_sum_exp(Index row) const { return memory.combined(row); }
+    [[nodiscard]] Real& d_sum(Index row) const { return memory.combined(rows_per_block + row); }
+
+    [[nodiscard]] Index width(Index panel) const {
+        return std::min(genes_per_panel, all.genes - panel * genes_per_panel);
+    }
+
+    template <bool Gradient>
+    void logits(Index lane) const {
+        const auto depth = static_cast<Index>(all.hidden.extent(1));
+        std::fill_n(&all.lane_log_prob(lane, first_row), rows, 0.0);
+        if constexpr (Gradient) std::fill_n(&all.lane_d_hidden(lane, first_row, 0), rows * depth, Real(0));
+        LogSumExp sums[rows_per_block];
+        for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
+            if constexpr (Gradient)
+                if (first_row == 0)
+                    for (const auto& each : all.heads) all.clear_gradient(each, p * genes_per_panel, width(p));
+            Real* values = &memory.logits(p, 0, 0);
+            all.decode(all.heads[head], values, &all.lane_memory(lane, 0), first_row, rows, p * genes_per_panel,
+                       width(p));
+            for (Index r = 0; r < rows; ++r) sums[r].add(LogSumExp::of(values + r * genes_per_panel, width(p)));
+        }
+        for (Index r = 0; r < rows; ++r) {
+            memory.part(lane, r) = sums[r].largest;
+            memory.part(lane, rows_per_block + r) = sums[r].sum;
+        }
+    }
+
+    void combine_logits(Index row) const {
+        LogSumExp sum;
+        for (Index lane = 0; lane < all.lanes; ++lane)
+            sum.add({memory.part(lane, row), memory.part(lane, rows_per_block + row)});
+        log_sum_exp(row) = static_cast<Real>(sum.largest + std::log(sum.sum));
+    }
+
+    template <class Likelihood, bool Gradient>
+    void likelihood(Index lane) const {
+        double sums[rows_per_block] = {};
+        Kokkos::Array<Real*, Count> eta = all.block(lane);
+        for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
+            const Index first_gene = p * genes_per_panel;
+            eta[head] = &memory.gradient(p, 0, 0);
+            for (Index r = 0; r < rows; ++r) {
+                const Real offset = offset_of(all.heads[head], all.batch, all.row_cells.cell(first_row + r));
+                const Real normaliser = log_sum_exp(r);
+                Real* KOKKOS_RESTRICT logit = &memory.logits(p, r, 0);
+                Real* KOKKOS_RESTRICT parameter = eta[head] + r * genes_per_panel;
+                for (Index g = 0; g < width(p); ++g) {
+                    const Real log_share = logit[g] - normaliser;
+                    parameter[g] = log_share + offset;
+                    if constexpr (Gradient) logit[g] = math::exp(log_share);
+                }
+            }
+            for (std::size_t n = 0; n < Count; ++n)
+                if (n != head)
+                    all.decode(all.heads[n], eta[n], &all.lane_memory(lane, 0), first_row, rows, first_gene, width(p));
+            all.template likelihood<Likelihood, Gradient>(lane, eta, first_row, rows, p, width(p));
+            if constexpr (Gradient) {
+                for (Index r = 0; r < rows; ++r) sums[r] += sum_in_order(eta[head] + r * genes_per_panel, width(p));
+                for (std::size_t n = 0; n < Count; ++n)
+                    if (n != head)
+                        all.products_backward(all.heads[n], eta[n], lane, first_row, rows, first_gene, width(p));
+            }
+        }
+        for (Index r = 0; r < rows; ++r) memory.part(lane, 2 * rows_per_block + r) = sums[r];
+    }
+
+    void combine_gradient(Index row) const {
+        double sum = 0;
+        for (Index lane = 0; lane < all.lanes; ++lane) sum += memory.part(lane, 2 * rows_per_block + row);
+        d_sum(row) = static_cast<Real>(sum);
+    }
+
+    /// d_g - s_g sum(d), and from there on as for any head.
+    void logits_backward(Index lane) const {
+        const Head<Real>& own = all.heads[head];
+        for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
+            const Index first_gene = p * genes_per_panel;
+            Real* KOKKOS_RESTRICT d_bias = own.d_bias + first_gene;
+            for (Index r = 0; r < rows; ++r) {
+                const Real sum = d_sum(r);
+                const Real* KOKKOS_RESTRICT share = &memory.logits(p, r, 0);
+                Real* KOKKOS_RESTRICT d = &memory.gradient(p, r, 0);
+                for (Index g = 0; g < width(p); ++g) {
+                    d[g] -= share[g] * sum;
+                    d_bias[g] += d[g];
+                }
+            }
+            all.products_backward(own, &memory.gradient(p, 0, 0), lane, first_row, rows, first_gene, width(p));
+        }
+    }
+};
+
+/// As run_on_host, for heads of which `head` becomes a share.
+template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t Count, class LogProbView,
+          class HiddenView>
+void run_share_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>& all,
+                       const HostShare<Real, typename Exec::memory_space>& memory, std::size_t head,
+                       const LogProbView& log_prob, const HiddenView& d_hidden) {
+    const auto all_rows = static_cast<Index>(all.hidden.extent(0));
+    for (Index first_row = 0; first_row < all_rows; first_row += rows_per_block) {
+        const HostSharePass<Real, Exec, Count> pass{all, memory, head, first_row,
+                                                    std::min(rows_per_block, all_rows - first_row)};
+        const Kokkos::RangePolicy<Exec> block(exec, 0, pass.rows);
+        for_each_lane(exec, KernelLabel("cellvae::output_layer::logits"), all.lanes,
+                      [=](const Index lane) { pass.template logits<Gradient>(lane); });
+        Kokkos::parallel_for(KernelLabel("cellvae::output_layer::combine_logits"), block,
+                             [=](const Index row) { pass.combine_logits(row); });
+        for_each_lane(exec, KernelLabel("cellvae::output_layer::share"), all.lanes,
+                      [=](const Index lane) { pass.template likelihood<Likelihood, Gradient>(lane); });
+        if constexpr (Gradient) {
+            Kokkos::parallel_for(KernelLabel("cellvae::output_layer::combine_gradient"), block,
+                                 [=](const Index row) { pass.combine_gradient(row); });
+            for_each_lane(exec, KernelLabel("cellvae::output_layer::logits_backward"), all.lanes,
+                          [=](const Index lane) { pass.logits_backward(lane); });
+        }
+    }
+    add_lanes<Gradient>(exec, all, log_prob, d_hidden);
+}
+
+}  // namespace cellvae::nn_detail
