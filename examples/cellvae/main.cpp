@@ -73,6 +73,36 @@ void add_train(CLI::App& app, TrainRequest& request) {
     train->add_option("--threads", request.threads, "0: one a core")->check(CLI::Range(0, 4096));
 }
 
+/// How clusters are found, for every command that finds some; `what` names the coordinates.
+void add_clustering(CLI::App& command, ClusteringRequest& request, const std::string& what) {
+    command
+        .add_option("--clusters", request.clusters,
+                    "Clusters of k-means on " + what +
+                        "; 0: as many as labels, or the number from 2 to 25 with the best silhouette")
+        ->check(CLI::NonNegativeNumber);
+    command.add_option("--seed", request.seed, "Same seed, same result, for any number of threads");
+}
+
+void add_baseline(CLI::App& app, BaselineRequest& request) {
+    auto* baseline = app.add_subcommand(
+        "baseline", "Cluster principal components of log-normalised counts, to compare with what train finds");
+    baseline->option_defaults()->always_capture_default();
+    baseline->add_option("counts", request.counts, "Count file: h5ad, or CSV/TSV with or without gzip")->required();
+    baseline->add_option("--out", request.out, "Folder for cells.h5ad and scores.json")->required();
+    baseline->add_option(
+        "--labels", request.labels,
+        "Column of the cells' known types, for scores alone; auto: a well-known name such as cell_type; none");
+    baseline->add_option("--orientation", request.orientation, "Of CSV/TSV: auto, cells-in-rows or genes-in-rows")
+        ->check(CLI::IsMember({"auto", "cells-in-rows", "genes-in-rows"}));
+    baseline
+        ->add_option("--genes", request.genes,
+                     "Most variable genes (Seurat v3) that components are taken of; 0: all genes")
+        ->check(CLI::NonNegativeNumber);
+    baseline->add_option("--components", request.components, "Principal components")->check(CLI::Range(1, 10000));
+    add_clustering(*baseline, request.clustering, "the components");
+    baseline->add_option("--threads", request.threads, "0: one a core")->check(CLI::Range(0, 4096));
+}
+
 void add_simulate(CLI::App& app, SimulateRequest& request) {
     auto* simulate =
         app.add_subcommand("simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)");
@@ -92,11 +122,13 @@ void add_simulate(CLI::App& app, SimulateRequest& request) {
 
 int main(int argc, char* argv[]) {
     TrainRequest train;
+    BaselineRequest baseline;
     SimulateRequest simulate;
     CLI::App app("cellvae: variational autoencoders for single-cell counts", "cellvae");
     app.set_version_flag("--version", message("cellvae ", version_major, '.', version_minor, '.', version_patch));
     app.require_subcommand(1);
     add_train(app, train);
+    add_baseline(app, baseline);
     add_simulate(app, simulate);
     try {
         app.parse(argc, argv);
@@ -107,11 +139,14 @@ int main(int argc, char* argv[]) {
     }
     try {
         const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-        Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true).set_num_threads(
-            train.threads > 0 ? train.threads : cores));
+        const int asked = app.got_subcommand("baseline") ? baseline.threads : train.threads;
+        Kokkos::ScopeGuard kokkos(
+            Kokkos::InitializationSettings{}.set_disable_warnings(true).set_num_threads(asked > 0 ? asked : cores));
         catch_interrupt();
         if (app.got_subcommand("train"))
             run_train(train);
+        else if (app.got_subcommand("baseline"))
+            run_baseline(baseline);
         else
             run_simulate(simulate);
     } catch (const Error& error) {

@@ -11,6 +11,7 @@
 #include "cellvae/data/target.hpp"
 #include "cellvae/nn/activation.hpp"
 #include "cellvae/nn/normalisation.hpp"
+#include "terminal.hpp"
 
 namespace cellvae::program {
 
@@ -71,12 +72,5 @@ struct LikelihoodEntry {
 };
 
 [[nodiscard]] const std::vector<LikelihoodEntry>& likelihoods();
-
-/// A line for the user: over the last one on a terminal while it is passing, else a line of its own.
-void print_progress(const std::string& text, bool last);
-void print_notice(const std::string& text);
-
-/// True once the user has pressed Ctrl-C.
-[[nodiscard]] bool interrupted();
 
 }  // namespace cellvae::program

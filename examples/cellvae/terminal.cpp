@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "terminal.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -6,9 +8,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-
-#include "request.hpp"
-#include "terminal.hpp"
 
 namespace cellvae::program {
 

@@ -26,6 +26,8 @@ refused() {
 "$program" simulate --cells 40 --genes 60 --types 2 --out good.h5ad >/dev/null
 : >empty.csv
 printf ',g1,g2\nc1,1,2\nc2,3,4\nc3,0,1\n' >good.csv
+printf ',g1,g2\nc1,1,2\n' >one_cell.csv
+printf ',g1,g2\nc1,1,2\nc2,1,2\nc3,1,2\n' >constant.csv
 printf ',g1,g2\nc1,0.5,2.25\nc2,3,4\n' >normalised.csv
 printf ',g1,g2\nc1,-1,2\nc2,3,4\n' >negative.csv
 printf ',g1,g2\nc1,1,2\nc2,3\n' >ragged.csv
@@ -65,6 +67,15 @@ refused 'cannot make this folder' train good.h5ad --out a_file/o
 refused '--out is required' train good.h5ad
 refused '--epochs' train good.h5ad --out o --epochs many
 refused '--latent' train good.h5ad --out o --latent 0
+refused 'no such file' baseline missing.h5ad --out o
+refused 'negative.csv' baseline negative.csv --out o
+refused 'there is no column clusters' baseline good.h5ad --out o --labels clusters
+refused 'more than the 40 cells' baseline good.h5ad --out o --clusters 41
+refused 'found 1 cells' baseline one_cell.csv --out o --orientation cells-in-rows
+refused 'every gene has the same count' baseline constant.csv --out o --orientation cells-in-rows
+refused 'cannot make this folder' baseline good.h5ad --out a_file/o
+refused '--components' baseline good.h5ad --out o --components 0
+refused '--out is required' baseline good.h5ad
 refused 'types' simulate --cells 3 --types 5 --out o.h5ad
 refused 'no folder' simulate --out nowhere/o.h5ad
 refused 'were not expected' train good.h5ad --out o --colour red

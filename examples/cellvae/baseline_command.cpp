@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cellvae/data/gene_selection.hpp"
+#include "cellvae/data/principal_components.hpp"
+#include "cellvae/io/h5ad.hpp"
+#include "clustering.hpp"
+#include "commands.hpp"
+#include "report.hpp"
+#include "terminal.hpp"
+
+namespace cellvae::program {
+
+void run_baseline(const BaselineRequest& request) {
+    const auto start = std::chrono::steady_clock::now();
+    CountsRead read = read_and_describe(request.counts, request.orientation);
+    CountMatrix& counts = read.counts;
+    const auto labels = find_labels(counts, request.labels, request.counts);
+    check_clustering(request.clustering, counts.cells(), request.counts);
+
+    const Kokkos::DefaultHostExecutionSpace host;
+    std::vector<bool> chosen(static_cast<std::size_t>(counts.genes()), request.genes == 0);
+    const CountMatrix* used = &counts;
+    CountMatrix kept;
+    if (request.genes > 0) {
+        const auto selection = select_variable_genes(counts, {.genes = request.genes});
+        for (const GeneIndex gene : selection.genes) chosen[static_cast<std::size_t>(gene)] = true;
+        kept = keep_genes(counts, selection.genes);
+        used = &kept;
+    }
+    PrincipalComponentsOptions options{.components = request.components, .seed = request.clustering.seed};
+    const Index most = std::min(used->cells() - 1, used->genes());
+    if (options.components > most) {
+        options.components = static_cast<int>(most);
+        print_notice(
+            message("components: ", most, ", all that ", used->cells(), " cells x ", used->genes(), " genes have"));
+    }
+    const auto components = principal_components(host, *used, options);
+    const auto folder = made_folder(request.out);
+    const Coordinates coordinates{components.scores, counts.cells(), components.components};
+    const Clusters clusters = find_clusters(host, coordinates, request.clustering, labels);
+
+    double explained = 0;
+    for (const double variance : components.variances) explained += variance;
+    nlohmann::ordered_json scores;
+    scores["cells"] = counts.cells();
+    scores["genes"] = counts.genes();
+    scores["variable_genes"] = used->genes();
+    scores["components"] = components.components;
+    scores["explained_variance"] = components.total_variance > 0 ? explained / components.total_variance : 0.0;
+    add_cluster_scores(scores, host, coordinates, clusters, request.clustering, labels);
+    scores["seed"] = request.clustering.seed;
+    scores["threads"] = host.concurrency();
+
+    counts.obs.set({"cellvae_cluster", cluster_column(clusters)});
+    counts.var.set({"highly_variable", chosen});
+    H5adExtras extras;
+    extras.obsm.push_back({"X_pca", components.components, components.scores});
+    write_h5ad(folder / "cells.h5ad", counts, extras);
+    write_scores(scores, folder, start);
+    print_notice(message("written to ", (folder / "cells.h5ad").string(), ", scores.json beside it"));
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clustering.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "cellvae/data/k_means.hpp"
+#include "cellvae/evaluation/cluster_count.hpp"
+#include "cellvae/evaluation/cluster_scores.hpp"
+#include "cellvae/evaluation/silhouette.hpp"
+#include "terminal.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+/// Columns that are taken for labels where the user names none, in this order.
+constexpr std::array<std::string_view, 7> label_columns{
+    "cell_type", "celltype", "assigned_cluster", "cell_types", "labels", "cell_ontology_class", "label"};
+
+/// A column of obs as codes from 0 on, -1 where missing.
+Categorical labels_of(const AnnotationColumn& column, const std::string& file) {
+    if (const auto* categorical = std::get_if<Categorical>(&column.values)) return *categorical;
+    Categorical labels;
+    const auto add = [&](const std::string& text) {
+        if (text.empty()) {
+            labels.codes.push_back(-1);
+            return;
+        }
+        const auto found = std::find(labels.categories.begin(), labels.categories.end(), text);
+        labels.codes.push_back(static_cast<std::int32_t>(found - labels.categories.begin()));
+        if (found == labels.categories.end()) labels.categories.push_back(text);
+    };
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values))
+        for (const auto& text : *texts) add(text);
+    else if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&column.values))
+        for (const auto number : *numbers) add(std::to_string(number));
+    else if (const auto* flags = std::get_if<std::vector<bool>>(&column.values))
+        for (const bool flag : *flags) add(flag ? "true" : "false");
+    else
+        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
+    return labels;
+}
+
+KnownLabels known_labels(const AnnotationColumn& column, const std::string& file) {
+    KnownLabels labels{column.name, labels_of(column, file), 0};
+    std::vector<bool> used(labels.values.categories.size());
+    for (const auto code : labels.values.codes)
+        if (code >= 0) used[static_cast<std::size_t>(code)] = true;
+    labels.in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
+    return labels;
+}
+
+}  // namespace
+
+std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::string& asked, const std::string& file) {
+    if (asked == "none") return std::nullopt;
+    if (asked != "auto") {
+        if (const auto* column = counts.obs.find(asked)) return known_labels(*column, file);
+        std::string names;
+        for (const auto& column : counts.obs.columns) names += (names.empty() ? "" : ", ") + column.name;
+        throw OptionError(message(file, ": there is no column ", asked, " among the cells' annotations; there ",
+                                  names.empty() ? "are none" : "are " + names));
+    }
+    for (const auto candidate : label_columns) {
+        const auto* column = counts.obs.find(candidate);
+        if (column == nullptr || std::holds_alternative<std::vector<double>>(column->values)) continue;
+        return known_labels(*column, file);
+    }
+    return std::nullopt;
+}
+
+void check_clustering(const ClusteringRequest& request, Index cells, const std::string& file) {
+    if (request.by != "kmeans") throw OptionError(message("--cluster-by is kmeans; found ", request.by));
+    if (request.clusters > cells)
+        throw OptionError(message("--clusters ", request.clusters, " is more than the ", cells, " cells of ", file));
+}
+
+Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
+                       const ClusteringRequest& request, const std::optional<KnownLabels>& labels) {
+    const auto& [values, cells, columns] = coordinates;
+    Clusters clusters{{}, request.clusters, "--clusters"};
+    if (clusters.number == 0 && labels) {
+        clusters.number = labels->in_use;
+        clusters.from = "the number of labels";
+    }
+    if (clusters.number > 0) {
+        clusters.codes =
+            k_means(host, values, cells, columns, {.clusters = clusters.number, .seed = request.seed}).labels;
+        return clusters;
+    }
+    auto chosen = choose_cluster_count(host, values, cells, columns, {.k_means = {.seed = request.seed}});
+    print_notice(message("clusters: ", chosen.clusters, ", the number from 2 to 25 with the best silhouette"));
+    return {std::move(chosen.labels), chosen.clusters, "the best silhouette of 2 to 25"};
+}
+
+void add_cluster_scores(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExecutionSpace& host,
+                        const Coordinates& coordinates, const Clusters& clusters, const ClusteringRequest& request,
+                        const std::optional<KnownLabels>& labels) {
+    using Json = nlohmann::ordered_json;
+    const auto& [values, cells, columns] = coordinates;
+    scores["labels"] = labels ? Json(labels->column) : Json();
+    scores["silhouette"] = labels && labels->in_use > 1
+                               ? Json(silhouette(host, values, cells, columns, labels->values.codes).mean)
+                               : Json();
+    scores["ari"] = labels ? Json(adjusted_rand_index(labels->values.codes, clusters.codes)) : Json();
+    scores["nmi"] = labels ? Json(normalised_mutual_information(labels->values.codes, clusters.codes)) : Json();
+    scores["cluster_by"] = request.by;
+    scores["clusters"] = clusters.number;
+    scores["clusters_from"] = clusters.from;
+}
+
+Categorical cluster_column(const Clusters& clusters) {
+    Categorical column;
+    for (int k = 0; k < clusters.number; ++k) column.categories.push_back(std::to_string(k));
+    column.codes = clusters.codes;
+    return column;
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <Kokkos_Core.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cellvae/core/count_matrix.hpp"
+
+// From coordinates to clusters and scores: what the commands share.
+
+namespace cellvae::program {
+
+/// How clusters are found in coordinates.
+struct ClusteringRequest {
+    std::string by = "kmeans";
+    int clusters = 0;  ///< of k-means; 0: as many as labels, or by silhouette
+    std::uint64_t seed = 1;
+};
+
+/// Known types of the cells, from a column of obs.
+struct KnownLabels {
+    std::string column;
+    Categorical values;  ///< codes from 0 on, -1 where missing
+    int in_use = 0;      ///< how many different ones cells have
+};
+
+/// Coordinates of the cells, that of a latent or of principal components: cells x columns, row-major.
+struct Coordinates {
+    std::span<const float> values;
+    Index cells = 0;
+    Index columns = 0;
+};
+
+/// The clusters that were found: one from 0 on for each cell.
+struct Clusters {
+    std::vector<std::int32_t> codes;
+    int number = 0;
+    std::string from;  ///< why so many
+};
+
+/// The labels that the user named, or with "auto" a well-known column's, or with "none" none.
+/// @throws OptionError if there is no such column in `file`
+[[nodiscard]] std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::string& asked,
+                                                     const std::string& file);
+
+/// @throws OptionError before any work, if the request cannot be met for so many cells
+void check_clustering(const ClusteringRequest& request, Index cells, const std::string& file);
+
+/// Clusters the cells as requested; says so where the number was chosen by silhouette.
+[[nodiscard]] Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
+                                     const ClusteringRequest& request, const std::optional<KnownLabels>& labels);
+
+/// Adds to the scores the labels' silhouette in the coordinates, and how the clusters agree with them; null where there
+/// are no labels.
+void add_cluster_scores(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExecutionSpace& host,
+                        const Coordinates& coordinates, const Clusters& clusters, const ClusteringRequest& request,
+                        const std::optional<KnownLabels>& labels);
+
+/// The clusters as a column of obs, with the names "0", "1", ...
+[[nodiscard]] Categorical cluster_column(const Clusters& clusters);
+
+}  // namespace cellvae::program
