@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains two models and prints a hash of everything that they became, one line an array: same_bits.sh compares the
+// Trains some models and prints a hash of everything that they became, one line an array: same_bits.sh compares the
 // lines of separate processes. same_bits SEED [Kokkos's own options]
 #include <bit>
 #include <cstdint>
@@ -10,7 +10,9 @@
 
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/distributions/negative_binomial.hpp"
+#include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
+#include "cellvae/priors/gaussian_mixture.hpp"
 #include "cellvae/training/trainer.hpp"
 
 namespace {
@@ -32,22 +34,16 @@ void print(const std::string& name, std::span<const Value> values) {
     std::printf("%s %zu %016llx\n", name.c_str(), values.size(), static_cast<unsigned long long>(hash(values)));
 }
 
-void train_one(const Exec& exec, const CountMatrix& counts, Normalisation normalisation, MeanScale scale,
-               std::uint64_t seed) {
-    const auto data = make_dataset<Zinb>(exec, counts);
-    Vae<Mlp<Relu>, StandardGaussian, Zinb> model(exec, counts.genes(),
-                                                 {.latent = 5,
-                                                  .hidden = {48, 24},
-                                                  .normalisation = normalisation,
-                                                  .dropout = 0.1,
-                                                  .scale = scale,
-                                                  .seed = seed});
+template <class Prior, class L>
+void train_one(const Exec& exec, const CountMatrix& counts, const std::string& run, const ModelOptions& options) {
+    const std::uint64_t seed = options.seed;
+    const auto data = make_dataset<L>(exec, counts);
+    Vae<Mlp<Relu>, Prior, L> model(exec, counts.genes(), options);
     model.start_from(exec, data);
     const auto split = split_cells(counts.cells(), {.held_out = 0.2, .seed = seed});
     const auto result =
         train(exec, model, data, split, {.epochs = 3, .minibatch = 64, .clip_norm = 100, .warm_up = 2, .seed = seed});
 
-    const std::string run(name_of(normalisation));
     const auto print_all = [&](const auto& store) {
         const auto values = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), store.values());
         for (const auto& entry : store.entries())
@@ -86,7 +82,17 @@ int main(int argc, char* argv[]) {
         simulate(Kokkos::DefaultHostExecutionSpace(),
                  {.cells = 250, .genes = 4 * genes_per_panel + 37, .types = 3, .seed = 1, .mean_count = 0.5});
     print("counts", std::span<const float>(cells.counts.values));
-    train_one(exec, cells.counts, Normalisation::batch, MeanScale::library, seed);
-    train_one(exec, cells.counts, Normalisation::layer, MeanScale::library_share, seed);
+    ModelOptions options{.latent = 5, .hidden = {48, 24}, .dropout = 0.1, .clusters = 4, .seed = seed};
+    options.normalisation = Normalisation::batch;
+    options.scale = MeanScale::library;
+    train_one<StandardGaussian, Zinb>(exec, cells.counts, "batch", options);
+    options.normalisation = Normalisation::layer;
+    options.scale = MeanScale::library_share;
+    train_one<StandardGaussian, Zinb>(exec, cells.counts, "layer", options);
+    options.scale = MeanScale::library;
+    for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax}) {
+        options.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
+        train_one<GaussianMixture<>, Poisson>(exec, cells.counts, message("mixture, ", name_of(kind)), options);
+    }
     return 0;
 }

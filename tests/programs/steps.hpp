@@ -13,6 +13,7 @@
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/models/held_out.hpp"
+#include "cellvae/priors/gaussian_mixture.hpp"
 #include "cellvae/training/adam.hpp"
 
 namespace cellvae_tests {
@@ -29,7 +30,7 @@ inline cellvae::CountMatrix some_cells() {
 }
 
 /// A model of one likelihood and what it is trained with.
-template <class L, class Real>
+template <class L, class Real, class Prior = cellvae::StandardGaussian>
 class Steps {
 public:
     Steps(const Exec& exec, const cellvae::CountMatrix& cells, const cellvae::ModelOptions& options)
@@ -60,13 +61,13 @@ public:
 private:
     Exec exec_;
     cellvae::Dataset<Exec> data_;
-    cellvae::Vae<cellvae::Mlp<>, cellvae::StandardGaussian, L, Real> model_;
+    cellvae::Vae<cellvae::Mlp<>, Prior, L, Real> model_;
     cellvae::Minibatch<Real, Exec> batch_;
     cellvae::CellOrder<Exec> order_;
     cellvae::Adam<Real, Exec> adam_;
 };
 
-/// Calls visit(steps, name) for several likelihoods, sizes, precisions and kinds of hidden layers.
+/// Calls visit(steps, name) for several likelihoods, sizes, precisions, kinds of hidden layers, and sums over clusters.
 template <class Visitor>
 void for_each_model(const Exec& exec, Visitor&& visit) {
     const auto cells = some_cells();
@@ -90,6 +91,13 @@ void for_each_model(const Exec& exec, Visitor&& visit) {
         "float, a linear decoder", {.hidden = {128}, .decoder_hidden = std::vector<cellvae::Index>{}});
     one.template operator()<cellvae::Gaussian, double>("double, 128 hidden, tanh",
                                                        {.hidden = {128}, .activation = cellvae::ActivationKind::tanh});
+    using Sum = cellvae::ClusterSumKind;
+    for (const auto kind : {Sum::exact, Sum::threshold, Sum::gumbel_softmax, Sum::straight_through}) {
+        Steps<cellvae::Poisson, float, cellvae::GaussianMixture<>> steps(
+            exec, cells,
+            {.latent = 3, .hidden = {40}, .clusters = 4, .sum = {.kind = kind, .threshold = 0.25, .all_every = 3}});
+        visit(steps, cellvae::message("a mixture, sum ", name_of(kind)));
+    }
 }
 
 }  // namespace cellvae_tests
