@@ -203,3 +203,54 @@ TEST_CASE("networks that cannot be are refused") {
     refused({.hidden = {4}, .dropout = -0.5}, false, "dropout is a share from 0 to below 1, found -0.5");
     refused({.hidden = {4}, .dropout = std::nan("")}, false, "dropout is a share from 0 to below 1, found nan");
 }
+
+TEST_CASE("extra dense rows go through a sparse network after the cells, without dropout") {
+    const Index rows = 5, inputs = 6, extra_rows = 3;
+    const Cells cells(rows, inputs);
+    const Built<AnyActivation> built(
+        inputs, true,
+        {.hidden = {4, 3}, .activation = ActivationKind::tanh, .normalisation = Normalisation::layer, .dropout = 0.4},
+        rows + extra_rows);
+    const HostMatrix extra("extra", extra_rows, inputs), d_extra("d_extra", extra_rows, inputs),
+        coefficients("coefficients", rows + extra_rows, 3);
+    fill_random(extra, 1);
+    fill_random(coefficients, 2);
+    // the last extra row is a cell, written out
+    for (Index gene = 0; gene < inputs; ++gene) extra(2, gene) = 0;
+    for (Index k = cells.batch.row_offsets(1); k < cells.batch.row_offsets(2); ++k)
+        extra(2, cells.batch.columns(k)) = cells.batch.inputs(k);
+    const auto outputs = [&](Mode mode, bool with_extra) {
+        const auto pass = built.bench.pass(&cells.batch, mode);
+        const auto y = with_extra ? built.network.forward(pass, HostSlice(), rows, extra)
+                                  : built.network.forward(pass, HostSlice(), rows);
+        built.bench.exec.fence();
+        return copy_of(y);
+    };
+    const auto evaluation = outputs(Mode::evaluation, true), training = outputs(Mode::training, true),
+               alone = outputs(Mode::training, false);
+    REQUIRE(evaluation.extent(0) == static_cast<std::size_t>(rows + extra_rows));
+    double dropped = 0;
+    for (Index unit = 0; unit < 3; ++unit) {
+        CHECK(std::abs(evaluation(rows + 2, unit) - evaluation(1, unit)) < 1e-14);
+        for (Index row = 0; row < rows; ++row) {
+            CHECK(training(row, unit) == alone(row, unit));
+            dropped += std::abs(training(row, unit) - evaluation(row, unit));
+        }
+        for (Index row = rows; row < rows + extra_rows; ++row) CHECK(training(row, unit) == evaluation(row, unit));
+    }
+    CHECK(dropped > 0.1);
+
+    const auto pass = built.bench.pass(&cells.batch, Mode::training);
+    const auto value = [&] {
+        const auto y = built.network.forward(pass, HostSlice(), rows, extra);
+        built.bench.exec.fence();
+        return dot(coefficients, y);
+    };
+    value();
+    Kokkos::deep_copy(built.network.d_output(rows + extra_rows), coefficients);
+    Kokkos::deep_copy(d_extra, std::nan(""));
+    built.network.backward(pass, HostSlice(), HostSlice(), rows, extra, d_extra);
+    built.bench.exec.fence();
+    built.bench.check_parameters(value, true);
+    cellvae_tests::check_gradient("extra", extra, copy_of(d_extra), value);
+}
