@@ -13,6 +13,8 @@
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"
+#include "cellvae/priors/marginal_gaussian_mixture.hpp"
+#include "cellvae/priors/vamp_prior.hpp"
 #include "cellvae/training/trainer.hpp"
 
 namespace {
@@ -94,5 +96,10 @@ int main(int argc, char* argv[]) {
         options.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
         train_one<GaussianMixture<>, Poisson>(exec, cells.counts, message("mixture, ", name_of(kind)), options);
     }
+    options.pseudo_inputs = 45;
+    train_one<VampPrior, Poisson>(exec, cells.counts, "vamp", options);
+    options.samples = 3;
+    options.bound = Bound::importance_weighted;
+    train_one<MarginalGaussianMixture, Poisson>(exec, cells.counts, "marginal mixture, importance-weighted", options);
     return 0;
 }

@@ -14,6 +14,8 @@
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/models/held_out.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"
+#include "cellvae/priors/marginal_gaussian_mixture.hpp"
+#include "cellvae/priors/vamp_prior.hpp"
 #include "cellvae/training/adam.hpp"
 
 namespace cellvae_tests {
@@ -29,7 +31,7 @@ inline cellvae::CountMatrix some_cells() {
         .counts;
 }
 
-/// A model of one likelihood and what it is trained with.
+/// A model of one likelihood and prior, and what it is trained with.
 template <class L, class Real, class Prior = cellvae::StandardGaussian>
 class Steps {
 public:
@@ -67,12 +69,13 @@ private:
     cellvae::Adam<Real, Exec> adam_;
 };
 
-/// Calls visit(steps, name) for several likelihoods, sizes, precisions, kinds of hidden layers, and sums over clusters.
+/// Calls visit(steps, name) for several likelihoods, priors, sizes, precisions and kinds of hidden layers.
 template <class Visitor>
 void for_each_model(const Exec& exec, Visitor&& visit) {
     const auto cells = some_cells();
-    const auto one = [&]<class L, class Real>(const std::string& what, const cellvae::ModelOptions& options) {
-        Steps<L, Real> steps(exec, cells, options);
+    const auto one = [&]<class L, class Real, class Prior = cellvae::StandardGaussian>(
+        const std::string& what, const cellvae::ModelOptions& options) {
+        Steps<L, Real, Prior> steps(exec, cells, options);
         visit(steps, std::string(L::name) + ", " + what);
     };
     using cellvae::Normalisation;
@@ -98,6 +101,12 @@ void for_each_model(const Exec& exec, Visitor&& visit) {
             {.latent = 3, .hidden = {40}, .clusters = 4, .sum = {.kind = kind, .threshold = 0.25, .all_every = 3}});
         visit(steps, cellvae::message("a mixture, sum ", name_of(kind)));
     }
+    one.template operator()<cellvae::Poisson, float, cellvae::VampPrior>(
+        "float, a VampPrior, dropout",
+        {.hidden = {128}, .normalisation = Normalisation::layer, .dropout = 0.1, .pseudo_inputs = 30});
+    one.template operator()<cellvae::Poisson, float, cellvae::MarginalGaussianMixture>(
+        "float, a marginal mixture, importance-weighted",
+        {.hidden = {128}, .clusters = 5, .samples = 3, .bound = cellvae::Bound::importance_weighted});
 }
 
 }  // namespace cellvae_tests

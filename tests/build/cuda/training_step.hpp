@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program does with a model on a device, for one likelihood: training and evaluation, with all of their kernels.
+// What a program does with a model on a device, for one likelihood and prior: training and evaluation, with all of
+// their kernels.
 #pragma once
 
 #include "cellvae/training/trainer.hpp"
 
-template <class L>
+template <class L, class Prior = cellvae::StandardGaussian>
 double train_on_device(const Kokkos::Cuda& device, const cellvae::CellsView& cells,
                        const cellvae::ModelOptions& options) {
     using namespace cellvae;
     const auto data = make_dataset<L>(device, cells);
-    Vae<Mlp<>, StandardGaussian, L, float, Kokkos::Cuda> model(device, cells.genes(), options);
+    Vae<Mlp<>, Prior, L, float, Kokkos::Cuda> model(device, cells.genes(), options);
     model.start_from(device, data);
     const auto split = split_cells(cells.cells(), {.held_out = 0.1, .seed = 1});
     train(device, model, data, split, {.epochs = 10, .clip_norm = 1, .seed = 1});
