@@ -240,7 +240,7 @@ private:
         if (options.bound == Bound::importance_weighted && !weighs_samples)
             throw OptionError(
                 message("the importance-weighted bound is for priors with one q(z | x) a cell, and not for ",
-                        Prior::name, ": train it with the bound elbo; its estimate of log p(x) sums the ", "clusters"));
+                        Prior::name, ": train it with the bound elbo; its estimate of log p(x) sums clusters"));
         if (options.samples > 1 && options.normalisation == Normalisation::batch)
             throw OptionError("batch normalisation is for one sample a cell: use layer normalisation, or none");
         return options;
