@@ -4,6 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "cellvae/priors/gaussian_mixture.hpp"
+#include "cellvae/priors/marginal_gaussian_mixture.hpp"
+#include "cellvae/priors/vamp_prior.hpp"
 
 using namespace cellvae;
 
@@ -61,4 +63,15 @@ TEST_CASE("the mixture passes the checks of priors, whatever its sum over cluste
         INFO(name_of(kind) << "\n" << report.text());
         CHECK(report.passed());
     }
+}
+
+TEST_CASE("the priors whose KL is sampled pass the checks of priors") {
+    const auto marginal = check_prior<MarginalGaussianMixture>({.seeds = 50});
+    INFO(marginal.text());
+    CHECK(marginal.passed());
+    PriorCheckOptions options{.seeds = 50};
+    options.model.pseudo_inputs = 4;
+    const auto vamp = check_prior<VampPrior>(options);
+    INFO(vamp.text());
+    CHECK(vamp.passed());
 }
