@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "../distributions/shipped.hpp"
+#include "cellvae/data/minibatch.hpp"
 #include "small_cells.hpp"
 
 using namespace cellvae;
@@ -31,6 +32,32 @@ struct AboveZero : Poisson {
 };
 
 }  // namespace
+
+TEST_CASE("conditions come with the cells, every cell has one, and minibatches carry them") {
+    const CountMatrix cells = count_matrix({{0, 2}, {1, 0}, {1, 3}});
+    const std::vector<std::int32_t> codes{2, 0, 1}, missing{0, -1, 1}, few{0, 1};
+    const auto data = make_dataset<Poisson, Exec>(Exec(), cells, {.conditions = codes});
+    CHECK(data.condition_count == 3);
+    CHECK(data.condition(0) == 2);
+    Minibatch<double, Exec> batch(Exec(), data, 2);
+    CHECK(batch.conditions() == 3);
+    const Kokkos::View<Index*, Exec> order("order", 2);
+    order(0) = 2;
+    batch.assemble(Exec(), data, order);
+    Exec().fence();
+    CHECK(batch.condition(0) == 1);
+    CHECK(batch.condition(1) == 2);
+    const auto without = make_dataset<Poisson, Exec>(Exec(), cells);
+    CHECK(without.condition_count == 0);
+    batch.assemble(Exec(), without, order);
+    Exec().fence();
+    CHECK(batch.conditions() == 0);
+    CHECK(batch.condition(1) == 0);
+    refused<Poisson>(cells, {.conditions = missing},
+                     "cell 1 (c1) has the condition -1: every cell needs one, numbered from 0 on");
+    CHECK_THROWS_MATCHES((make_dataset<Poisson, Exec>(Exec(), cells, {.conditions = few})), ShapeError,
+                         Message("conditions of the cells: found 2, expected 3"));
+}
 
 TEST_CASE("a data set looks into the cells' memory and keeps each cell's library size and largest count") {
     const CountMatrix cells = count_matrix({{0, 2, 0, 5}, {0, 0, 0, 0}, {1, 0, 16777216, 7}});

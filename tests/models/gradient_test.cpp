@@ -35,6 +35,28 @@ TEST_CASE("the gradient is that of the differences for deep encoders and the mir
                                                                     .samples = 2});
 }
 
+TEST_CASE("the gradient is that of the differences with conditions, masks and shares of the mean") {
+    using Zinb = ZeroInflated<NegativeBinomial<MeanDispersion>>;
+    const std::vector<std::uint8_t> mask{1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1};
+    const auto scale = GENERATE(MeanScale::library, MeanScale::share, MeanScale::library_share);
+    check_gradient<Zinb>({.latent = 2,
+                          .hidden = {4},
+                          .activation = ActivationKind::silu,
+                          .normalisation = Normalisation::layer,
+                          .scale = scale,
+                          .conditions = 3,
+                          .samples = 2});
+    for (const Index conditions : {0, 2})
+        check_gradient<Zinb>({.latent = 2,
+                              .hidden = {4},
+                              .decoder_hidden = std::vector<Index>{},
+                              .activation = ActivationKind::tanh,
+                              .scale = scale,
+                              .shared = {"log_dispersion"},
+                              .mask = mask,
+                              .conditions = conditions});
+}
+
 TEST_CASE("the zero-inflated negative binomial by mean has the gradient of the differences") {
     check_likelihood_gradients<ZeroInflated<NegativeBinomial<MeanDispersion>>>();
 }

@@ -258,6 +258,16 @@ TEST_CASE("the mean over samples goes to the exact bound and gradient as the tem
     CHECK(error(cold) > 3 * error(warm));  // what the lower temperature costs
 }
 
+TEST_CASE("with conditions a mixture's gradient is that of the differences, however the sum is taken") {
+    ModelOptions options =
+        with_sum(GENERATE(ClusterSum{}, ClusterSum{.kind = ClusterSumKind::threshold, .threshold = 0.2, .all_every = 0},
+                          ClusterSum{.kind = ClusterSumKind::gumbel_softmax}));
+    options.conditions = 2;
+    options.scale = MeanScale::library_share;
+    Small small(5, 6, options);
+    check_differences(small, {.beta = 0.7, .seed = 2, .step = 1, .temperature = 0.8});
+}
+
 TEST_CASE("sums over clusters that cannot be taken are refused") {
     const auto make = [](const ClusterSum& sum) { Small small(5, 6, with_sum(sum)); };
     CHECK_THROWS_MATCHES(make({.kind = ClusterSumKind::threshold, .threshold = 1}), OptionError,

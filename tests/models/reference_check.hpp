@@ -27,6 +27,7 @@ void check_model(const ReferenceModel& reference) {
     Vae<Mlp<>, Prior, L, double> model(exec, cells.genes(), reference.model_options());
     const auto unknown = set_parameters(reference, model.parameters());
     for (const auto& name : unknown) FAIL("the model has no parameter " << name);
+    model.apply_mask(exec);
 
     Minibatch<double, Exec> batch(exec, data, cells.cells());
     Kokkos::View<Index*> order("order", static_cast<std::size_t>(cells.cells()));

@@ -44,7 +44,6 @@ struct ReferenceModel {
     [[nodiscard]] std::string missing() const {
         if (text("bound") != "elbo" && (text("bound") != "iwae" || text("prior") == "mixture"))
             return "bound " + text("bound");
-        if (!json.at("mask").is_null()) return "mask";
         return "";
     }
 
@@ -61,7 +60,11 @@ struct ReferenceModel {
         ModelOptions options;
         options.latent = rows("encoder/mean/bias");
         options.hidden = {rows("encoder/hidden/bias")};
-        options.decoder_hidden = {rows("decoder/hidden/bias")};
+        options.decoder_hidden.emplace();
+        if (values.contains("decoder/hidden/bias")) options.decoder_hidden->push_back(rows("decoder/hidden/bias"));
+        if (!json.at("mask").is_null())
+            for (const auto& row : matrix(json.at("mask")))
+                for (const double entry : row) options.mask.push_back(entry != 0);
         const std::map<std::string, ActivationKind> kinds{
             {"tanh", ActivationKind::tanh}, {"relu", ActivationKind::relu}, {"silu", ActivationKind::silu}};
         options.activation = kinds.at(text("activation"));

@@ -30,16 +30,18 @@ template <class L, class Encoder = cellvae::Mlp<>, class Prior = cellvae::Standa
 struct SmallModel {
     HostExec exec;
     cellvae::CountMatrix matrix;
+    std::vector<std::int32_t> conditions;
     cellvae::Dataset<HostExec> data;
     SmallVae<L, Encoder, Prior> model;
     cellvae::Minibatch<double, HostExec> batch;
 
     /// @param spread of the parameters, which are uniform around 0 (gains of a normalisation: around 1)
-    /// @param labels known clusters of the cells, or none
+    /// @param labels known clusters of the cells, or none. The cells' conditions are 0, 1, ... in turn.
     SmallModel(Index cells, Index genes, const cellvae::ModelOptions& options, double spread = 0.6,
                const std::vector<std::int32_t>& labels = {})
         : matrix(count_matrix(random_counts(cells, genes, 0.4))),
-          data(cellvae::make_dataset<L, HostExec>(exec, matrix, {.labels = labels})),
+          conditions(conditions_of(cells, options.conditions)),
+          data(cellvae::make_dataset<L, HostExec>(exec, matrix, {.labels = labels, .conditions = conditions})),
           model(exec, genes, options),
           batch(exec, data, cells) {
         cellvae::RandomStream random(17, cellvae::Purpose::test);
@@ -54,7 +56,16 @@ struct SmallModel {
         for (std::size_t cell = 0; cell < all.size(); ++cell) all[cell] = static_cast<Index>(cell);
         batch.assemble(exec, data, order_of(all));
         model.reserve(exec, batch);
+        model.apply_mask(exec);
         exec.fence();
+    }
+
+private:
+    static std::vector<std::int32_t> conditions_of(Index cells, Index count) {
+        std::vector<std::int32_t> codes;
+        for (Index cell = 0; cell < cells && count > 0; ++cell)
+            codes.push_back(static_cast<std::int32_t>(cell % count));
+        return codes;
     }
 };
 

@@ -23,7 +23,8 @@ void check_gradient(const cellvae::ModelOptions& options, bool each_array = true
                     const std::vector<std::int32_t>& labels = {}) {
     using namespace cellvae;
     CAPTURE(L::name, options.latent, options.hidden, name_of(options.activation), name_of(options.normalisation),
-            options.dropout, name_of(options.scale), options.shared, options.samples, name_of(options.bound), labels);
+            options.dropout, name_of(options.scale), options.shared, options.samples, name_of(options.bound), labels,
+            options.mask.size(), options.conditions);
     SmallModel<L, Mlp<>, Prior> small(5, 6, options, 0.6, labels);
     auto& model = small.model;
     const auto& store = model.parameters();
@@ -48,6 +49,7 @@ void check_gradient(const cellvae::ModelOptions& options, bool each_array = true
         constexpr double step = 2e-5;
         const auto at = [&](double distance) {
             for (std::size_t i = 0; i < size; ++i) store.values()(i) = start[i] + distance * direction[i];
+            model.apply_mask(small.exec);
             return model.gradient_at_noise(pass, beta)[0];
         };
         const double difference = (at(step) - at(-step)) / (2 * step);

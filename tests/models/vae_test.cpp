@@ -68,6 +68,60 @@ TEST_CASE("options that do not fit each other or the likelihood are refused") {
     refused<Poisson>({.hidden = {}}, "an encoder needs at least one hidden layer: give its width, as in --hidden 128");
     refused<Poisson>({.hidden = {8, -1}}, "a hidden layer needs at least one unit, found -1");
     refused<Poisson>({.dropout = 1}, "dropout is a share from 0 to below 1, found 1");
+    refused<Poisson>({.conditions = -1}, "conditions are counted from 0 on, found -1");
+    refused<Poisson>({.latent = 1, .mask = {1, 0, 1, 1, 1}},
+                     "a mask says which latent dimension reaches which gene, and so needs the linear decoder: "
+                     "decoder_hidden = {}");
+    CHECK_THROWS_MATCHES(
+        SmallVae<Poisson>(HostExec(), 5,
+                          {.latent = 2, .decoder_hidden = std::vector<Index>{}, .mask = {1, 0, 1, 1, 1}}),
+        ShapeError, Message("mask of the decoder, which is genes x latent: found 5, expected 10"));
+}
+
+TEST_CASE("masked weights are zero from the start and have no gradient, and conditions reach every gene") {
+    const ModelOptions options{.latent = 2,
+                               .hidden = {4},
+                               .decoder_hidden = std::vector<Index>{},
+                               .mask = {1, 0, 0, 1, 0, 0, 1, 1},
+                               .conditions = 2};
+    SmallModel<Poisson> small(5, 4, options);
+    const SmallVae<Poisson> fresh(HostExec(), 4, options);
+    const auto& store = small.model.parameters();
+    const int id = store.find("decoder/log_rate/weight");
+    small.model.gradient(small.exec, small.batch, {.seed = 1});
+    for (std::size_t gene = 0; gene < 4; ++gene)
+        for (std::size_t column = 0; column < 4; ++column) {
+            const bool reaches = column >= 2 || options.mask[2 * gene + column] != 0;
+            CHECK((fresh.parameters().value(id)(gene, column) != 0) == reaches);
+            CHECK((store.gradient(id)(gene, column) != 0) == reaches);
+        }
+}
+
+TEST_CASE("cells are encoded and decoded with their own condition, and a model wants the conditions that it has") {
+    SmallModel<Poisson> small(5, 6, {.latent = 2, .hidden = {4}, .conditions = 2});
+    const HostExec exec;
+    const auto bound_of = [&](const std::vector<std::int32_t>& codes) {
+        const auto data = make_dataset<Poisson, HostExec>(exec, small.matrix, {.conditions = codes});
+        Minibatch<double, HostExec> batch(exec, data, 5);
+        batch.assemble(exec, data, order_of({0, 1, 2, 3, 4}));
+        small.model.bound(exec, batch, {.seed = 1});
+        return std::vector<double>{small.model.terms()(0, 1), small.model.terms()(0, 2), small.model.terms()(1, 1),
+                                   small.model.terms()(1, 2)};
+    };
+    const auto before = bound_of({0, 1, 0, 1, 0});
+    const auto after = bound_of({0, 0, 0, 1, 0});
+    CHECK(before[0] == after[0]);
+    CHECK(before[1] == after[1]);
+    CHECK(before[2] != after[2]);
+    CHECK(before[3] != after[3]);  // the KL: its encoder saw the condition
+    CHECK_THROWS_MATCHES(bound_of({0, 1, 2, 1, 0}), OptionError,
+                         Message("the model has 2 conditions, and the cells have 3: one for each is needed"));
+    CHECK_THROWS_MATCHES(
+        bound_of({}), OptionError,
+        Message("the model has 2 conditions, and the cells have none: give each cell's when the data set is made"));
+    const SmallVae<Poisson> without(exec, 6, {.latent = 2, .hidden = {4}});
+    CHECK_THROWS_MATCHES(without.require_fit(small.data), OptionError,
+                         Message("the model has 0 conditions, and the cells have 2: one for each is needed"));
 }
 
 TEST_CASE("the decoder mirrors the encoder unless it has widths of its own") {

@@ -212,7 +212,7 @@ TEST_CASE("heads start from the genes' statistics, or from zero and small weight
     const auto data = make_dataset<Poisson, HostExec>(exec, matrix);
     const MeanScale scale = GENERATE(MeanScale::none, MeanScale::library, MeanScale::share, MeanScale::library_share);
     ParameterStore<double, HostExec> store;
-    const OutputLayer<Poisson, double, HostExec> layer(store, "decoder", 16, 4, {scale, {}});
+    OutputLayer<Poisson, double, HostExec> layer(store, "decoder", 16, 4, {scale, {}});
     store.allocate(exec);
     layer.initialise(exec, store, 3);
     exec.fence();

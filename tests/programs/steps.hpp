@@ -37,7 +37,8 @@ class Steps {
 public:
     Steps(const Exec& exec, const cellvae::CountMatrix& cells, const cellvae::ModelOptions& options)
         : exec_(exec),
-          data_(cellvae::make_dataset<L>(exec, cells)),
+          conditions_(conditions_of(cells.cells(), options.conditions)),
+          data_(cellvae::make_dataset<L>(exec, cells, {.conditions = conditions_})),
           model_(exec, cells.genes(), options),
           batch_(exec, data_, 40),
           adam_(exec, model_.parameters(), {}) {
@@ -61,7 +62,15 @@ public:
     double bound() { return model_.bound(exec_, batch_, {.beta = 1, .seed = 1, .step = 0})[0]; }
 
 private:
+    static std::vector<std::int32_t> conditions_of(cellvae::Index cells, cellvae::Index count) {
+        std::vector<std::int32_t> codes(count > 0 ? static_cast<std::size_t>(cells) : 0);
+        for (std::size_t cell = 0; cell < codes.size(); ++cell)
+            codes[cell] = static_cast<std::int32_t>(cell % static_cast<std::size_t>(count));
+        return codes;
+    }
+
     Exec exec_;
+    std::vector<std::int32_t> conditions_;
     cellvae::Dataset<Exec> data_;
     cellvae::Vae<cellvae::Mlp<>, Prior, L, Real> model_;
     cellvae::Minibatch<Real, Exec> batch_;
@@ -91,7 +100,11 @@ void for_each_model(const Exec& exec, Visitor&& visit) {
         "double, 600 hidden, batch normalisation, shared dispersion",
         {.hidden = {600, 600}, .normalisation = Normalisation::batch, .shared = {"log_dispersion"}});
     one.template operator()<cellvae::Poisson, float>(
-        "float, a linear decoder", {.hidden = {128}, .decoder_hidden = std::vector<cellvae::Index>{}});
+        "float, a masked linear decoder with conditions",
+        {.hidden = {128},
+         .decoder_hidden = std::vector<cellvae::Index>{},
+         .mask = std::vector<std::uint8_t>(static_cast<std::size_t>(10 * cells.genes()), 1),
+         .conditions = 2});
     one.template operator()<cellvae::Gaussian, double>("double, 128 hidden, tanh",
                                                        {.hidden = {128}, .activation = cellvae::ActivationKind::tanh});
     using Sum = cellvae::ClusterSumKind;

@@ -73,6 +73,57 @@ struct Breaks : Poisson {
 
 }  // namespace
 
+namespace {
+
+/// The share of the latent means' variance, over all dimensions, that lies between two batches of cells.
+double share_between(const std::vector<float>& latent, const std::vector<std::int32_t>& batch, std::size_t dimensions) {
+    double all_between = 0, all_variance = 0;
+    for (std::size_t l = 0; l < dimensions; ++l) {
+        double sum[2] = {}, squares = 0, count[2] = {};
+        for (std::size_t cell = 0; cell < batch.size(); ++cell) {
+            const auto value = static_cast<double>(latent[cell * dimensions + l]);
+            sum[batch[cell]] += value;
+            count[batch[cell]] += 1;
+            squares += value * value;
+        }
+        const double all = count[0] + count[1], mean = (sum[0] + sum[1]) / all;
+        all_between += sum[0] * sum[0] / count[0] + sum[1] * sum[1] / count[1] - all * mean * mean;
+        all_variance += squares - all * mean * mean;
+    }
+    return all_between / all_variance;
+}
+
+}  // namespace
+
+TEST_CASE("a batch effect enters the latent less where the model is given the batch") {
+    const Exec exec;
+    CountMatrix cells = two_kinds(200, 60);
+    std::vector<std::int32_t> batch;
+    for (std::size_t cell = 0; cell < 200; ++cell) {
+        batch.push_back(cell % 4 < 2 ? 0 : 1);  // both kinds of cells in both batches
+        for (auto k = cells.row_offsets[cell]; k < cells.row_offsets[cell + 1]; ++k) {
+            const auto at = static_cast<std::size_t>(k);
+            if (batch.back() == 1 && cells.columns[at] % 3 == 0) cells.values[at] *= 6;
+        }
+    }
+    const auto split = split_cells(cells.cells(), {.held_out = 0, .seed = 1});
+    const auto found = [&](Index conditions) {
+        DatasetOptions views;
+        if (conditions > 0) views.conditions = batch;
+        const auto data = make_dataset<Zinb>(exec, cells, views);
+        auto sizes = small();
+        sizes.conditions = conditions;
+        Model model(exec, cells.genes(), sizes);
+        model.start_from(exec, data);
+        train(exec, model, data, split, quick(60));
+        return share_between(latent_means(exec, model, data), batch, 3);
+    };
+    const double without = found(0), with = found(2);
+    INFO("share of the latent variance between batches: " << without << " without, " << with << " with");
+    CHECK(without > 0.3);
+    CHECK(with < 0.05);
+}
+
 TEST_CASE("training raises the bound, keeps the best epoch and tells two kinds of cells apart") {
     const Exec exec;
     const CountMatrix cells = two_kinds(300, 150);

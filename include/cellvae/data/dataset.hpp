@@ -18,6 +18,8 @@ struct DatasetOptions {
     std::optional<Target> target{};  ///< none: default_target of the likelihood
     std::span<const std::int32_t>
         labels{};  ///< each cell's known cluster, -1 where it is not known; empty: none is known
+    std::span<const std::int32_t>
+        conditions{};  ///< each cell's condition (a batch, a donor), numbered from 0 on; empty: there are none
 };
 
 namespace data_detail {
@@ -65,11 +67,13 @@ struct Dataset {
     Vector<double, Space> library;                         ///< total count of each cell over all genes of the file
     Vector<double, Space> total;                           ///< total count of each cell over the genes that are here
     Vector<double, Space> maximum;                         ///< largest count of each cell
-    Vector<double, Space> base_measure;  ///< of each cell: the likelihood's log base measure, summed over all genes
-    Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
+    Vector<double, Space> base_measure;     ///< of each cell: the likelihood's log base measure, summed over all genes
+    Vector<std::int32_t, Space> label;      ///< each cell's known cluster, or -1
+    Vector<std::int32_t, Space> condition;  ///< each cell's condition; empty where there are none
     Input input = Input::log1p;
     Target target = Target::counts;
     std::int32_t largest_label = -1;
+    Index condition_count = 0;  ///< the largest condition and one
     Index cell_count = 0;
     Index gene_count = 0;
     std::vector<std::int64_t> host_offsets;  ///< row offsets on the host, from which minibatches take their sizes
@@ -98,7 +102,8 @@ struct Dataset {
 /// @throws ShapeError if the arrays are not compressed rows of cells x genes
 /// @throws InputError if there is no cell or gene, if the counts of a cell are to be divided by a library size that is
 /// not
-///         above 0, or if a target lies outside the likelihood's support; the message names cell, gene and value
+///         above 0, if a target lies outside the likelihood's support, or if a condition is negative; the message names
+///         cell, gene and value
 template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
 [[nodiscard]] Dataset<Exec> make_dataset(const Exec& exec, const CellsView& cells, const DatasetOptions& options = {}) {
     cells.check();
@@ -154,23 +159,30 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     data.row_offsets = data_detail::on_backend<Exec>(cells.row_offsets, "cellvae::dataset::row_offsets");
     data.columns = data_detail::on_backend<Exec>(cells.columns, "cellvae::dataset::columns");
     data.values = data_detail::on_backend<Exec>(cells.values, "cellvae::dataset::values");
-    const auto copied = [&](const std::vector<double>& source, const char* label) {
-        Vector<double, typename Exec::memory_space> copy(
-            Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), count);
-        Kokkos::deep_copy(exec, copy, Kokkos::View<const double*, Kokkos::HostSpace>(source.data(), count));
+    const auto copied = [&]<class Value>(std::span<const Value> source, const char* label) {
+        Vector<Value, typename Exec::memory_space> copy(
+            Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), source.size());
+        Kokkos::deep_copy(exec, copy, Kokkos::View<const Value*, Kokkos::HostSpace>(source.data(), source.size()));
         return copy;
     };
-    data.library = copied(library, "cellvae::dataset::library");
-    data.total = copied(sums, "cellvae::dataset::total");
-    data.maximum = copied(maximum, "cellvae::dataset::maximum");
-    data.base_measure = copied(base_measure, "cellvae::dataset::base_measure");
+    data.library = copied(std::span<const double>(library), "cellvae::dataset::library");
+    data.total = copied(std::span<const double>(sums), "cellvae::dataset::total");
+    data.maximum = copied(std::span<const double>(maximum), "cellvae::dataset::maximum");
+    data.base_measure = copied(std::span<const double>(base_measure), "cellvae::dataset::base_measure");
     std::vector<std::int32_t> labels(options.labels.begin(), options.labels.end());
     if (labels.empty()) labels.assign(count, -1);
     require_size(static_cast<Index>(labels.size()), cells.cells(), "known labels");
     data.largest_label = *std::max_element(labels.begin(), labels.end());
-    data.label = Vector<std::int32_t, typename Exec::memory_space>(
-        Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::dataset::label"), count);
-    Kokkos::deep_copy(exec, data.label, Kokkos::View<const std::int32_t*, Kokkos::HostSpace>(labels.data(), count));
+    data.label = copied(std::span<const std::int32_t>(labels), "cellvae::dataset::label");
+    if (!options.conditions.empty()) {
+        require_size(static_cast<Index>(options.conditions.size()), cells.cells(), "conditions of the cells");
+        for (std::size_t cell = 0; cell < count; ++cell)
+            if (options.conditions[cell] < 0)
+                throw InputError(message(cells.cell_name(static_cast<Index>(cell)), " has the condition ",
+                                         options.conditions[cell], ": every cell needs one, numbered from 0 on"));
+        data.condition_count = 1 + *std::max_element(options.conditions.begin(), options.conditions.end());
+        data.condition = copied(options.conditions, "cellvae::dataset::condition");
+    }
     exec.fence("cellvae::make_dataset");
     data.host_library = std::move(library);
     data.host_total = std::move(sums);

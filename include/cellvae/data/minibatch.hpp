@@ -26,7 +26,7 @@ public:
 
     /// @param most_cells the size of the largest minibatch
     Minibatch(const Exec& exec, const Dataset<Exec>& data, Index most_cells)
-        : most_cells_(std::min(most_cells, data.cells())), genes_(data.genes()) {
+        : most_cells_(std::min(most_cells, data.cells())), genes_(data.genes()), conditions_(data.condition_count) {
         const auto rows = static_cast<std::size_t>(most_cells_);
         const auto nonzeros = static_cast<std::size_t>(data.most_nonzeros(most_cells_));
         const auto panels = static_cast<std::size_t>(panel_count(genes_));
@@ -40,6 +40,7 @@ public:
         log_library = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_library"), rows);
         log_total = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::log_total"), rows);
         base_measure = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::base_measure"), rows);
+        condition = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::condition"), rows);
         label = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::label"), rows);
     }
 
@@ -55,9 +56,13 @@ public:
     Vector<double, Space> base_measure;  ///< of each cell, see Dataset
     Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
 
+    Vector<std::int32_t, Space> condition;  ///< each cell's condition; 0 where the data set has none
+
     [[nodiscard]] Index cells() const { return cells_; }
     [[nodiscard]] Index genes() const { return genes_; }
     [[nodiscard]] Index most_cells() const { return most_cells_; }
+    /// Of the data set that it was filled from last.
+    [[nodiscard]] Index conditions() const { return conditions_; }
 
     /// Fills the minibatch with the cells whose numbers stand in `order`, in that order; none may stand there twice.
     /// @throws ShapeError if there are more of them than most_cells()
@@ -68,6 +73,7 @@ private:
     Index most_cells_;
     Index genes_;
     Index cells_ = 0;
+    Index conditions_ = 0;
 };
 
 namespace data_detail {
@@ -93,6 +99,8 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     const auto source_measure = data.base_measure;
     const auto label = batch.label;
     const auto source_label = data.label;
+    const auto condition = batch.condition;
+    const auto source_condition = data.condition;
     const Input input = data.input;
     const Target target = data.target;
     const Index panels = panel_count(data.genes());
@@ -121,6 +129,7 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
             log_total(row) = cell_total > Real(0) ? Kokkos::log(cell_total) : Real(0);
             base_measure(row) = source_measure(source);
             label(row) = source_label(source);
+            condition(row) = source_condition.extent(0) == 0 ? 0 : source_condition(source);
             Index panel = 0;
             panel_offsets(row, 0) = start;
             for (Index k = 0; k < count; ++k) {
@@ -144,6 +153,7 @@ void Minibatch<Real, Exec>::assemble(const Exec& exec, const Dataset<Exec>& data
     if (cells > most_cells_)
         throw ShapeError(message("a minibatch of ", cells, " cells was asked of one made for ", most_cells_));
     cells_ = cells;
+    conditions_ = data.condition_count;
     data_detail::assemble_minibatch(exec, *this, data, order);
 }
 

@@ -17,6 +17,32 @@ void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob)
         KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row_cells.cell(row)); });
 }
 
+/// input (rows x (latent + conditions)): z and the condition of each row's cell, one-hot.
+template <class Real, class Exec, class Slice>
+void append_conditions(const Pass<Real, Exec>& pass, const Slice& z, const Slice& input) {
+    const auto condition = pass.batch->condition;
+    const auto row_cells = pass.row_cells();
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::append_conditions"),
+        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
+            const auto latent = static_cast<Index>(z.extent(1));
+            const Index own = latent + condition(row_cells.cell(row));
+            for (Index l = 0; l < latent; ++l) input(row, l) = z(row, l);
+            for (Index c = latent; c < static_cast<Index>(input.extent(1)); ++c)
+                input(row, c) = c == own ? Real(1) : Real(0);
+        });
+}
+
+/// d_z (rows x latent) = the first columns of d_input (rows x (latent + conditions)).
+template <class Exec, class Slice>
+void take_latent(const Exec& exec, const Slice& d_input, const Slice& d_z) {
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::take_latent"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d_z.extent(0))),
+        KOKKOS_LAMBDA(const Index row) {
+            for (Index l = 0; l < static_cast<Index>(d_z.extent(1)); ++l) d_z(row, l) = d_input(row, l);
+        });
+}
+
 /// means = the columns' means over the first `cells` rows, each summed in the rows' order.
 template <class Exec, class TermsView, class MeansView>
 void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const MeansView& means) {

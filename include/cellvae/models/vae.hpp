@@ -24,13 +24,16 @@ struct ModelOptions {
     double dropout = 0;                                  ///< of the encoder's hidden units, in training
     MeanScale scale = MeanScale::none;                   ///< what the likelihood's mean is relative to
     std::vector<std::string> shared{};                   ///< likelihood parameters with one value a gene
-    Index clusters = 10;                                 ///< of a mixture prior
-    bool learned_weights = true;                         ///< a mixture's mixing weights are learned, not uniform
-    ClusterSum sum{};                                    ///< how a mixture's sum over clusters is taken, in training
-    Index pseudo_inputs = 500;                           ///< of a VampPrior
-    Index samples = 1;                                   ///< samples of z a cell, in training
-    Bound bound = Bound::elbo;                           ///< what is trained, and what bound() gives
-    std::uint64_t seed = 0;                              ///< of the initial values
+    std::vector<std::uint8_t> mask{};  ///< genes x latent, row-major: 0 where a latent dimension does not reach a gene,
+                                       ///< for a linear decoder (decoder_hidden = {}); empty: all reach all
+    Index conditions = 0;              ///< of cells (batches, donors): encoder and decoder are given each cell's own
+    Index clusters = 10;               ///< of a mixture prior
+    bool learned_weights = true;       ///< a mixture's mixing weights are learned, not uniform
+    ClusterSum sum{};                  ///< how a mixture's sum over clusters is taken, in training
+    Index pseudo_inputs = 500;         ///< of a VampPrior
+    Index samples = 1;                 ///< samples of z a cell, in training
+    Bound bound = Bound::elbo;         ///< what is trained, and what bound() gives
+    std::uint64_t seed = 0;            ///< of the initial values
 };
 
 /// What a step needs beyond the minibatch.
@@ -59,13 +62,16 @@ public:
     static constexpr std::size_t term_count = term_names.size();
     using Terms = std::array<double, term_count>;
 
-    /// @throws OptionError for options that do not fit each other or the likelihood
+    /// @throws OptionError for options that do not fit each other or the likelihood @throws ShapeError for a mask of
+    /// another size than genes x latent
     Vae(const Exec& exec, Index genes, const ModelOptions& options)
-        : options_(checked(options)),
+        : options_(checked(options, genes)),
           products_(exec),
           inference_(parameters_, state_, genes, inference_options(options)),
-          decoder_(parameters_, state_, "decoder", options.latent, false, decoder_options(options)),
-          output_(parameters_, "decoder", decoder_.outputs(), genes, {options.scale, options.shared}) {
+          decoder_(parameters_, state_, "decoder", options.latent + options.conditions, false,
+                   decoder_options(options)),
+          output_(parameters_, "decoder", decoder_.outputs(), genes,
+                  {options.scale, options.shared, decoder_mask(options, genes)}) {
         parameters_.allocate(exec);
         state_.allocate(exec);
         inference_.initialise(exec, parameters_, state_, options.seed);
@@ -77,21 +83,26 @@ public:
     Vae(const Vae&) = delete;
     Vae& operator=(const Vae&) = delete;
 
+    /// Sets the weights that the mask leaves out to zero: for parameters that were set by hand.
+    void apply_mask(const Exec& exec) { output_.apply_mask(exec, parameters_); }
+
     /// Starts the heads' biases from the statistics of the data set's genes.
     void start_from(const Exec& exec, const Dataset<Exec>& data) { output_.start_from(exec, parameters_, data); }
 
-    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, and as many clusters as known
-    /// labels need
+    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, as many clusters as known
+    /// labels need, and its conditions
     void require_fit(const Dataset<Exec>& data) const {
         require_size(data.genes(), genes(), "genes of the data set");
         if constexpr (requires { inference_.clusters(); })
             if (data.largest_label >= inference_.clusters())
                 throw OptionError(message("a cell has the known label ", data.largest_label, ", but there are ",
                                           inference_.clusters(), " clusters, numbered from 0"));
+        require_conditions(data.condition_count);
     }
 
     /// Makes the memory for minibatches of that shape; what is there already is kept where it suffices.
     void reserve(const Exec& exec, const Minibatch<Real, Exec>& batch) {
+        require_conditions(batch.conditions());
         const auto nonzeros = static_cast<Index>(batch.columns.extent(0));
         if (batch.most_cells() <= most_cells_ && nonzeros <= most_nonzeros_) return;
         most_cells_ = std::max(most_cells_, batch.most_cells());
@@ -100,6 +111,13 @@ public:
         const Index rows = inference_.rows_per_cell() * most_cells_;
         decoder_.reserve(exec, rows);
         output_.reserve(exec, most_cells_, most_nonzeros_, inference_.rows_per_cell());
+        if (options_.conditions > 0) {
+            const auto width = static_cast<std::size_t>(options_.latent + options_.conditions);
+            decoder_input_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::decoder_input"),
+                                                 static_cast<std::size_t>(rows), width);
+            d_decoder_input_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::d_decoder_input"),
+                                                   static_cast<std::size_t>(rows), width);
+        }
         weights_ =
             Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::model::weights"), static_cast<std::size_t>(rows));
         log_prob_ =
@@ -121,17 +139,17 @@ public:
     Terms gradient_at_noise(const Pass<Real, Exec>& encoding, double beta) {
         inference_.encode(encoding);
         const auto pass = decoding(encoding);
-        inference_.sample(pass);
-        const Slice z = inference_.z(pass);
+        const Slice z = sample(pass);
         const auto rows = static_cast<Index>(z.extent(0));
+        const Slice d_z = options_.conditions == 0 ? inference_.d_z(pass) : first_rows(d_decoder_input_, rows);
         rows_decoded_ += rows;
         const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
         const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
         const Slice hidden = decoder_.forward(pass, z, rows);
         row_weights(pass, beta, hidden, log_prob, weights);
-        output_.gradient(pass, hidden, weights, log_prob,
-                         decoder_.empty() ? inference_.d_z(pass) : decoder_.d_output(rows));
-        if (!decoder_.empty()) decoder_.backward(pass, z, inference_.d_z(pass), rows);
+        output_.gradient(pass, hidden, weights, log_prob, decoder_.empty() ? d_z : decoder_.d_output(rows));
+        if (!decoder_.empty()) decoder_.backward(pass, z, d_z, rows);
+        if (options_.conditions > 0) models_detail::take_latent(pass.exec, d_z, inference_.d_z(pass));
         inference_.backward(pass, beta, log_prob, weights);
         return finish(pass, beta, log_prob);
     }
@@ -202,7 +220,7 @@ public:
 
     /// The rows that the output layer read in the last pass: rows x hidden.
     [[nodiscard]] Slice hidden_rows(const Pass<Real, Exec>& pass) const {
-        const Slice z = inference_.z(pass);
+        const Slice z = decoder_input(pass);
         return decoder_.empty() ? z : decoder_.output(static_cast<Index>(z.extent(0)));
     }
 
@@ -232,9 +250,19 @@ private:
         inference.importance_weights(pass, 1.0, log_prob, weights);
     };
 
-    static const ModelOptions& checked(const ModelOptions& options) {
+    static const ModelOptions& checked(const ModelOptions& options, Index genes) {
         if (options.latent < 1)
             throw OptionError(message("the latent needs at least one dimension, found ", options.latent));
+        if (options.conditions < 0)
+            throw OptionError(message("conditions are counted from 0 on, found ", options.conditions));
+        if (!options.mask.empty()) {
+            require_size(static_cast<Index>(options.mask.size()), genes * options.latent,
+                         "mask of the decoder, which is genes x latent");
+            if (!options.decoder_hidden || !options.decoder_hidden->empty())
+                throw OptionError(
+                    "a mask says which latent dimension reaches which gene, and so needs the linear decoder: "
+                    "decoder_hidden = {}");
+        }
         if (options.samples < 1)
             throw OptionError(message("a step needs at least one sample, found ", options.samples));
         if (options.bound == Bound::importance_weighted && !weighs_samples)
@@ -257,7 +285,19 @@ private:
                 .network = {.hidden = options.hidden,
                             .activation = options.activation,
                             .normalisation = options.normalisation,
-                            .dropout = options.dropout}};
+                            .dropout = options.dropout,
+                            .conditions = options.conditions}};
+    }
+
+    /// The mask with the decoder's other inputs: conditions reach all genes.
+    static std::vector<std::uint8_t> decoder_mask(const ModelOptions& options, Index genes) {
+        std::vector<std::uint8_t> mask;
+        for (Index gene = 0; gene < genes && !options.mask.empty(); ++gene) {
+            const auto row = options.mask.begin() + gene * options.latent;
+            mask.insert(mask.end(), row, row + options.latent);
+            mask.insert(mask.end(), static_cast<std::size_t>(options.conditions), std::uint8_t{1});
+        }
+        return mask;
     }
 
     static MlpOptions decoder_options(const ModelOptions& options) {
@@ -282,10 +322,30 @@ private:
         inference_.row_weights(pass, weights);
     }
 
+    void require_conditions(Index found) const {
+        if (found > options_.conditions || (found == 0 && options_.conditions > 0))
+            throw OptionError(message("the model has ", options_.conditions, " conditions, and the cells ",
+                                      found == 0 ? "have none: give each cell's when the data set is made"
+                                                 : message("have ", found, ": one for each is needed")));
+    }
+
+    /// What the decoder reads: z, with conditions beside it where the model has some.
+    [[nodiscard]] Slice decoder_input(const Pass<Real, Exec>& pass) const {
+        const Slice z = inference_.z(pass);
+        return options_.conditions == 0 ? z : first_rows(decoder_input_, static_cast<Index>(z.extent(0)));
+    }
+
+    /// What the decoder reads at the noise as it stands.
+    Slice sample(const Pass<Real, Exec>& pass) {
+        inference_.sample(pass);
+        const Slice input = decoder_input(pass);
+        if (options_.conditions > 0) models_detail::append_conditions(pass, inference_.z(pass), input);
+        return input;
+    }
+
     /// log p(x | z) of every row at z from the noise as it stands, without base measures.
     VectorSlice<double, Space> decode(const Pass<Real, Exec>& pass) {
-        inference_.sample(pass);
-        const Slice z = inference_.z(pass);
+        const Slice z = sample(pass);
         const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
         output_.log_prob(pass, decoder_.forward(pass, z, static_cast<Index>(z.extent(0))), log_prob);
         return log_prob;
@@ -311,11 +371,12 @@ private:
     Index most_cells_ = 0;
     Index most_nonzeros_ = 0;
     Index rows_decoded_ = 0;
-    Vector<Real, Space> weights_;     // rows
-    Vector<double, Space> log_prob_;  // rows
-    Vector<double, Space> ratio_;     // rows
-    Matrix<double, Space> sums_;      // cells x 2
-    Matrix<double, Space> terms_;     // cells x terms
+    Matrix<Real, Space> decoder_input_, d_decoder_input_;  // rows x (latent + conditions), where there are conditions
+    Vector<Real, Space> weights_;                          // rows
+    Vector<double, Space> log_prob_;                       // rows
+    Vector<double, Space> ratio_;                          // rows
+    Matrix<double, Space> sums_;                           // cells x 2
+    Matrix<double, Space> terms_;                          // cells x terms
     Kokkos::View<double[term_count], Space> totals_{"cellvae::model::totals"};
     typename Kokkos::View<double[term_count], Space>::host_mirror_type host_totals_;
 };

@@ -16,6 +16,7 @@ struct MlpOptions {
     ActivationKind activation = ActivationKind::relu;   ///< read by AnyActivation alone
     Normalisation normalisation = Normalisation::none;  ///< between a layer's product and its activation
     double dropout = 0;      ///< share of hidden units set to zero in training, after the activation
+    Index conditions = 0;    ///< of cells: with sparse input the first layer sees each cell's condition (SparseLinear)
     double momentum = 0.01;  ///< weight of a minibatch in batch normalisation's running statistics
 };
 
@@ -98,7 +99,7 @@ struct Mlp {
                 const std::string layer_name = i == 0 ? name + "/hidden" : name + "/hidden_" + std::to_string(i + 1);
                 Layer layer;
                 if (i == 0 && sparse_input)
-                    layer.sparse.emplace(store, layer_name, width, units, clusters);
+                    layer.sparse.emplace(store, layer_name, width, units, clusters, options.conditions);
                 else
                     layer.dense.emplace(store, layer_name, width, units);
                 layer.normalisation.emplace(store, state, layer_name, units, options.normalisation, options.momentum);

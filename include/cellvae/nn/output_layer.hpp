@@ -50,7 +50,22 @@ enum class OutputDriver { host, device };
 struct OutputOptions {
     MeanScale scale = MeanScale::none;
     std::vector<std::string> shared{};  ///< parameters of the likelihood with one learned value a gene, for all cells
+    std::vector<std::uint8_t> mask{};  ///< genes x hidden, row-major: weights where it is 0 are 0 for ever; empty: none
 };
+
+namespace nn_detail {
+
+/// Elements become zero where the mask is.
+template <class Real, class Exec, class MaskView>
+void mask_elements(const Exec& exec, const MaskView& mask, Real* elements) {
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::output_layer::mask"),
+        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(mask.extent(0))), KOKKOS_LAMBDA(const Index i) {
+            if (mask(i) == 0) elements[i] = Real(0);
+        });
+}
+
+}  // namespace nn_detail
 
 /// The last layer and the likelihood in one: from hidden rows to the log-probability of the minibatch's counts and back
 /// to the gradients of its weights and of the rows. Parameters of cells x genes exist for one panel of genes at a time.
@@ -80,6 +95,8 @@ public:
             if (std::find(L::parameters.begin(), L::parameters.end(), shared) == L::parameters.end())
                 throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared,
                                           " to share; it has ", parameter_list()));
+        if (!options.mask.empty())
+            require_size(static_cast<Index>(options.mask.size()), genes * hidden, "mask of the output layer's weights");
         for (std::size_t n = 0; n < count; ++n) {
             const std::string path = name + "/" + std::string(L::parameters[n]);
             if (is_shared(n)) {
@@ -92,13 +109,23 @@ public:
         }
     }
 
-    /// Weights uniform in +-1/sqrt(hidden), biases zero.
-    void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
+    /// Weights uniform in +-1/sqrt(hidden) where they are not masked, biases zero.
+    void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) {
         const double limit = 1.0 / std::sqrt(static_cast<double>(hidden_));
         for (std::size_t n = 0; n < count; ++n) {
             if (weight_[n] >= 0) nn_detail::fill_uniform(exec, store, weight_[n], limit, seed);
             Kokkos::deep_copy(exec, store.value(bias_[n]), Real(0));
         }
+        apply_mask(exec, store);
+    }
+
+    /// Sets masked weights to zero: for values that were set by hand. Nothing else gives them another value, since
+    /// their gradient is zero.
+    void apply_mask(const Exec& exec, const ParameterStore<Real, Exec>& store) {
+        copy_mask(exec);
+        for (std::size_t n = 0; n < count; ++n)
+            if (weight_[n] >= 0 && mask_.extent(0) > 0)
+                nn_detail::mask_elements(exec, mask_, store.value(weight_[n]).data());
     }
 
     /// Starts biases and shared values from the genes' statistics, by the likelihood's own from_moments: without it the
@@ -107,6 +134,7 @@ public:
 
     /// Makes the memory for passes over minibatches of at most that many cells and nonzeros, each with `samples` rows.
     void reserve(const Exec& exec, Index most_cells, Index most_nonzeros, Index samples) {
+        copy_mask(exec);
         const auto rows = static_cast<std::size_t>(most_cells * samples);
         if constexpr (driver == OutputDriver::device) {
             const bool share = is_share(options_.scale);
@@ -178,6 +206,15 @@ private:
         return list;
     }
 
+    void copy_mask(const Exec& exec) {
+        if (mask_.extent(0) == options_.mask.size()) return;
+        mask_ = Vector<std::uint8_t, Space>(
+            Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::output_layer::mask"), options_.mask.size());
+        Kokkos::deep_copy(
+            exec, mask_,
+            Kokkos::View<const std::uint8_t*, Kokkos::HostSpace>(options_.mask.data(), options_.mask.size()));
+    }
+
     template <bool Gradient>
     void run(const Pass<Real, Exec>& pass, const Slice& hidden, const VectorSlice<const Real, Space>& weights,
              const VectorSlice<double, Space>& log_prob, const Slice& d_hidden) const {
@@ -196,6 +233,10 @@ private:
         } else {
             nn_detail::run_on_device<L, Gradient>(pass, panel_, heads, hidden, weights, log_prob, d_hidden);
         }
+        if constexpr (Gradient)
+            for (const auto& head : heads)
+                if (head.weight != nullptr && mask_.extent(0) > 0)
+                    nn_detail::mask_elements(pass.exec, mask_, head.d_weight);
     }
 
     Index hidden_;
@@ -203,6 +244,7 @@ private:
     OutputOptions options_;
     std::array<int, count> weight_{};
     std::array<int, count> bias_{};
+    Vector<std::uint8_t, Space> mask_;  // genes x hidden
     Matrix<double, Space> lane_log_prob_;
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden_;
     Matrix<Real, Space> lane_memory_;

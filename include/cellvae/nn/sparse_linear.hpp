@@ -141,6 +141,35 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
         });
 }
 
+/// y (cells x outputs or more rows): each cell's row += the row of its condition.
+template <class Real, class Exec, class Slice>
+void add_conditions(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& condition_weight,
+                    const Slice& y) {
+    const auto condition = batch.condition;
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::add_conditions"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
+        KOKKOS_LAMBDA(const Index cell) {
+            for (Index o = 0; o < static_cast<Index>(y.extent(1)); ++o)
+                y(cell, o) += condition_weight(condition(cell), o);
+        });
+}
+
+/// d_condition_weight (conditions x outputs): the rows of each condition's cells summed in the cells' order.
+template <class Real, class Exec, class Slice>
+void add_conditions_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& d_y,
+                             const Slice& d_condition_weight) {
+    const auto condition = batch.condition;
+    const Index cells = batch.cells();
+    const auto outputs = static_cast<Index>(d_y.extent(1));
+    Kokkos::parallel_for(
+        KernelLabel("cellvae::add_conditions_backward"), Kokkos::RangePolicy<Exec>(exec, 0, outputs),
+        KOKKOS_LAMBDA(const Index o) {
+            for (Index c = 0; c < static_cast<Index>(d_condition_weight.extent(0)); ++c)
+                d_condition_weight(c, o) = Real(0);
+            for (Index cell = 0; cell < cells; ++cell) d_condition_weight(condition(cell), o) += d_y(cell, o);
+        });
+}
+
 }  // namespace nn_detail
 
 /// The first layer of an encoder: y = x W + b for the sparse cells of a minibatch. Forward and backward touch nonzeros
@@ -151,24 +180,30 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
 /// of each cluster a cell is (memberships, cells x clusters): then y has a row a cell, and the clusters' rows are added
 /// in these proportions.
 ///
+/// With conditions each cell's row gets that of its condition, of `condition_weight` (conditions x outputs): as if the
+/// input had the condition as one-hot columns besides the genes.
+///
 /// Without clusters, dense rows of inputs may be given beside the cells: y has their rows after the cells'.
+/// They have no condition.
 template <class Real, class Exec>
 class SparseLinear {
 public:
     using Slice = MatrixSlice<Real, typename Exec::memory_space>;
 
     SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs,
-                 Index clusters = 0)
+                 Index clusters = 0, Index conditions = 0)
         : genes_(genes),
           weight_(store.add(name + "/weight", genes, outputs)),
           bias_(store.add(name + "/bias", 1, outputs)),
-          cluster_weight_(clusters == 0 ? -1 : store.add(name + "/cluster_weight", clusters, outputs)) {}
+          cluster_weight_(clusters == 0 ? -1 : store.add(name + "/cluster_weight", clusters, outputs)),
+          condition_weight_(conditions == 0 ? -1 : store.add(name + "/condition_weight", conditions, outputs)) {}
 
     /// Weights and biases uniform in +-1/sqrt(genes), as PyTorch's linear layers start.
     void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
         const double limit = 1.0 / std::sqrt(static_cast<double>(genes_));
         nn_detail::fill_uniform(exec, store, weight_, limit, seed);
         nn_detail::fill_uniform(exec, store, bias_, limit, seed);
+        if (condition_weight_ >= 0) nn_detail::fill_uniform(exec, store, condition_weight_, limit, seed);
         // on the scale of a layer with a handful of inputs: a cluster must be seen beside thousands of genes
         if (cluster_weight_ >= 0) nn_detail::fill_uniform(exec, store, cluster_weight_, 0.5, seed);
     }
@@ -180,6 +215,8 @@ public:
                  const Slice& extra = Slice()) const {
         nn_detail::sparse_forward(pass.exec, *pass.batch, pass.parameters->value(weight_),
                                   pass.parameters->value(bias_), y);
+        if (condition_weight_ >= 0)
+            nn_detail::add_conditions(pass.exec, *pass.batch, pass.parameters->value(condition_weight_), y);
         if (cluster_weight_ >= 0) add_clusters(pass, y, memberships);
         if (extra.extent(0) == 0) return;
         const Slice y_extra = extra_rows(pass, y, extra);
@@ -207,6 +244,9 @@ public:
         }
         const Slice d_cells(d_y.data(), static_cast<std::size_t>(cells), d_y.extent(1));
         nn_detail::sparse_backward(pass.exec, *pass.batch, d_cells, pass.parameters->gradient(weight_));
+        if (condition_weight_ >= 0)
+            nn_detail::add_conditions_backward(pass.exec, *pass.batch, d_cells,
+                                               pass.parameters->gradient(condition_weight_));
         if (extra.extent(0) == 0) {
             nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
             return;
@@ -240,6 +280,7 @@ private:
     int weight_;
     int bias_;
     int cluster_weight_;
+    int condition_weight_;
 };
 
 }  // namespace cellvae

@@ -13,6 +13,11 @@
 // expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::mean_terms<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::sparse_forward<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::sparse_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::append_conditions<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::models_detail::take_latent<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::add_conditions<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::add_conditions_backward<
+// expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::mask_elements<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::fill_rows<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::sum_rows<
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::activate<
