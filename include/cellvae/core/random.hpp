@@ -20,6 +20,7 @@ enum class Purpose : std::uint32_t {
     evaluation = 8,
     test = 9,
     cluster_noise = 10,
+    input_noise = 11,
 };
 
 /// Random numbers from a counter (Philox 4x32-10; Salmon et al., SC 2011): the numbers depend on the key alone, never

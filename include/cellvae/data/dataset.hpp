@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cellvae/data/cells.hpp"
@@ -51,6 +52,27 @@ Kokkos::View<const Value*, typename Exec::memory_space> on_backend(std::span<con
     }
 }
 
+/// Of each gene: mean / deviation and 1 / deviation of log1p(count x 10,000 / library size) over the cells.
+inline std::pair<std::vector<double>, std::vector<double>> standardisation(const CellsView& cells,
+                                                                           std::span<const double> library) {
+    const auto genes = static_cast<std::size_t>(cells.genes());
+    const auto count = static_cast<double>(cells.cells());
+    std::vector<double> mean(genes), square(genes);
+    for (std::size_t cell = 0; cell < library.size(); ++cell)
+        for (auto k = cells.row_offsets[cell]; k < cells.row_offsets[cell + 1]; ++k) {
+            const auto at = static_cast<std::size_t>(k);
+            const double value = std::log1p(static_cast<double>(cells.values[at]) * 1e4 / library[cell]);
+            mean[static_cast<std::size_t>(cells.columns[at])] += value / count;
+            square[static_cast<std::size_t>(cells.columns[at])] += value * value / count;
+        }
+    for (std::size_t gene = 0; gene < genes; ++gene) {
+        const double variance = square[gene] - mean[gene] * mean[gene];
+        square[gene] = variance > 1e-12 ? 1 / std::sqrt(variance) : 0;
+        mean[gene] *= square[gene];
+    }
+    return {std::move(mean), std::move(square)};
+}
+
 }  // namespace data_detail
 
 /// Cells as one backend reads them, checked against a likelihood: counts in compressed rows, and for each cell its
@@ -70,6 +92,8 @@ struct Dataset {
     Vector<double, Space> base_measure;     ///< of each cell: the likelihood's log base measure, summed over all genes
     Vector<std::int32_t, Space> label;      ///< each cell's known cluster, or -1
     Vector<std::int32_t, Space> condition;  ///< each cell's condition; empty where there are none
+    Vector<double, Space> input_shift;      ///< of each gene, for standardised inputs: mean / standard deviation
+    Vector<double, Space> input_scale;      ///< 1 / standard deviation, 0 for a gene that does not vary
     Input input = Input::log1p;
     Target target = Target::counts;
     std::int32_t largest_label = -1;
@@ -134,7 +158,8 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
         sums[cell] = total;
         library[cell] = cells.library_sizes.empty() ? total : cells.library_sizes[cell];
         maximum[cell] = most;
-        const bool divides = data.target != Target::counts || data.input == Input::log1p_normalised;
+        const bool divides = data.target != Target::counts || data.input == Input::log1p_normalised ||
+                             data.input == Input::standardised;
         if (divides && begin < end && !(library[cell] > 0 && most > 0))
             throw InputError(message(cells.cell_name(static_cast<Index>(cell)), " has the library size ", library[cell],
                                      ": normalised values need counts from 0 on that add up to more than 0"));
@@ -182,6 +207,11 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
                                          options.conditions[cell], ": every cell needs one, numbered from 0 on"));
         data.condition_count = 1 + *std::max_element(options.conditions.begin(), options.conditions.end());
         data.condition = copied(options.conditions, "cellvae::dataset::condition");
+    }
+    if (data.input == Input::standardised) {
+        const auto [shift, scale] = data_detail::standardisation(cells, library);
+        data.input_shift = copied(std::span<const double>(shift), "cellvae::dataset::input_shift");
+        data.input_scale = copied(std::span<const double>(scale), "cellvae::dataset::input_scale");
     }
     exec.fence("cellvae::make_dataset");
     data.host_library = std::move(library);

@@ -42,6 +42,11 @@ public:
         base_measure = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::base_measure"), rows);
         condition = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::condition"), rows);
         label = Vector<std::int32_t, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::label"), rows);
+        if (data.input_shift.extent(0) != 0) {
+            input_shift = Vector<Real, Space>(Kokkos::view_alloc(exec, "cellvae::minibatch::input_shift"),
+                                              data.input_shift.extent(0));
+            Kokkos::deep_copy(exec, input_shift, data.input_shift);
+        }
     }
 
     Vector<Index, Space> cell;           ///< the number of each row's cell in the data set
@@ -55,6 +60,7 @@ public:
     Vector<Real, Space> log_total;  ///< log of each cell's total count over the data set's genes; 0 for an empty cell
     Vector<double, Space> base_measure;  ///< of each cell, see Dataset
     Vector<std::int32_t, Space> label;   ///< each cell's known cluster, or -1
+    Vector<Real, Space> input_shift;     ///< of each gene: what standardised inputs are less; else empty
 
     Vector<std::int32_t, Space> condition;  ///< each cell's condition; 0 where the data set has none
 
@@ -101,6 +107,8 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     const auto source_label = data.label;
     const auto condition = batch.condition;
     const auto source_condition = data.condition;
+    const auto input_shift = data.input_shift;
+    const auto input_scale = data.input_scale;
     const Input input = data.input;
     const Target target = data.target;
     const Index panels = panel_count(data.genes());
@@ -137,7 +145,14 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
                 const auto value = static_cast<Real>(source_values(begin + k));
                 for (; panel < gene / genes_per_panel; ++panel) panel_offsets(row, panel + 1) = start + k;
                 columns(start + k) = gene;
-                inputs(start + k) = input_value(input, target, value, cell_library, cell_maximum);
+                Real seen = input_value(input, target, value, cell_library, cell_maximum);
+                if (input == Input::standardised) {
+                    // the shift comes off in the first layer, for zeros as well; only nonzeros reach the limit
+                    const auto shift = static_cast<Real>(input_shift(gene));
+                    seen *= static_cast<Real>(input_scale(gene));
+                    seen = seen < shift + Real(10) ? seen : shift + Real(10);
+                }
+                inputs(start + k) = seen;
                 targets(start + k) = target_value(target, value, cell_library, cell_maximum);
             }
             for (; panel < panels; ++panel) panel_offsets(row, panel + 1) = start + count;

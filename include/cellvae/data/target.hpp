@@ -13,6 +13,7 @@ enum class Input {
     log1p,             ///< log(1 + count)
     log1p_normalised,  ///< log(1 + count x 10,000 / library size)
     target,            ///< what the likelihood explains
+    standardised,      ///< log1p_normalised, less the gene's mean over its standard deviation, at most 10
 };
 
 /// What the likelihood explains.
@@ -30,6 +31,8 @@ enum class Target {
             return "log1p";
         case Input::log1p_normalised:
             return "log1p_normalised";
+        case Input::standardised:
+            return "standardised";
         default:
             return "target";
     }
@@ -69,13 +72,14 @@ KOKKOS_INLINE_FUNCTION Real target_value(Target target, Real count, Real library
     }
 }
 
-/// The encoder's view of one count; arguments as in target_value.
+/// The encoder's view of one count, before the gene's standardisation if there is one; arguments as in target_value.
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real input_value(Input input, Target target, Real count, Real library, Real maximum) {
     switch (input) {
         case Input::log1p:
             return Kokkos::log1p(count);
         case Input::log1p_normalised:
+        case Input::standardised:
             return Kokkos::log1p(count * (Real(10000) / library));
         case Input::target:
             return target_value(target, count, library, maximum);

@@ -22,6 +22,7 @@ struct ModelOptions {
     ActivationKind activation = ActivationKind::relu;    ///< read by networks with AnyActivation
     Normalisation normalisation = Normalisation::none;   ///< of the hidden layers of both networks
     double dropout = 0;                                  ///< of the encoder's hidden units, in training
+    double input_noise = 0;  ///< standard deviation of the noise that training adds to every gene's input
     MeanScale scale = MeanScale::none;                   ///< what the likelihood's mean is relative to
     std::vector<std::string> shared{};                   ///< likelihood parameters with one value a gene
     std::vector<std::uint8_t> mask{};  ///< genes x latent, row-major: 0 where a latent dimension does not reach a gene,
@@ -226,7 +227,8 @@ public:
 
     [[nodiscard]] Pass<Real, Exec> pass(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step,
                                         Mode mode) const {
-        return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode, step.temperature};
+        return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode, step.temperature,
+                mode == Mode::training ? options_.input_noise : 0.0};
     }
 
     [[nodiscard]] const ParameterStore<Real, Exec>& parameters() const { return parameters_; }
@@ -263,6 +265,8 @@ private:
                     "a mask says which latent dimension reaches which gene, and so needs the linear decoder: "
                     "decoder_hidden = {}");
         }
+        if (!(options.input_noise >= 0))
+            throw OptionError(message("the input's noise must be 0 or more, found ", options.input_noise));
         if (options.samples < 1)
             throw OptionError(message("a step needs at least one sample, found ", options.samples));
         if (options.bound == Bound::importance_weighted && !weighs_samples)

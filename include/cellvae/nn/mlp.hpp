@@ -134,6 +134,7 @@ struct Mlp {
                 if (options_.dropout > 0)
                     layer.mask = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::mlp::mask"), rows, units);
                 layer.normalisation->reserve(exec, most_rows);
+                if (layer.sparse) layer.sparse->reserve(exec);
             }
         }
 

@@ -40,6 +40,7 @@ struct Pass {
     std::uint32_t step = 0;
     Mode mode = Mode::training;
     double temperature = 1;                                             ///< of a relaxed choice of clusters
+    double input_noise = 0;                                             ///< standard deviation; 0 in evaluation
     VectorSlice<const Index, typename Exec::memory_space> kept_rows{};  ///< of the decoder; empty: all (see RowCells)
 
     [[nodiscard]] RowCells<typename Exec::memory_space> row_cells() const { return {batch->cells(), kept_rows}; }

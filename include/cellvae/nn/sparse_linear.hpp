@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "cellvae/nn/dense_input.hpp"
 #include "cellvae/nn/linear.hpp"
 
 namespace cellvae {
@@ -208,6 +209,14 @@ public:
         if (cluster_weight_ >= 0) nn_detail::fill_uniform(exec, store, cluster_weight_, 0.5, seed);
     }
 
+    /// Makes the memory for inputs with a dense part: noise, or the shift of standardised values.
+    void reserve(const Exec& exec) {
+        if constexpr (runs_on_host<Exec>)
+            memory_ = Matrix<Real, typename Exec::memory_space>(
+                Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::sparse_linear::memory"),
+                nn_detail::dense_input_tasks, nn_detail::dense_input_memory<Real>);
+    }
+
     /// @param y cells x outputs, or clusters x cells x outputs, or (cells + extra rows) x outputs; overwritten
     /// @param memberships cells x clusters, or empty: all pairs of a cluster and a cell
     /// @param extra extra rows x genes, or empty
@@ -217,6 +226,8 @@ public:
                                   pass.parameters->value(bias_), y);
         if (condition_weight_ >= 0)
             nn_detail::add_conditions(pass.exec, *pass.batch, pass.parameters->value(condition_weight_), y);
+        if (nn_detail::has_dense_input(pass))
+            nn_detail::dense_input_forward(pass, pass.parameters->value(weight_), y, memory_);
         if (cluster_weight_ >= 0) add_clusters(pass, y, memberships);
         if (extra.extent(0) == 0) return;
         const Slice y_extra = extra_rows(pass, y, extra);
@@ -247,6 +258,8 @@ public:
         if (condition_weight_ >= 0)
             nn_detail::add_conditions_backward(pass.exec, *pass.batch, d_cells,
                                                pass.parameters->gradient(condition_weight_));
+        if (nn_detail::has_dense_input(pass))
+            nn_detail::dense_input_backward(pass, d_cells, pass.parameters->gradient(weight_), memory_);
         if (extra.extent(0) == 0) {
             nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
             return;
@@ -281,6 +294,7 @@ private:
     int bias_;
     int cluster_weight_;
     int condition_weight_;
+    Matrix<Real, typename Exec::memory_space> memory_;
 };
 
 }  // namespace cellvae
