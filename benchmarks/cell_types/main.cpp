@@ -18,6 +18,9 @@
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/merge_clusters.hpp"
 #include "cellvae/io/counts.hpp"
+#include "cellvae/priors/gaussian_mixture.hpp"
+#include "cellvae/priors/marginal_gaussian_mixture.hpp"
+#include "cellvae/training/mixture_start.hpp"
 #include "cellvae/training/trainer.hpp"
 
 namespace {
@@ -89,6 +92,11 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
     const auto split = split_cells(counts.cells(), {.held_out = words.number("held_out", 0.1), .seed = seed});
     Model model(exec, counts.genes(), sizes);
     model.start_from(exec, data);
+    if (const double shift = words.number("dispersion_shift", 0); shift != 0) {
+        const auto slice = model.parameters().value(model.parameters().find("decoder/log_dispersion/shared"));
+        for (Index g = 0; g < counts.genes(); ++g)
+            slice(0, g) = std::min(slice(0, g) + static_cast<float>(shift), 6.0f);
+    }
     std::vector<Index> at;
     {
         std::string list = words.text("at", "10,20,40");
@@ -112,6 +120,7 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
     TrainingCallbacks<Model::term_count> callbacks;
     callbacks.epoch = [&](const auto& report) {
         if (std::find(at.begin(), at.end(), report.epoch) == at.end()) return;
+        if (words.text("quiet", "no") == "yes") return;
         const auto latent = latent_means(exec, model, data);
         if (const auto dump = words.text("dump", ""); !dump.empty()) {
             std::ofstream file(dump + "." + std::to_string(report.epoch), std::ios::binary);
@@ -137,6 +146,54 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
         std::fflush(stdout);
     };
     train(exec, model, data, split, training, callbacks);
+    const auto report = [&](const std::string& what, Index epoch, double bound, double seconds,
+                            const std::vector<float>& shares, int clusters, const std::vector<float>& latent) {
+        const auto km = score(truth, k_means(host, latent, counts.cells(), sizes.latent,
+                                             {.clusters = types, .seed = seed})
+                                         .labels);
+        double entropy = 0;
+        for (const float share : shares)
+            if (share > 0) entropy -= static_cast<double>(share) * std::log(static_cast<double>(share));
+        std::printf("%s,%d,%s+%ld,%.2f,%.1f,%.3f,%.3f,entropy %.3f", words.text("name", "").c_str(),
+                    static_cast<int>(seed), what.c_str(), static_cast<long>(epoch), bound, seconds, km.ari, km.nmi,
+                    entropy / static_cast<double>(counts.cells()));
+        for (const double overlap : {1., .3, .2, .1, .05, .025}) {
+            const auto merged = merge_clusters(shares, counts.cells(), clusters, {.overlap = overlap});
+            const auto s = score(truth, merged.labels);
+            std::printf(",%.2f/%.2f/%d", s.ari, s.nmi, s.clusters);
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    };
+    const auto second = [&]<class Prior>(const std::string& what, Index epochs) {
+        if (epochs == 0) return;
+        using Mixture = Vae<Mlp<>, Prior, L>;
+        auto mixture_sizes = sizes;
+        mixture_sizes.clusters = components;
+        Mixture mixture(exec, counts.genes(), mixture_sizes);
+        copy_parameters(exec, model.parameters(), mixture.parameters());
+        const auto latent = latent_means(exec, model, data);
+        const auto fit = fit_mixture(host, latent, counts.cells(), sizes.latent,
+                                     {.components = components,
+                                      .variance = words.text("variance", "tied") == "tied" ? MixtureVariance::tied
+                                                                                          : MixtureVariance::own,
+                                      .seed = seed});
+        start_mixture(exec, mixture.parameters(), fit);
+        Minibatch<float, Exec> batch(exec, data, 128);
+        report(what, 0, 0, 0, fit.responsibilities, components, latent);
+        report(what, 0, 1, 0, responsibilities(exec, mixture, data, batch), components, latent);
+        TrainingCallbacks<Mixture::term_count> mixture_callbacks;
+        mixture_callbacks.epoch = [&](const auto& at_epoch) {
+            if (at_epoch.epoch % words.whole("every", 5) != 0) return;
+            report(what, at_epoch.epoch, (*at_epoch.held_out)[0], at_epoch.seconds,
+                   responsibilities(exec, mixture, data, batch), components, latent_means(exec, mixture, data));
+        };
+        auto more = training;
+        more.epochs = epochs;
+        train(exec, mixture, data, split, more, mixture_callbacks);
+    };
+    second.template operator()<MarginalGaussianMixture>("marginal", words.whole("marginal", 0));
+    second.template operator()<GaussianMixture<>>("mixture", words.whole("mixture", 0));
 }
 
 }  // namespace
@@ -150,10 +207,7 @@ int main(int argc, char* argv[]) {
         const Index genes = words.whole("genes", 2000);
         if (genes > 0) counts = keep_genes(counts, select_variable_genes(counts, {.genes = genes}).genes);
         if (words.text("library", "chosen") == "chosen") counts.library_sizes.clear();
-        if (words.text("likelihood", "zinb") == "zinb")
             run<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, truth, words);
-        else
-            run<NegativeBinomial<MeanDispersion>>(counts, truth, words);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "benchmark_cell_types: %s\n", error.what());
         return 2;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -91,6 +92,30 @@ template <class Model, class Real, class Exec>
             for (std::size_t l = 0; l < latent; ++l)
                 result[static_cast<std::size_t>(first + row) * latent + l] =
                     static_cast<float>(host(row, static_cast<Index>(l)));
+    });
+    return result;
+}
+
+/// The responsibilities q(y | x) of all cells under a model whose prior has clusters: cells x clusters, row-major, on
+/// the host.
+template <class Model, class Real, class Exec>
+[[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Dataset<Exec>& data,
+                                                  Minibatch<Real, Exec>& batch) {
+    const auto clusters = static_cast<std::size_t>(model.inference().clusters());
+    std::vector<Index> cells(static_cast<std::size_t>(data.cells()));
+    for (std::size_t cell = 0; cell < cells.size(); ++cell) cells[cell] = static_cast<Index>(cell);
+    Matrix<Real, typename Exec::memory_space> log_q("cellvae::responsibilities",
+                                                    static_cast<std::size_t>(batch.most_cells()), clusters);
+    const auto host = Kokkos::create_mirror_view(log_q);
+    std::vector<float> result(cells.size() * clusters);
+    models_detail::for_each_minibatch(exec, data, cell_order(exec, cells), batch, [&](Index first, Index count) {
+        model.log_responsibilities(exec, batch, first_rows(log_q, count));
+        Kokkos::deep_copy(exec, host, log_q);
+        exec.fence(KernelLabel("cellvae::responsibilities"));
+        for (Index row = 0; row < count; ++row)
+            for (std::size_t k = 0; k < clusters; ++k)
+                result[static_cast<std::size_t>(first + row) * clusters + k] =
+                    std::exp(static_cast<float>(host(row, static_cast<Index>(k))));
     });
     return result;
 }

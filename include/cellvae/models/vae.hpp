@@ -206,6 +206,14 @@ public:
         Kokkos::deep_copy(exec, latent, inference_.latent(pass));
     }
 
+    /// log q(y | x) of each cell, for a prior with clusters. @param log_q cells x clusters, overwritten
+    void log_responsibilities(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& log_q) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, {}, Mode::evaluation);
+        inference_.encode(pass);
+        Kokkos::deep_copy(exec, log_q, inference_.log_responsibilities(pass));
+    }
+
     /// Per cell: bound and terms of the last call of gradient() or bound(). cells x term_count, on the backend.
     [[nodiscard]] const Matrix<double, Space>& terms() const { return terms_; }
 
