@@ -28,6 +28,7 @@ struct ModelOptions {
     std::vector<std::uint8_t> mask{};  ///< genes x latent, row-major: 0 where a latent dimension does not reach a gene,
                                        ///< for a linear decoder (decoder_hidden = {}); empty: all reach all
     Index conditions = 0;              ///< of cells (batches, donors): encoder and decoder are given each cell's own
+    PriorKind prior = PriorKind::gaussian;  ///< read by AnyPrior alone
     Index clusters = 10;               ///< of a mixture prior
     bool learned_weights = true;       ///< a mixture's mixing weights are learned, not uniform
     ClusterSum sum{};                  ///< how a mixture's sum over clusters is taken, in training
@@ -298,7 +299,8 @@ private:
                             .activation = options.activation,
                             .normalisation = options.normalisation,
                             .dropout = options.dropout,
-                            .conditions = options.conditions}};
+                            .conditions = options.conditions},
+                .prior = options.prior};
     }
 
     /// The mask with the decoder's other inputs: conditions reach all genes.

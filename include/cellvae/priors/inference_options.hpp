@@ -18,6 +18,22 @@ enum class Bound {
     return bound == Bound::elbo ? "elbo" : "importance_weighted";
 }
 
+/// The priors by name, for AnyPrior.
+enum class PriorKind { gaussian, mixture, marginal_mixture, vamp };
+
+[[nodiscard]] constexpr std::string_view name_of(PriorKind kind) {
+    switch (kind) {
+        case PriorKind::mixture:
+            return "mixture";
+        case PriorKind::marginal_mixture:
+            return "marginal_mixture";
+        case PriorKind::vamp:
+            return "vamp";
+        default:
+            return "gaussian";
+    }
+}
+
 /// The sizes that a prior's Inference is made with. A prior reads what concerns it.
 struct InferenceOptions {
     Index latent = 10;
@@ -28,6 +44,7 @@ struct InferenceOptions {
     Index pseudo_inputs = 500;    ///< of a VampPrior
     Bound bound = Bound::elbo;    ///< read by priors with one q(z | x) a cell
     MlpOptions network{};         ///< of the encoders
+    PriorKind prior = PriorKind::gaussian;  ///< read by AnyPrior alone
 };
 
 }  // namespace cellvae
