@@ -18,8 +18,7 @@
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/merge_clusters.hpp"
 #include "cellvae/io/counts.hpp"
-#include "cellvae/priors/gaussian_mixture.hpp"
-#include "cellvae/priors/marginal_gaussian_mixture.hpp"
+#include "cellvae/priors/any_prior.hpp"
 #include "cellvae/training/mixture_start.hpp"
 #include "cellvae/training/trainer.hpp"
 
@@ -76,7 +75,7 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
     const Exec exec;
     const Kokkos::DefaultHostExecutionSpace host;
     const auto seed = static_cast<std::uint64_t>(words.whole("seed", 1));
-    using Model = Vae<Mlp<>, StandardGaussian, L>;
+    using Model = Vae<Mlp<>, AnyPrior, L>;
     ModelOptions sizes;
     sizes.latent = words.whole("latent", 10);
     sizes.hidden = {words.whole("hidden", 128)};
@@ -92,11 +91,6 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
     const auto split = split_cells(counts.cells(), {.held_out = words.number("held_out", 0.1), .seed = seed});
     Model model(exec, counts.genes(), sizes);
     model.start_from(exec, data);
-    if (const double shift = words.number("dispersion_shift", 0); shift != 0) {
-        const auto slice = model.parameters().value(model.parameters().find("decoder/log_dispersion/shared"));
-        for (Index g = 0; g < counts.genes(); ++g)
-            slice(0, g) = std::min(slice(0, g) + static_cast<float>(shift), 6.0f);
-    }
     std::vector<Index> at;
     {
         std::string list = words.text("at", "10,20,40");
@@ -127,17 +121,16 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
             file.write(reinterpret_cast<const char*>(latent.data()),
                        static_cast<std::streamsize>(latent.size() * sizeof(float)));
         }
-        const auto km = score(truth, k_means(host, latent, counts.cells(), sizes.latent,
-                                             {.clusters = types, .seed = seed})
-                                         .labels);
+        const auto km =
+            score(truth, k_means(host, latent, counts.cells(), sizes.latent, {.clusters = types, .seed = seed}).labels);
         std::printf("%s,%d,%ld,%.2f,%.1f,%.3f,%.3f", words.text("name", "").c_str(), static_cast<int>(seed),
                     static_cast<long>(report.epoch), (*report.held_out)[0], report.seconds, km.ari, km.nmi);
         for (const auto variance : {MixtureVariance::tied, MixtureVariance::own}) {
             const auto fit = fit_mixture(host, latent, counts.cells(), sizes.latent,
                                          {.components = components, .variance = variance, .seed = seed});
             for (const double overlap : {.2, .1, .05, .025}) {
-                const auto merged = merge_clusters(fit.responsibilities, counts.cells(), components,
-                                                   {.overlap = overlap});
+                const auto merged =
+                    merge_clusters(fit.responsibilities, counts.cells(), components, {.overlap = overlap});
                 const auto s = score(truth, merged.labels);
                 std::printf(",%.2f/%.2f/%d", s.ari, s.nmi, s.clusters);
             }
@@ -148,9 +141,8 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
     train(exec, model, data, split, training, callbacks);
     const auto report = [&](const std::string& what, Index epoch, double bound, double seconds,
                             const std::vector<float>& shares, int clusters, const std::vector<float>& latent) {
-        const auto km = score(truth, k_means(host, latent, counts.cells(), sizes.latent,
-                                             {.clusters = types, .seed = seed})
-                                         .labels);
+        const auto km =
+            score(truth, k_means(host, latent, counts.cells(), sizes.latent, {.clusters = types, .seed = seed}).labels);
         double entropy = 0;
         for (const float share : shares)
             if (share > 0) entropy -= static_cast<double>(share) * std::log(static_cast<double>(share));
@@ -165,19 +157,21 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
         std::printf("\n");
         std::fflush(stdout);
     };
-    const auto second = [&]<class Prior>(const std::string& what, Index epochs) {
+    const auto second = [&](PriorKind prior, Index epochs) {
         if (epochs == 0) return;
-        using Mixture = Vae<Mlp<>, Prior, L>;
+        using Mixture = Model;
+        const std::string what(name_of(prior));
         auto mixture_sizes = sizes;
+        mixture_sizes.prior = prior;
         mixture_sizes.clusters = components;
         Mixture mixture(exec, counts.genes(), mixture_sizes);
         copy_parameters(exec, model.parameters(), mixture.parameters());
         const auto latent = latent_means(exec, model, data);
-        const auto fit = fit_mixture(host, latent, counts.cells(), sizes.latent,
-                                     {.components = components,
-                                      .variance = words.text("variance", "tied") == "tied" ? MixtureVariance::tied
-                                                                                          : MixtureVariance::own,
-                                      .seed = seed});
+        const auto fit = fit_mixture(
+            host, latent, counts.cells(), sizes.latent,
+            {.components = components,
+             .variance = words.text("variance", "tied") == "tied" ? MixtureVariance::tied : MixtureVariance::own,
+             .seed = seed});
         start_mixture(exec, mixture.parameters(), fit);
         Minibatch<float, Exec> batch(exec, data, 128);
         report(what, 0, 0, 0, fit.responsibilities, components, latent);
@@ -192,8 +186,8 @@ void run(const CountMatrix& counts, const std::vector<std::int32_t>& truth, cons
         more.epochs = epochs;
         train(exec, mixture, data, split, more, mixture_callbacks);
     };
-    second.template operator()<MarginalGaussianMixture>("marginal", words.whole("marginal", 0));
-    second.template operator()<GaussianMixture<>>("mixture", words.whole("mixture", 0));
+    second(PriorKind::marginal_mixture, words.whole("marginal", 0));
+    second(PriorKind::mixture, words.whole("mixture", 0));
 }
 
 }  // namespace
@@ -207,7 +201,7 @@ int main(int argc, char* argv[]) {
         const Index genes = words.whole("genes", 2000);
         if (genes > 0) counts = keep_genes(counts, select_variable_genes(counts, {.genes = genes}).genes);
         if (words.text("library", "chosen") == "chosen") counts.library_sizes.clear();
-            run<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, truth, words);
+        run<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, truth, words);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "benchmark_cell_types: %s\n", error.what());
         return 2;

@@ -158,8 +158,8 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
         sums[cell] = total;
         library[cell] = cells.library_sizes.empty() ? total : cells.library_sizes[cell];
         maximum[cell] = most;
-        const bool divides = data.target != Target::counts || data.input == Input::log1p_normalised ||
-                             data.input == Input::standardised;
+        const bool divides =
+            data.target != Target::counts || data.input == Input::log1p_normalised || data.input == Input::standardised;
         if (divides && begin < end && !(library[cell] > 0 && most > 0))
             throw InputError(message(cells.cell_name(static_cast<Index>(cell)), " has the library size ", library[cell],
                                      ": normalised values need counts from 0 on that add up to more than 0"));

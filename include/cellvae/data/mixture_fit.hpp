@@ -34,11 +34,11 @@ struct MixtureFitOptions {
 struct MixtureFit {
     int components = 0;
     int columns = 0;
-    std::vector<double> weights;         ///< components
-    std::vector<double> means;           ///< components x columns
-    std::vector<double> variances;       ///< components x columns
-    std::vector<float> responsibilities; ///< rows x components
-    double log_likelihood = 0;           ///< mean over the rows
+    std::vector<double> weights;          ///< components
+    std::vector<double> means;            ///< components x columns
+    std::vector<double> variances;        ///< components x columns
+    std::vector<float> responsibilities;  ///< rows x components
+    double log_likelihood = 0;            ///< mean over the rows
 };
 
 /// Fits a mixture of Gaussians by expectation and maximisation (Dempster, Laird and Rubin 1977), started from k-means.
@@ -88,8 +88,7 @@ struct MixtureFit {
                 if (share < 1e-10) continue;
                 for (std::size_t j = 0; j < d; ++j) {
                     const double distance = static_cast<double>(values[row * d + j]) - mean[j];
-                    const double own =
-                        noise_variances.empty() ? 0 : static_cast<double>(noise_variances[row * d + j]);
+                    const double own = noise_variances.empty() ? 0 : static_cast<double>(noise_variances[row * d + j]);
                     square[j] += share * (distance * distance + own);
                 }
             }

@@ -22,20 +22,20 @@ struct ModelOptions {
     ActivationKind activation = ActivationKind::relu;    ///< read by networks with AnyActivation
     Normalisation normalisation = Normalisation::none;   ///< of the hidden layers of both networks
     double dropout = 0;                                  ///< of the encoder's hidden units, in training
-    double input_noise = 0;  ///< standard deviation of the noise that training adds to every gene's input
-    MeanScale scale = MeanScale::none;                   ///< what the likelihood's mean is relative to
-    std::vector<std::string> shared{};                   ///< likelihood parameters with one value a gene
+    double input_noise = 0;             ///< standard deviation of the noise that training adds to every gene's input
+    MeanScale scale = MeanScale::none;  ///< what the likelihood's mean is relative to
+    std::vector<std::string> shared{};  ///< likelihood parameters with one value a gene
     std::vector<std::uint8_t> mask{};  ///< genes x latent, row-major: 0 where a latent dimension does not reach a gene,
                                        ///< for a linear decoder (decoder_hidden = {}); empty: all reach all
     Index conditions = 0;              ///< of cells (batches, donors): encoder and decoder are given each cell's own
     PriorKind prior = PriorKind::gaussian;  ///< read by AnyPrior alone
-    Index clusters = 10;               ///< of a mixture prior
-    bool learned_weights = true;       ///< a mixture's mixing weights are learned, not uniform
-    ClusterSum sum{};                  ///< how a mixture's sum over clusters is taken, in training
-    Index pseudo_inputs = 500;         ///< of a VampPrior
-    Index samples = 1;                 ///< samples of z a cell, in training
-    Bound bound = Bound::elbo;         ///< what is trained, and what bound() gives
-    std::uint64_t seed = 0;            ///< of the initial values
+    Index clusters = 10;                    ///< of a mixture prior
+    bool learned_weights = true;            ///< a mixture's mixing weights are learned, not uniform
+    ClusterSum sum{};                       ///< how a mixture's sum over clusters is taken, in training
+    Index pseudo_inputs = 500;              ///< of a VampPrior
+    Index samples = 1;                      ///< samples of z a cell, in training
+    Bound bound = Bound::elbo;              ///< what is trained, and what bound() gives
+    std::uint64_t seed = 0;                 ///< of the initial values
 };
 
 /// What a step needs beyond the minibatch.
@@ -236,8 +236,9 @@ public:
 
     [[nodiscard]] Pass<Real, Exec> pass(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step,
                                         Mode mode) const {
-        return {exec, &products_, &parameters_, &state_, &batch, step.seed, step.step, mode, step.temperature,
-                mode == Mode::training ? options_.input_noise : 0.0};
+        return {
+            exec,      &products_, &parameters_, &state_,          &batch,
+            step.seed, step.step,  mode,         step.temperature, mode == Mode::training ? options_.input_noise : 0.0};
     }
 
     [[nodiscard]] const ParameterStore<Real, Exec>& parameters() const { return parameters_; }

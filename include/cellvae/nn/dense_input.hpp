@@ -48,8 +48,9 @@ template <class Real, class Exec>
 
 template <class Real, class Exec>
 [[nodiscard]] DenseInput<Real, typename Exec::memory_space> dense_input(const Pass<Real, Exec>& pass) {
-    return {pass.batch->cell, pass.batch->input_shift,           pass.batch->genes(), pass.seed,
-            pass.step,        static_cast<Real>(pass.input_noise)};
+    return {pass.batch->cell,    pass.batch->input_shift,
+            pass.batch->genes(), pass.seed,
+            pass.step,           static_cast<Real>(pass.input_noise)};
 }
 
 /// Rows of one task, and tasks of one pass, on the host: fixed, for the same bits with any number of threads.
@@ -71,24 +72,24 @@ void dense_input_forward(const Pass<Real, Exec>& pass, const Slice& weight, cons
     if constexpr (runs_on_host<Exec>) {
         const Index blocks = (rows + dense_input_rows - 1) / dense_input_rows;
         const Index tasks = std::min(blocks, dense_input_tasks);
-        Kokkos::parallel_for(
-            KernelLabel("cellvae::dense_input_forward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, tasks).set_chunk_size(1),
-            [=](const Index task) {
-                Real* packing = &memory(task, 0);
-                Real* values = packing + core_detail::packing_size;
-                for (Index block = task; block < blocks; block += tasks) {
-                    const Index first = block * dense_input_rows;
-                    const Index count = std::min(dense_input_rows, rows - first);
-                    for (Index panel = 0; panel < panels; ++panel) {
-                        const Index gene = panel * genes_per_panel;
-                        const Index width = std::min(genes_per_panel, input.genes - gene);
-                        for (Index r = 0; r < count; ++r) input.row(first + r, panel, values + r * genes_per_panel);
-                        multiply_add<Operand::as_is, Operand::as_is, Real>(count, outputs, width, values,
-                                                                           genes_per_panel, &weight(gene, 0), outputs,
-                                                                           &y(first, 0), outputs, packing);
-                    }
-                }
-            });
+        Kokkos::parallel_for(KernelLabel("cellvae::dense_input_forward"),
+                             Kokkos::RangePolicy<Exec>(pass.exec, 0, tasks).set_chunk_size(1), [=](const Index task) {
+                                 Real* packing = &memory(task, 0);
+                                 Real* values = packing + core_detail::packing_size;
+                                 for (Index block = task; block < blocks; block += tasks) {
+                                     const Index first = block * dense_input_rows;
+                                     const Index count = std::min(dense_input_rows, rows - first);
+                                     for (Index panel = 0; panel < panels; ++panel) {
+                                         const Index gene = panel * genes_per_panel;
+                                         const Index width = std::min(genes_per_panel, input.genes - gene);
+                                         for (Index r = 0; r < count; ++r)
+                                             input.row(first + r, panel, values + r * genes_per_panel);
+                                         multiply_add<Operand::as_is, Operand::as_is, Real>(
+                                             count, outputs, width, values, genes_per_panel, &weight(gene, 0), outputs,
+                                             &y(first, 0), outputs, packing);
+                                     }
+                                 }
+                             });
     } else {
         using Policy = Kokkos::TeamPolicy<Exec>;
         using Member = typename Policy::member_type;
@@ -124,24 +125,23 @@ void dense_input_backward(const Pass<Real, Exec>& pass, const Slice& d_y, const 
     const Index panels = panel_count(input.genes);
     if constexpr (runs_on_host<Exec>) {
         const Index tasks = std::min(panels, dense_input_tasks);
-        Kokkos::parallel_for(
-            KernelLabel("cellvae::dense_input_backward"),
-            Kokkos::RangePolicy<Exec>(pass.exec, 0, tasks).set_chunk_size(1), [=](const Index task) {
-                Real* packing = &memory(task, 0);
-                Real* values = packing + core_detail::packing_size;
-                for (Index panel = task; panel < panels; panel += tasks) {
-                    const Index gene = panel * genes_per_panel;
-                    const Index width = std::min(genes_per_panel, input.genes - gene);
-                    for (Index first = 0; first < rows; first += dense_input_rows) {
-                        const Index count = std::min(dense_input_rows, rows - first);
-                        for (Index r = 0; r < count; ++r) input.row(first + r, panel, values + r * genes_per_panel);
-                        multiply_add<Operand::transposed, Operand::as_is, Real>(width, outputs, count, values,
-                                                                                genes_per_panel, &d_y(first, 0),
-                                                                                outputs, &d_weight(gene, 0), outputs,
-                                                                                packing);
-                    }
-                }
-            });
+        Kokkos::parallel_for(KernelLabel("cellvae::dense_input_backward"),
+                             Kokkos::RangePolicy<Exec>(pass.exec, 0, tasks).set_chunk_size(1), [=](const Index task) {
+                                 Real* packing = &memory(task, 0);
+                                 Real* values = packing + core_detail::packing_size;
+                                 for (Index panel = task; panel < panels; panel += tasks) {
+                                     const Index gene = panel * genes_per_panel;
+                                     const Index width = std::min(genes_per_panel, input.genes - gene);
+                                     for (Index first = 0; first < rows; first += dense_input_rows) {
+                                         const Index count = std::min(dense_input_rows, rows - first);
+                                         for (Index r = 0; r < count; ++r)
+                                             input.row(first + r, panel, values + r * genes_per_panel);
+                                         multiply_add<Operand::transposed, Operand::as_is, Real>(
+                                             width, outputs, count, values, genes_per_panel, &d_y(first, 0), outputs,
+                                             &d_weight(gene, 0), outputs, packing);
+                                     }
+                                 }
+                             });
     } else {
         using Policy = Kokkos::TeamPolicy<Exec>;
         using Member = typename Policy::member_type;

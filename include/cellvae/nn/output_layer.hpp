@@ -200,6 +200,11 @@ private:
         return std::find(options_.shared.begin(), options_.shared.end(), L::parameters[n]) != options_.shared.end();
     }
 
+    /// The variance of counts that the dispersion starts with; other values keep theirs.
+    static double excess_left(double mean, double variance) {
+        return variance > mean && !L::supports(0.5) ? mean + (variance - mean) / 10 : variance;
+    }
+
     static std::string parameter_list() {
         std::string list;
         for (const auto& parameter : L::parameters) list += (list.empty() ? "" : ", ") + std::string(parameter);
@@ -278,7 +283,9 @@ void OutputLayer<L, Real, Exec, driver>::start_from(const Exec& exec, const Para
         for (auto& values : start) values.resize(genes);
         for (std::size_t gene = 0; gene < genes; ++gene) {
             const double mean = sums[gene] / cell_count;
-            const double variance = std::max(squares[gene] / cell_count - mean * mean, 0.0);
+            // Counts vary more over all cells than given the latent: a tenth of the variance beyond the mean is left to
+            // the dispersion. With all of it a shared dispersion starts thousands of steps from where it ends.
+            const double variance = excess_left(mean, std::max(squares[gene] / cell_count - mean * mean, 0.0));
             // a gene that was never seen starts as if half a count had been
             const bool positive_targets = data.target != Target::log_normalised;
             const auto eta = L::from_moments(positive_targets && sums[gene] <= 0 ? 0.5 / cell_count : mean, variance);

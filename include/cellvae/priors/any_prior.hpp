@@ -176,9 +176,7 @@ struct AnyPrior {
                         const ParameterStore<Real, Exec>& state, std::uint64_t seed) const {
             model_->initialise(exec, store, state, seed);
         }
-        void reserve(const Exec& exec, Index most_cells, Index samples) {
-            model_->reserve(exec, most_cells, samples);
-        }
+        void reserve(const Exec& exec, Index most_cells, Index samples) { model_->reserve(exec, most_cells, samples); }
         [[nodiscard]] Index rows_per_cell() const { return model_->rows_per_cell(); }
         [[nodiscard]] Index draws_per_pass() const { return model_->draws_per_pass(); }
         [[nodiscard]] Index clusters() const { return model_->clusters(); }  ///< 0 for a prior without
