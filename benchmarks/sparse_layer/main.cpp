@@ -10,14 +10,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "../options.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/models/held_out.hpp"
 #include "cellvae/training/adam.hpp"
@@ -100,28 +99,9 @@ double least_ms(const Exec& exec, Index repeats, Work&& work) {
 
 int run(int argc, char* argv[]) {
     Index cells = 128, genes = 16791, hidden = 128, repeats = 20;
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
-        const auto number = [&] { return i + 1 < argc ? std::atol(argv[++i]) : 0; };
-        if (word == "--cells")
-            cells = number();
-        else if (word == "--genes")
-            genes = number();
-        else if (word == "--hidden")
-            hidden = number();
-        else if (word == "--repeats")
-            repeats = number();
-        else if (word == "--threads")
-            number();
-        else {
-            std::fprintf(stderr, "unknown option %s\n", word.c_str());
-            return 2;
-        }
-    }
-    if (cells < 1 || genes < 1 || hidden < 1 || repeats < 1) {
-        std::fprintf(stderr, "cells, genes, hidden and repeats are 1 or more\n");
-        return 2;
-    }
+    cellvae_benchmarks::Options options;
+    options.number("--cells", cells).number("--genes", genes).number("--hidden", hidden).number("--repeats", repeats);
+    if (!options.parse(argc, argv)) return 2;
     const Exec exec;
     double zeroing = 0, optimising = 0;
     Index parameters = 0;
@@ -150,11 +130,4 @@ int run(int argc, char* argv[]) {
 
 }  // namespace
 
-int main(int argc, char* argv[]) {
-    Kokkos::InitializationSettings settings;
-    settings.set_disable_warnings(true);
-    for (int i = 1; i + 1 < argc; ++i)
-        if (std::strcmp(argv[i], "--threads") == 0) settings.set_num_threads(std::atoi(argv[i + 1]));
-    Kokkos::ScopeGuard kokkos(settings);
-    return run(argc, argv);
-}
+int main(int argc, char* argv[]) { return cellvae_benchmarks::run_benchmark(argc, argv, run); }

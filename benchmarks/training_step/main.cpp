@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times one training step (forward, gradient, Adam) of a VAE on made-up counts.
+// Times one training step (forward, gradient, Adam) of a VAE on made-up counts, or with --clusters of a mixture VAE.
 //
 //   benchmark_training_step [--cells 128] [--genes 16791] [--hidden 128] [--latent 10] [--steps 20] [--shared]
-//   [--threads N]
+//   [--clusters 0] [--sum exact|threshold|gumbel_softmax|straight_through] [--threshold 0.01] [--threads N]
 //
 // The counts are Poisson with rates uniform in 0 .. 0.1, one in twenty of them not zero, as a single-cell file has.
-// Prints one line of JSON: the median, least and largest milliseconds a step and cells/s.
+// Prints one line of JSON: the median, least and largest milliseconds a step, cells/s, and the rows decoded a step.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
+#include "../options.hpp"
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/models/vae.hpp"
+#include "cellvae/priors/gaussian_mixture.hpp"
 #include "cellvae/training/adam.hpp"
 
 namespace {
@@ -25,7 +25,7 @@ namespace {
 using namespace cellvae;
 using Exec = Kokkos::DefaultExecutionSpace;
 using Clock = std::chrono::steady_clock;
-using Model = Vae<Mlp<Relu>, StandardGaussian, ZeroInflated<NegativeBinomial<MeanDispersion>>>;
+using Zinb = ZeroInflated<NegativeBinomial<MeanDispersion>>;
 
 CountMatrix random_counts(Index cells, Index genes) {
     CountMatrix matrix;
@@ -47,37 +47,12 @@ CountMatrix random_counts(Index cells, Index genes) {
     return matrix;
 }
 
-int run(int argc, char* argv[]) {
-    Index cells = 128, genes = 16791, hidden = 128, latent = 10, steps = 20;
-    ModelOptions options;
-    options.scale = MeanScale::library;
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
-        const auto number = [&] { return i + 1 < argc ? std::atol(argv[++i]) : 0; };
-        if (word == "--cells")
-            cells = number();
-        else if (word == "--genes")
-            genes = number();
-        else if (word == "--hidden")
-            hidden = number();
-        else if (word == "--latent")
-            latent = number();
-        else if (word == "--steps")
-            steps = number();
-        else if (word == "--threads")
-            number();
-        else if (word == "--shared")
-            options.shared = {"log_dispersion"};
-        else {
-            std::fprintf(stderr, "unknown option %s\n", word.c_str());
-            return 2;
-        }
-    }
-    options.hidden = {hidden};
-    options.latent = latent;
+template <class Prior>
+void time_steps(Index cells, Index genes, Index steps, const ModelOptions& options) {
+    using Model = Vae<Mlp<Relu>, Prior, Zinb>;
     const Exec exec;
     const CountMatrix counts = random_counts(cells, genes);
-    const auto data = make_dataset<Model::likelihood_type>(exec, counts);
+    const auto data = make_dataset<Zinb>(exec, counts);
     Model model(exec, genes, options);
     model.start_from(exec, data);
     Minibatch<float, Exec> batch(exec, data, cells);
@@ -98,20 +73,42 @@ int run(int argc, char* argv[]) {
     const double median = times[times.size() / 2];
     std::printf(
         "{\"model\": \"%s\", \"cells\": %ld, \"genes\": %ld, \"hidden\": %ld, \"latent\": %ld, \"shared\": %s, "
-        "\"threads\": %d, "
-        "\"ms\": %.2f, \"ms_least\": %.2f, \"ms_largest\": %.2f, \"cells_per_second\": %.0f, \"bound\": %.3f}\n",
-        Model::name().c_str(), cells, genes, hidden, latent, options.shared.empty() ? "false" : "true",
-        exec.concurrency(), median, times.front(), times.back(), static_cast<double>(cells) / median * 1000, bound);
+        "\"threads\": %d, \"ms\": %.2f, \"ms_least\": %.2f, \"ms_largest\": %.2f, \"cells_per_second\": %.0f, "
+        "\"rows\": %.1f, \"bound\": %.3f}\n",
+        Model::name().c_str(), cells, genes, options.hidden[0], options.latent,
+        options.shared.empty() ? "false" : "true", exec.concurrency(), median, times.front(), times.back(),
+        static_cast<double>(cells) / median * 1000,
+        static_cast<double>(model.rows_decoded()) / static_cast<double>(steps + 4), bound);
+}
+
+int run(int argc, char* argv[]) {
+    Index cells = 128, genes = 16791, hidden = 128, latent = 10, steps = 20, clusters = 0;
+    bool shared = false;
+    std::string sum = "exact";
+    ModelOptions model{.scale = MeanScale::library};
+    cellvae_benchmarks::Options options;
+    options.number("--cells", cells).number("--genes", genes).number("--hidden", hidden).number("--latent", latent);
+    options.number("--steps", steps).flag("--shared", shared).number("--clusters", clusters, 0);
+    options.word("--sum", sum).number("--threshold", model.sum.threshold);
+    if (!options.parse(argc, argv)) return 2;
+    for (const auto kind :
+         {ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax, ClusterSumKind::straight_through})
+        if (name_of(kind) == sum) model.sum.kind = kind;
+    if (name_of(model.sum.kind) != sum) {
+        std::fprintf(stderr, "there is no sum %s\n", sum.c_str());
+        return 2;
+    }
+    model.hidden = {hidden};
+    model.latent = latent;
+    model.clusters = clusters;
+    if (shared) model.shared = {"log_dispersion"};
+    if (clusters == 0)
+        time_steps<StandardGaussian>(cells, genes, steps, model);
+    else
+        time_steps<GaussianMixture<>>(cells, genes, steps, model);
     return 0;
 }
 
 }  // namespace
 
-int main(int argc, char* argv[]) {
-    Kokkos::InitializationSettings settings;
-    settings.set_disable_warnings(true);
-    for (int i = 1; i + 1 < argc; ++i)
-        if (std::strcmp(argv[i], "--threads") == 0) settings.set_num_threads(std::atoi(argv[i + 1]));
-    Kokkos::ScopeGuard kokkos(settings);
-    return run(argc, argv);
-}
+int main(int argc, char* argv[]) { return cellvae_benchmarks::run_benchmark(argc, argv, run); }
