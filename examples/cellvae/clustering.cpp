@@ -11,6 +11,7 @@
 #include "cellvae/evaluation/cluster_count.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/silhouette.hpp"
+#include "leiden.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -74,7 +75,12 @@ std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::str
 }
 
 void check_clustering(const ClusteringRequest& request, Index cells, const std::string& file) {
-    if (request.by != "kmeans") throw OptionError(message("--cluster-by is kmeans; found ", request.by));
+    if (request.by != "kmeans" && request.by != "leiden")
+        throw OptionError(message("--cluster-by is kmeans or leiden; found ", request.by));
+    if (request.by == "leiden" && !leiden_is_there())
+        throw OptionError(
+            "--cluster-by leiden: this cellvae was built without igraph; install libigraph-dev and build "
+            "again, or cluster by kmeans");
     if (request.clusters > cells)
         throw OptionError(message("--clusters ", request.clusters, " is more than the ", cells, " cells of ", file));
 }
@@ -82,6 +88,12 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
 Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                        const ClusteringRequest& request, const std::optional<KnownLabels>& labels) {
     const auto& [values, cells, columns] = coordinates;
+    if (request.by == "leiden") {
+        Clusters found{leiden(host, values, cells, columns, {.resolution = request.resolution, .seed = request.seed}),
+                       0, message("Leiden at resolution ", request.resolution)};
+        found.number = 1 + *std::max_element(found.codes.begin(), found.codes.end());
+        return found;
+    }
     Clusters clusters{{}, request.clusters, "--clusters"};
     if (clusters.number == 0 && labels) {
         clusters.number = labels->in_use;

@@ -18,7 +18,8 @@ namespace cellvae::program {
 /// How clusters are found in coordinates.
 struct ClusteringRequest {
     std::string by = "kmeans";
-    int clusters = 0;  ///< of k-means; 0: as many as labels, or by silhouette
+    int clusters = 0;         ///< of k-means; 0: as many as labels, or by silhouette
+    double resolution = 0.6;  ///< of leiden
     std::uint64_t seed = 1;
 };
 

@@ -4,9 +4,9 @@
 
 namespace cellvae::program {
 
-Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
-                                const std::function<void()>& ready) {
-    return train_with<NegativeBinomial<TotalCountProbability>>(counts, request, ready);
+Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                                const StartLabels& start, const std::function<void()>& ready) {
+    return train_with<NegativeBinomial<TotalCountProbability>>(counts, request, annotated, start, ready);
 }
 
 }  // namespace cellvae::program

@@ -6,8 +6,9 @@
 namespace cellvae::program {
 
 Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
+                                              const Annotated& annotated, const StartLabels& start,
                                               const std::function<void()>& ready) {
-    return train_with<ZeroInflated<NegativeBinomial<TotalCountProbability>>>(counts, request, ready);
+    return train_with<ZeroInflated<NegativeBinomial<TotalCountProbability>>>(counts, request, annotated, start, ready);
 }
 
 }  // namespace cellvae::program

@@ -6,8 +6,9 @@
 namespace cellvae::program {
 
 Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request,
+                                                   const Annotated& annotated, const StartLabels& start,
                                                    const std::function<void()>& ready) {
-    return train_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, request, ready);
+    return train_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, request, annotated, start, ready);
 }
 
 }  // namespace cellvae::program

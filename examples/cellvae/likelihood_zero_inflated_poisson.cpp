@@ -5,9 +5,9 @@
 
 namespace cellvae::program {
 
-Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request,
-                                    const std::function<void()>& ready) {
-    return train_with<ZeroInflated<Poisson>>(counts, request, ready);
+Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                                    const StartLabels& start, const std::function<void()>& ready) {
+    return train_with<ZeroInflated<Poisson>>(counts, request, annotated, start, ready);
 }
 
 }  // namespace cellvae::program

@@ -3,20 +3,27 @@
 
 namespace cellvae::program {
 
-using Ready = std::function<void()>;
-
 // Each is the instantiation of one source file, likelihood_<name>.cpp.
-Trained train_bernoulli(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_continuous_bernoulli(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_gaussian(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_poisson(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
-Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const Ready& ready);
+Trained train_bernoulli(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                        const StartLabels& start, const std::function<void()>& ready);
+Trained train_continuous_bernoulli(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                                   const StartLabels& start, const std::function<void()>& ready);
+Trained train_gaussian(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                       const StartLabels& start, const std::function<void()>& ready);
+Trained train_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                      const StartLabels& start, const std::function<void()>& ready);
+Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                                    const StartLabels& start, const std::function<void()>& ready);
+Trained train_negative_binomial(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                                const StartLabels& start, const std::function<void()>& ready);
+Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+                                     const StartLabels& start, const std::function<void()>& ready);
 Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
-                                              const Ready& ready);
+                                              const Annotated& annotated, const StartLabels& start,
+                                              const std::function<void()>& ready);
 Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request,
-                                                   const Ready& ready);
+                                                   const Annotated& annotated, const StartLabels& start,
+                                                   const std::function<void()>& ready);
 
 const std::vector<LikelihoodEntry>& likelihoods() {
     static const std::vector<LikelihoodEntry> table{

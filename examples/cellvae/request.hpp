@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,27 @@ struct TrainRequest {
     std::string labels = "auto";  ///< column of obs; auto: a well-known name; none: no labels
     std::string orientation = "auto";
     std::string likelihood = "zinb";
+    Index genes = 2000;  ///< the most variable ones; 0: all
+    std::string prior = "gaussian";
+    std::string sum = "exact";                ///< over a mixture's clusters, in training
+    double threshold = 0.01;                  ///< of responsibilities, for the sum of that name
+    std::vector<double> temperature{1, 0.1};  ///< of relaxed sums, at the first and the last step
+    std::string weights = "learned";          ///< of a mixture: learned or uniform
+    std::string start = "auto";               ///< of a mixture: leiden, kmeans, random
+    double start_resolution = 1;              ///< of leiden
+    Index start_epochs = 0;     ///< of the plain model that a mixture starts from; 0: by the number of cells
+    double merge = 0.05;        ///< components that overlap more are one cluster; 1: never
+    Index pseudo_inputs = 100;  ///< of a VampPrior
+    std::string bound = "elbo";
+    Index training_samples = 1;
+    std::string decoder = "mlp";  ///< mlp, linear, or masked by gene sets
+    std::string gene_sets;        ///< GMT file
+    Index least_genes = 5;        ///< of a set among the file's genes
+    std::string known_labels = "none";
+    std::string condition = "none";
+    double input_noise = 0;
+    double kl_weight = 1;
+    bool compare = false;  ///< score k-means and Leiden on the latent as well
     Index latent = 10;
     std::vector<Index> hidden{128};
     std::string activation = "relu";
@@ -36,11 +58,13 @@ struct TrainRequest {
     double learning_rate = 1e-3;
     double weight_decay = 1e-6;
     double clip_norm = 0;
-    Index warm_up = 10;
+    Index warm_up = 0;
     Index patience = 20;
     double held_out = 0.1;
-    Index samples = 100;  ///< of the importance-weighted log-likelihood
-    int clusters = 0;     ///< 0: as many as labels, or by silhouette
+    Index samples = 100;              ///< of the importance-weighted log-likelihood
+    int clusters = 0;                 ///< 0: as many as labels, or by silhouette; of a mixture: from the start
+    std::string cluster_by = "auto";  ///< mixture, kmeans, leiden; auto: mixture where there is one, else kmeans
+    double resolution = 0.6;          ///< of leiden
     std::uint64_t seed = 1;
     int threads = 0;  ///< 0: all cores
 };
@@ -48,10 +72,15 @@ struct TrainRequest {
 /// What training one likelihood gives, whichever it was.
 struct Trained {
     std::vector<float> latent;  ///< cells x latent, row-major
+    Index latent_size = 0;
+    std::vector<float> responsibilities;  ///< cells x components, row-major; empty without a mixture
+    Index components = 0;
+    std::string started_from;  ///< how a mixture's components were placed
     double bound_train = 0;
     std::optional<double> bound_test;
     std::optional<double> log_likelihood_test;
     Index epochs = 0;  ///< that were run
+    Index start_epochs = 0;
     Index best_epoch = 0;
     bool stopped_early = false;
     bool interrupted = false;
@@ -61,8 +90,21 @@ struct Trained {
     std::string history;  ///< CSV
 };
 
+/// What is known of the cells and genes beside the counts.
+struct Annotated {
+    std::vector<std::int32_t> known;  ///< label of each cell, -1 where it is not known; empty: none is
+    std::vector<std::string> label_names;
+    std::vector<std::int32_t> condition;  ///< of each cell; empty without
+    std::vector<std::uint8_t> mask;       ///< genes x sets
+    Index sets = 0;
+};
+
+/// Finds groups of cells in coordinates (cells x columns) from which a mixture starts.
+using StartLabels = std::function<std::vector<std::int32_t>(std::span<const float> coordinates, Index columns)>;
+
 /// Trains with one likelihood. Calls `ready` once everything is checked, before the first step. Throws cellvae::Error.
-using TrainFunction = Trained (*)(const CountMatrix&, const TrainRequest&, const std::function<void()>& ready);
+using TrainFunction = Trained (*)(const CountMatrix&, const TrainRequest&, const Annotated&, const StartLabels&,
+                                  const std::function<void()>& ready);
 
 /// A row of the table of likelihoods: one source file each.
 struct LikelihoodEntry {

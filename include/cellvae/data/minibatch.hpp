@@ -147,10 +147,9 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
                 columns(start + k) = gene;
                 Real seen = input_value(input, target, value, cell_library, cell_maximum);
                 if (input == Input::standardised) {
-                    // the shift comes off in the first layer, for zeros as well; only nonzeros reach the limit
+                    // the shift comes off in the first layer, for zeros as well
                     const auto shift = static_cast<Real>(input_shift(gene));
-                    seen *= static_cast<Real>(input_scale(gene));
-                    seen = seen < shift + Real(10) ? seen : shift + Real(10);
+                    seen = standardised_value(seen, static_cast<Real>(input_scale(gene)), shift) + shift;
                 }
                 inputs(start + k) = seen;
                 targets(start + k) = target_value(target, value, cell_library, cell_maximum);

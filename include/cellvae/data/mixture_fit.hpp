@@ -26,7 +26,8 @@ struct MixtureFitOptions {
     int iterations = 200;     ///< at most, of expectation and maximisation
     double tolerance = 1e-5;  ///< stop when the mean log-likelihood rises by less
     double least_variance = 1e-2;
-    int restarts = 20;  ///< of the k-means from which it starts
+    int restarts = 20;                      ///< of the k-means from which it starts
+    std::span<const std::int32_t> start{};  ///< of each row the component it starts in; empty: those of k-means
     std::uint64_t seed = 1;
 };
 
@@ -56,8 +57,18 @@ struct MixtureFit {
         require_size(static_cast<Index>(noise_variances.size()), rows * columns, "variances of the rows to fit");
     if (!(options.least_variance > 0))
         throw OptionError(message("the least variance of a component must be above 0, found ", options.least_variance));
-    const auto start = k_means(exec, values, rows, columns,
-                               {.clusters = options.components, .restarts = options.restarts, .seed = options.seed});
+    if (options.components < 1)
+        throw OptionError(message("a mixture has at least one component, found ", options.components));
+    std::vector<std::int32_t> start(options.start.begin(), options.start.end());
+    if (start.empty())
+        start = k_means(exec, values, rows, columns,
+                        {.clusters = options.components, .restarts = options.restarts, .seed = options.seed})
+                    .labels;
+    require_size(static_cast<Index>(start.size()), rows, "components that rows start in");
+    for (const auto component : start)
+        if (component < 0 || component >= options.components)
+            throw OptionError(message("a row starts in component ", component, ", but there are ", options.components,
+                                      ", numbered from 0"));
     const auto n = static_cast<std::size_t>(rows);
     const auto d = static_cast<std::size_t>(columns);
     const auto k_count = static_cast<std::size_t>(options.components);
@@ -69,7 +80,7 @@ struct MixtureFit {
     fit.variances.assign(k_count * d, 0);
     fit.responsibilities.assign(n * k_count, 0);
     for (std::size_t row = 0; row < n; ++row)
-        fit.responsibilities[row * k_count + static_cast<std::size_t>(start.labels[row])] = 1;
+        fit.responsibilities[row * k_count + static_cast<std::size_t>(start[row])] = 1;
 
     const auto maximise = [&] {
         std::vector<double> tied(d, 0);

@@ -88,4 +88,12 @@ KOKKOS_INLINE_FUNCTION Real input_value(Input input, Target target, Real count, 
     }
 }
 
+/// A standardised input: the value less the gene's mean over its deviation, at most 10. A zero's is -shift.
+/// @param scale 1 / deviation @param shift mean / deviation
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real standardised_value(Real value, Real scale, Real shift) {
+    const Real result = value * scale - shift;
+    return result < Real(10) ? result : Real(10);
+}
+
 }  // namespace cellvae

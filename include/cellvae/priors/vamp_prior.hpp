@@ -95,16 +95,25 @@ void dense_inputs(const Exec& exec, const Dataset<Exec>& data, const OrderView& 
     const auto values = data.values;
     const auto library = data.library;
     const auto maximum = data.maximum;
+    const auto input_shift = data.input_shift;
+    const auto input_scale = data.input_scale;
     const Input input = data.input;
     const Target target = data.target;
     Kokkos::parallel_for(
         KernelLabel("cellvae::dense_inputs"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(rows.extent(0))),
         KOKKOS_LAMBDA(const Index row) {
-            for (Index gene = 0; gene < static_cast<Index>(rows.extent(1)); ++gene) rows(row, gene) = Real(0);
+            const bool standardises = input == Input::standardised;
+            for (Index gene = 0; gene < static_cast<Index>(rows.extent(1)); ++gene)
+                rows(row, gene) = standardises ? -static_cast<Real>(input_shift(gene)) : Real(0);
             const Index cell = order(row);
-            for (Index k = row_offsets(cell); k < row_offsets(cell + 1); ++k)
-                rows(row, columns(k)) = input_value(input, target, static_cast<Real>(values(k)),
-                                                    static_cast<Real>(library(cell)), static_cast<Real>(maximum(cell)));
+            for (Index k = row_offsets(cell); k < row_offsets(cell + 1); ++k) {
+                const Index gene = columns(k);
+                const Real seen = input_value(input, target, static_cast<Real>(values(k)),
+                                              static_cast<Real>(library(cell)), static_cast<Real>(maximum(cell)));
+                rows(row, gene) = standardises ? standardised_value(seen, static_cast<Real>(input_scale(gene)),
+                                                                    static_cast<Real>(input_shift(gene)))
+                                               : seen;
+            }
         });
 }
 

@@ -25,8 +25,11 @@ struct TrainingOptions {
     double clip_norm = 0;  ///< longer gradients are scaled down to this norm; 0: never
     Index warm_up =
         0;  ///< epochs over which the weight of the KL rises from 0 to 1; more than there are become all of them
-    Index patience = 0;      ///< epochs without a better held-out bound after which training stops; 0: never
-    std::uint64_t seed = 0;  ///< of the order of the cells and of all noise
+    Index patience = 0;             ///< epochs without a better held-out bound after which training stops; 0: never
+    double kl_weight = 1;           ///< of the KL after the warm-up; held-out bounds have it at 1
+    double first_temperature = 1;   ///< of relaxed sums over clusters, at the first step,
+    double last_temperature = 0.1;  ///< and at the last one of all epochs; between them it falls geometrically
+    std::uint64_t seed = 0;         ///< of the order of the cells and of all noise
 };
 
 /// One epoch, as progress and history have it.
@@ -180,6 +183,10 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
     if (options.warm_up < 0 || options.patience < 0) throw OptionError("warm-up and patience are 0 or more epochs");
     if (!(options.clip_norm >= 0))
         throw OptionError(message("the norm to clip at must be 0 or more, found ", options.clip_norm));
+    if (!(options.kl_weight >= 0))
+        throw OptionError(message("the weight of the KL must be 0 or more, found ", options.kl_weight));
+    if (!(options.first_temperature > 0 && options.last_temperature > 0))
+        throw OptionError("temperatures of a relaxed sum over clusters are above 0");
     if (split.train.empty()) throw OptionError("there is no cell to train on");
     model.require_fit(data);
     const auto say = [&](const std::string& text) {
@@ -213,7 +220,13 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
     const auto one_step = [&](Index first, double beta) {
         const Index count = std::min(minibatch, train_cells - first);
         batch.assemble(exec, data, Kokkos::subview(order, std::make_pair(first, first + count)));
-        const StepOptions step{.beta = beta, .seed = options.seed, .step = static_cast<std::uint32_t>(adam.steps())};
+        const double progress = static_cast<double>(adam.steps()) /
+                                static_cast<double>(std::max<Index>(options.epochs * steps_per_epoch - 1, 1));
+        const StepOptions step{.beta = beta,
+                               .seed = options.seed,
+                               .step = static_cast<std::uint32_t>(adam.steps()),
+                               .temperature = options.first_temperature *
+                                              std::pow(options.last_temperature / options.first_temperature, progress)};
         const auto terms = model.gradient(exec, batch, step);
         double scale = 1;
         bool is_finite = std::isfinite(terms[0]);
@@ -250,10 +263,10 @@ TrainingResult<Model::term_count> train(const Exec& exec, Model& model, const Da
                 result.interrupted = true;
                 break;
             }
-            report.beta =
-                warm_up_steps == 0
-                    ? 1.0
-                    : std::min(1.0, static_cast<double>(adam.steps() + 1) / static_cast<double>(warm_up_steps));
+            report.beta = options.kl_weight;
+            if (warm_up_steps > 0)
+                report.beta *=
+                    std::min(1.0, static_cast<double>(adam.steps() + 1) / static_cast<double>(warm_up_steps));
             const auto [terms, count] = one_step(first, report.beta);
             for (std::size_t i = 0; i < terms.size(); ++i) report.train[i] += terms[i] * static_cast<double>(count);
             seen += count;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "leiden.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "cellvae/core/error.hpp"
+#include "cellvae/data/neighbours.hpp"
+#ifdef CELLVAE_HAS_IGRAPH
+#include <igraph/igraph.h>
+#endif
+
+namespace cellvae::program {
+
+#ifdef CELLVAE_HAS_IGRAPH
+
+namespace {
+
+struct Edge {
+    Index from, to;
+    double weight;
+};
+
+/// UMAP's weights of a neighbour graph: of each row exp(-(distance - nearest) / sigma), where sigma is such that they
+/// add up to log2 of the number of neighbours; and a + b - a b for both directions of an edge.
+std::vector<Edge> fuzzy_edges(const Neighbours& neighbours) {
+    const auto count = static_cast<std::size_t>(neighbours.count);
+    const auto rows = static_cast<std::size_t>(neighbours.rows);
+    double mean_all = 0;
+    for (const float d : neighbours.distance) mean_all += static_cast<double>(d);
+    mean_all /= static_cast<double>(neighbours.distance.size() + rows);
+    const double target = std::log2(static_cast<double>(neighbours.count) + 1);  // the row itself counts
+    std::map<std::pair<Index, Index>, std::pair<double, double>> both;
+    for (std::size_t row = 0; row < rows; ++row) {
+        const float* distance = neighbours.distance.data() + row * count;
+        double nearest = 0, mean = 0;
+        for (std::size_t n = 0; n < count; ++n) {
+            mean += static_cast<double>(distance[n]) / static_cast<double>(count + 1);
+            if (nearest == 0) nearest = static_cast<double>(distance[n]);
+        }
+        const auto sum_at = [&](double sigma) {
+            double sum = 0;
+            for (std::size_t n = 0; n < count; ++n) {
+                const double beyond = static_cast<double>(distance[n]) - nearest;
+                sum += beyond > 0 ? std::exp(-beyond / sigma) : 1.0;
+            }
+            return sum;
+        };
+        double low = 0, high = INFINITY, sigma = 1;
+        for (int pass = 0; pass < 64; ++pass) {
+            const double sum = sum_at(sigma);
+            if (std::abs(sum - target) < 1e-5) break;
+            (sum > target ? high : low) = sigma;
+            sigma = std::isinf(high) ? 2 * sigma : (low + high) / 2;
+        }
+        sigma = std::max(sigma, 1e-3 * (nearest > 0 ? mean : mean_all));
+        for (std::size_t n = 0; n < count; ++n) {
+            const auto from = static_cast<Index>(row);
+            const auto to = static_cast<Index>(neighbours.index[row * count + n]);
+            const double beyond = static_cast<double>(distance[n]) - nearest;
+            const double weight = beyond > 0 && sigma > 0 ? std::exp(-beyond / sigma) : 1.0;
+            auto& pair = both[{std::min(from, to), std::max(from, to)}];
+            (from < to ? pair.first : pair.second) = weight;
+        }
+    }
+    std::vector<Edge> edges;
+    for (const auto& [ends, weights] : both)
+        edges.push_back({ends.first, ends.second, weights.first + weights.second - weights.first * weights.second});
+    return edges;
+}
+
+/// igraph's vectors, freed at the end of the scope.
+struct RealVector {
+    explicit RealVector(igraph_integer_t size) { igraph_vector_init(&values, size); }
+    ~RealVector() { igraph_vector_destroy(&values); }
+    RealVector(const RealVector&) = delete;
+    RealVector& operator=(const RealVector&) = delete;
+    igraph_vector_t values;
+};
+struct WholeVector {
+    explicit WholeVector(igraph_integer_t size) { igraph_vector_int_init(&values, size); }
+    ~WholeVector() { igraph_vector_int_destroy(&values); }
+    WholeVector(const WholeVector&) = delete;
+    WholeVector& operator=(const WholeVector&) = delete;
+    igraph_vector_int_t values;
+};
+
+}  // namespace
+
+bool leiden_is_there() { return true; }
+
+std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates,
+                                 Index cells, Index columns, const LeidenOptions& options) {
+    const int count = static_cast<int>(std::min<Index>(options.neighbours, cells)) - 1;
+    const auto edges = fuzzy_edges(nearest_neighbours(exec, coordinates, cells, columns, count));
+    const auto edge_count = static_cast<igraph_integer_t>(edges.size());
+    WholeVector ends(2 * edge_count), membership(0);
+    RealVector weights(edge_count), strength(static_cast<igraph_integer_t>(cells));
+    double total = 0;
+    for (igraph_integer_t e = 0; e < edge_count; ++e) {
+        const auto& edge = edges[static_cast<std::size_t>(e)];
+        VECTOR(ends.values)[2 * e] = edge.from;
+        VECTOR(ends.values)[2 * e + 1] = edge.to;
+        VECTOR(weights.values)[e] = edge.weight;
+        VECTOR(strength.values)[edge.from] += edge.weight;
+        VECTOR(strength.values)[edge.to] += edge.weight;
+        total += 2 * edge.weight;
+    }
+    igraph_t graph;
+    if (igraph_create(&graph, &ends.values, static_cast<igraph_integer_t>(cells), IGRAPH_UNDIRECTED) != IGRAPH_SUCCESS)
+        throw Error("igraph could not make the neighbour graph");
+    igraph_rng_seed(igraph_rng_default(), static_cast<igraph_uint_t>(options.seed));
+    igraph_integer_t clusters = 0;
+    const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, options.resolution / total,
+                                                0.01, false, -1, &membership.values, &clusters, nullptr);
+    igraph_destroy(&graph);
+    if (status != IGRAPH_SUCCESS) throw Error(message("igraph's Leiden failed: ", igraph_strerror(status)));
+    std::vector<std::pair<Index, std::int32_t>> sizes(static_cast<std::size_t>(clusters));
+    for (std::size_t k = 0; k < sizes.size(); ++k) sizes[k] = {0, static_cast<std::int32_t>(k)};
+    for (Index cell = 0; cell < cells; ++cell) --sizes[static_cast<std::size_t>(VECTOR(membership.values)[cell])].first;
+    std::sort(sizes.begin(), sizes.end());
+    std::vector<std::int32_t> number(sizes.size());
+    for (std::size_t k = 0; k < sizes.size(); ++k)
+        number[static_cast<std::size_t>(sizes[k].second)] = static_cast<std::int32_t>(k);
+    std::vector<std::int32_t> labels;
+    for (Index cell = 0; cell < cells; ++cell)
+        labels.push_back(number[static_cast<std::size_t>(VECTOR(membership.values)[cell])]);
+    return labels;
+}
+
+#else
+
+bool leiden_is_there() { return false; }
+
+std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace&, std::span<const float>, Index, Index,
+                                 const LeidenOptions&) {
+    throw OptionError(
+        "this cellvae was built without igraph, which Leiden needs: install libigraph-dev and build again, "
+        "or cluster by kmeans");
+}
+
+#endif
+
+}  // namespace cellvae::program
