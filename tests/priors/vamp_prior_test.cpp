@@ -38,6 +38,8 @@ TEST_CASE("the gradient with a VampPrior is that of the differences") {
     options.samples = 3;
     options.bound = Bound::importance_weighted;
     check_gradient<Poisson, VampPrior>(options);
+    options.conditions = 2;  // of the cells: pseudo-inputs have none
+    check_gradient<Poisson, VampPrior>(options);
 }
 
 TEST_CASE("with a single pseudo-input the prior is the encoder's q there") {
