@@ -13,6 +13,8 @@ pins_file=/etc/apt/preferences.d/cellvae
 
 # Everything but Kokkos, Eigen and Catch2, whose versions in Debian 12 are too old.
 packages="g++ cmake ninja-build ccache librandom123-dev libboost-dev libhdf5-dev zlib1g-dev libcli11-dev nlohmann-json3-dev"
+# The program cellvae does without, but then has no Leiden clusters.
+optional_packages="libigraph-dev"
 newer_packages="libkokkos-dev libeigen3-dev libcatch2-dev"
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -105,6 +107,7 @@ fi
 
 say "this is Debian ($release). What will be done:"
 say "  install from it: $packages"
+say "  and where it has them: $optional_packages"
 if [ -n "$suites" ]; then
     say "  add to apt's sources, from $mirror: $suites ($sources_file)"
     say "  keep every other package at this system's version ($pins_file)"
@@ -116,6 +119,7 @@ fi
 
 # The keyring must know the newer releases' keys.
 install_packages debian-archive-keyring $packages
+install_packages $optional_packages || say "not installed: $optional_packages (the program cellvae will have no Leiden clusters)"
 if [ -n "$suites" ]; then
     for suite in $suites; do source_of "$suite"; done >"$sources_file"
     {

@@ -113,8 +113,14 @@ std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace& exec, 
         throw Error("igraph could not make the neighbour graph");
     igraph_rng_seed(igraph_rng_default(), static_cast<igraph_uint_t>(options.seed));
     igraph_integer_t clusters = 0;
+#if IGRAPH_VERSION_MAJOR >= 1  // which has weights of both directions' ends
+    const auto status =
+        igraph_community_leiden(&graph, &weights.values, &strength.values, nullptr, options.resolution / total, 0.01,
+                                false, -1, &membership.values, &clusters, nullptr);
+#else
     const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, options.resolution / total,
                                                 0.01, false, -1, &membership.values, &clusters, nullptr);
+#endif
     igraph_destroy(&graph);
     if (status != IGRAPH_SUCCESS) throw Error(message("igraph's Leiden failed: ", igraph_strerror(status)));
     std::vector<std::pair<Index, std::int32_t>> sizes(static_cast<std::size_t>(clusters));

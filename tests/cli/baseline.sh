@@ -8,7 +8,7 @@ rm -rf "$folder"
 mkdir -p "$folder"
 fail() { echo "baseline.sh: $*" >&2; exit 1; }
 
-"$program" simulate --cells 300 --genes 900 --types 4 --seed 3 --out "$folder/cells.h5ad" >"$folder/simulate.out"
+"$program" simulate --cells 300 --genes 900 --types 4 --separation 2 --seed 3 --out "$folder/cells.h5ad" >"$folder/simulate.out"
 for threads in 1 2; do
     "$program" baseline "$folder/cells.h5ad" --out "$folder/$threads" --genes 500 --components 10 --threads $threads \
         >"$folder/$threads.out" 2>"$folder/$threads.err" || fail "$(cat "$folder/$threads.err")"

@@ -75,6 +75,8 @@ refused 'found 1 cells' baseline one_cell.csv --out o --orientation cells-in-row
 refused 'every gene has the same count' baseline constant.csv --out o --orientation cells-in-rows
 refused 'cannot make this folder' baseline good.h5ad --out a_file/o
 refused '--components' baseline good.h5ad --out o --components 0
+refused '--cluster-by' baseline good.h5ad --out o --cluster-by louvain
+refused '--resolution' baseline good.h5ad --out o --resolution 0
 refused '--out is required' baseline good.h5ad
 refused 'types' simulate --cells 3 --types 5 --out o.h5ad
 refused 'no folder' simulate --out nowhere/o.h5ad

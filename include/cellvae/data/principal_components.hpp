@@ -257,10 +257,9 @@ private:
 /// genes of the file), centred by gene.
 ///
 /// Lanczos' method with full reorthogonalisation on A'A or AA', whichever is smaller, A the centred matrix: from one
-/// random vector it goes on until the components' residuals are small. (Randomised subspace iteration, Halko et al.
-/// 2011, needs some twenty times the products for the last components, which lie close together in noise.) The counts
-/// stay sparse: memory is one float a nonzero and one vector, of the cells or the genes, a step. The result does not
-/// depend on the number of threads.
+/// random vector it goes on until the components' residuals are small. The counts stay sparse: memory is one float a
+/// nonzero and one vector, of the cells or the genes, a step. The result does not depend on
+/// the number of threads.
 ///
 /// @throws OptionError if components is not in 1 .. min(cells - 1, genes), or another option is out of range.
 /// @throws InputError if a count is negative or not finite.
