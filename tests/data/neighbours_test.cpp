@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/data/neighbours.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+
+#include "cellvae/core/random.hpp"
+
+using namespace cellvae;
+
+TEST_CASE("the nearest neighbours are those that all distances give, in their order") {
+    const Kokkos::DefaultHostExecutionSpace host;
+    RandomStream random(3, Purpose::test);
+    constexpr Index rows = 203, columns = 7;
+    constexpr int count = 9;
+    std::vector<float> values;
+    // far from the origin, where the products' distances would cancel, and with rows that are there twice
+    for (Index i = 0; i < rows * columns; ++i) values.push_back(1000 + static_cast<float>(random.normal()));
+    for (Index c = 0; c < columns; ++c)
+        values[static_cast<std::size_t>(5 * columns + c)] = values[static_cast<std::size_t>(100 * columns + c)];
+    const auto found = nearest_neighbours(host, values, rows, columns, count);
+    for (Index row = 0; row < rows; ++row) {
+        std::vector<std::pair<double, std::int32_t>> all;
+        for (Index other = 0; other < rows; ++other) {
+            if (other == row) continue;
+            double sum = 0;
+            for (Index c = 0; c < columns; ++c) {
+                const double d = static_cast<double>(values[static_cast<std::size_t>(row * columns + c)]) -
+                                 static_cast<double>(values[static_cast<std::size_t>(other * columns + c)]);
+                sum += d * d;
+            }
+            all.emplace_back(sum, static_cast<std::int32_t>(other));
+        }
+        std::sort(all.begin(), all.end());
+        for (std::size_t n = 0; n < count; ++n) {
+            const auto place = static_cast<std::size_t>(row) * count + n;
+            const double distance = std::sqrt(all[n].first);
+            if (found.index[place] != all[n].second) CHECK(found.index[place] == all[n].second);
+            if (std::abs(static_cast<double>(found.distance[place]) - distance) > 1e-3)
+                CHECK(static_cast<double>(found.distance[place]) == distance);
+        }
+    }
+    CHECK(found.index[5 * count] == 100);
+    CHECK(found.distance[5 * count] == 0);
+}
+
+TEST_CASE("neighbours are refused where there are too few rows") {
+    const Kokkos::DefaultHostExecutionSpace host;
+    const std::vector<float> values{0, 1, 2};
+    CHECK_THROWS_AS(nearest_neighbours(host, values, 3, 1, 3), OptionError);
+    CHECK_THROWS_AS(nearest_neighbours(host, values, 3, 1, 0), OptionError);
+    CHECK_THROWS_AS(nearest_neighbours(host, values, 2, 1, 1), ShapeError);
+}
