@@ -37,6 +37,30 @@ void for_each_minibatch(const Exec& exec, const Dataset<Exec>& data, const CellO
     }
 }
 
+/// What `compute` writes for the cells of each minibatch (rows: cells x columns), for all cells: row-major, on the
+/// host.
+template <class Real, class Exec, class Compute>
+[[nodiscard]] std::vector<float> rows_of_all_cells(const Exec& exec, const Dataset<Exec>& data,
+                                                   Minibatch<Real, Exec>& batch, Index columns, const char* label,
+                                                   Compute&& compute) {
+    const auto width = static_cast<std::size_t>(columns);
+    std::vector<Index> cells(static_cast<std::size_t>(data.cells()));
+    for (std::size_t cell = 0; cell < cells.size(); ++cell) cells[cell] = static_cast<Index>(cell);
+    Matrix<Real, typename Exec::memory_space> rows(label, static_cast<std::size_t>(batch.most_cells()), width);
+    const auto host = Kokkos::create_mirror_view(rows);
+    std::vector<float> result(cells.size() * width);
+    for_each_minibatch(exec, data, cell_order(exec, cells), batch, [&](Index first, Index count) {
+        compute(first_rows(rows, count));
+        Kokkos::deep_copy(exec, host, rows);
+        exec.fence(KernelLabel(label));
+        for (Index row = 0; row < count; ++row)
+            for (std::size_t c = 0; c < width; ++c)
+                result[static_cast<std::size_t>(first + row) * width + c] =
+                    static_cast<float>(host(row, static_cast<Index>(c)));
+    });
+    return result;
+}
+
 }  // namespace models_detail
 
 /// The means over the cells of `order` of the bound, at full KL weight, and its terms. The same noise in every call
@@ -77,23 +101,8 @@ template <class Model, class Real, class Exec>
 template <class Model, class Real, class Exec>
 [[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Dataset<Exec>& data,
                                               Minibatch<Real, Exec>& batch) {
-    using Space = typename Exec::memory_space;
-    const auto latent = static_cast<std::size_t>(model.options().latent);
-    std::vector<Index> cells(static_cast<std::size_t>(data.cells()));
-    for (std::size_t cell = 0; cell < cells.size(); ++cell) cells[cell] = static_cast<Index>(cell);
-    Matrix<Real, Space> means("cellvae::latent_means", static_cast<std::size_t>(batch.most_cells()), latent);
-    const auto host = Kokkos::create_mirror_view(means);
-    std::vector<float> result(cells.size() * latent);
-    models_detail::for_each_minibatch(exec, data, cell_order(exec, cells), batch, [&](Index first, Index count) {
-        model.encode(exec, batch, first_rows(means, count));
-        Kokkos::deep_copy(exec, host, means);
-        exec.fence(KernelLabel("cellvae::latent_means"));
-        for (Index row = 0; row < count; ++row)
-            for (std::size_t l = 0; l < latent; ++l)
-                result[static_cast<std::size_t>(first + row) * latent + l] =
-                    static_cast<float>(host(row, static_cast<Index>(l)));
-    });
-    return result;
+    return models_detail::rows_of_all_cells(exec, data, batch, model.options().latent, "cellvae::latent_means",
+                                            [&](const auto& rows) { model.encode(exec, batch, rows); });
 }
 
 /// The responsibilities q(y | x) of all cells under a model whose prior has clusters: cells x clusters, row-major, on
@@ -101,22 +110,10 @@ template <class Model, class Real, class Exec>
 template <class Model, class Real, class Exec>
 [[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Dataset<Exec>& data,
                                                   Minibatch<Real, Exec>& batch) {
-    const auto clusters = static_cast<std::size_t>(model.inference().clusters());
-    std::vector<Index> cells(static_cast<std::size_t>(data.cells()));
-    for (std::size_t cell = 0; cell < cells.size(); ++cell) cells[cell] = static_cast<Index>(cell);
-    Matrix<Real, typename Exec::memory_space> log_q("cellvae::responsibilities",
-                                                    static_cast<std::size_t>(batch.most_cells()), clusters);
-    const auto host = Kokkos::create_mirror_view(log_q);
-    std::vector<float> result(cells.size() * clusters);
-    models_detail::for_each_minibatch(exec, data, cell_order(exec, cells), batch, [&](Index first, Index count) {
-        model.log_responsibilities(exec, batch, first_rows(log_q, count));
-        Kokkos::deep_copy(exec, host, log_q);
-        exec.fence(KernelLabel("cellvae::responsibilities"));
-        for (Index row = 0; row < count; ++row)
-            for (std::size_t k = 0; k < clusters; ++k)
-                result[static_cast<std::size_t>(first + row) * clusters + k] =
-                    std::exp(static_cast<float>(host(row, static_cast<Index>(k))));
-    });
+    auto result =
+        models_detail::rows_of_all_cells(exec, data, batch, model.inference().clusters(), "cellvae::responsibilities",
+                                         [&](const auto& rows) { model.log_responsibilities(exec, batch, rows); });
+    for (float& value : result) value = std::exp(value);
     return result;
 }
 
