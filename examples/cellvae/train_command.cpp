@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/k_means.hpp"
@@ -45,24 +46,31 @@ ClusteringRequest clustering_of(const TrainRequest& request, bool mixture, Index
     return clustering;
 }
 
+/// A column that must be there. @throws OptionError
+KnownLabels required_labels(const CountMatrix& counts, const std::string& asked, const std::string& file) {
+    auto labels = find_labels(counts, asked, file);
+    if (!labels) throw OptionError(message(file, ": no column has one of the well-known names of labels; name one"));
+    return std::move(*labels);
+}
+
 /// Known labels, conditions and gene sets, as the request names them.
 Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const TrainRequest& request,
                       std::vector<std::string>& latent_names) {
     Annotated annotated;
     if (request.known_labels != "none") {
-        const auto known = find_labels(counts, request.known_labels, request.counts);
+        const auto known = required_labels(counts, request.known_labels, request.counts);
         if (request.prior != "mixture" && request.prior != "marginal_mixture")
             throw OptionError("--known-labels needs a prior with clusters: --prior mixture or marginal_mixture");
-        annotated.known = known->values.codes;
-        annotated.label_names = known->values.categories;
+        annotated.known = known.values.codes;
+        annotated.label_names = known.values.categories;
     }
     if (request.condition != "none") {
-        const auto condition = find_labels(counts, request.condition, request.counts);
-        for (std::size_t cell = 0; cell < condition->values.codes.size(); ++cell)
-            if (condition->values.codes[cell] < 0)
+        const auto condition = required_labels(counts, request.condition, request.counts);
+        for (std::size_t cell = 0; cell < condition.values.codes.size(); ++cell)
+            if (condition.values.codes[cell] < 0)
                 throw InputError(message(request.counts, ": ", counts.obs.names[cell], " has no value in the column ",
                                          request.condition, ": every cell needs its condition"));
-        annotated.condition = condition->values.codes;
+        annotated.condition = condition.values.codes;
     }
     if ((request.decoder == "masked") != !request.gene_sets.empty())
         throw OptionError("--decoder masked and --gene-sets FILE.gmt go together: each latent dimension is a set");
