@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # From nothing to latent cells: sh cmake/demo.sh [COUNTS] [more options of `cellvae train`]
 #
-# Builds the program and trains on the count file (h5ad, or CSV/TSV, gzipped or not), or without one on simulated cells.
+# Builds the program and trains on the counts (a file or a folder of any form that is read), or without any on simulated cells.
 # What was found lies in build/demo/<the file's name>.
 set -eu
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -14,8 +14,8 @@ case ${1:-} in
     *)
         counts=$1
         shift
-        if [ ! -f "$counts" ]; then
-            echo "demo: there is no file $counts" >&2
+        if [ ! -e "$counts" ]; then
+            echo "demo: there is no file or folder $counts" >&2
             exit 2
         fi
         ;;

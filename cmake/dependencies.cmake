@@ -48,6 +48,12 @@ macro(cellvae_find_testing_dependencies)
   find_package(Boost 1.74 CONFIG GLOBAL ${ARGN})
 endmacro()
 
+# MPI is optional everywhere. Its C++ bindings, which are no more, are left out.
+macro(cellvae_find_mpi_dependencies)
+  set(MPI_CXX_SKIP_MPICXX ON)
+  find_package(MPI QUIET GLOBAL COMPONENTS CXX)
+endmacro()
+
 function(cellvae_find_test_framework)
   FetchContent_Declare(Catch2
     GIT_REPOSITORY https://github.com/catchorg/Catch2.git GIT_TAG v3.7.1 GIT_SHALLOW ON SYSTEM

@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/cellvae)
-foreach(target IN ITEMS cellvae cellvae_io cellvae_testing)
+foreach(target IN ITEMS cellvae cellvae_io cellvae_testing cellvae_mpi)
   if(TARGET ${target})
     install(TARGETS ${target} EXPORT ${target}Targets FILE_SET HEADERS COMPONENT cellvae_development)
     install(EXPORT ${target}Targets NAMESPACE cellvae:: DESTINATION ${package_folder} COMPONENT cellvae_development)

@@ -10,5 +10,6 @@ endif()
 find_program(CELLVAE_CCACHE ccache)
 mark_as_advanced(CELLVAE_CCACHE)
 if(CELLVAE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CELLVAE_CCACHE})
+  # without these it takes nothing from its memory that was compiled with a precompiled header
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CELLVAE_CCACHE})
 endif()

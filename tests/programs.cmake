@@ -14,6 +14,10 @@ cellvae_add_test_program(kernels)
 target_link_libraries(kernels_program PRIVATE ${CMAKE_DL_LIBS})
 add_test(NAME kernels COMMAND kernels_program)
 
+cellvae_add_test_program(model_file_kill)
+target_link_libraries(model_file_kill_program PRIVATE cellvae_io)
+add_test(NAME model_file_kill COMMAND model_file_kill_program 40 ${CMAKE_CURRENT_BINARY_DIR}/model_file_kill)
+
 # A sanitizer has the place of malloc for itself, and only glibc lets a program take it.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
 include(CheckCXXSymbolExists)
@@ -23,8 +27,46 @@ if(CELLVAE_HAS_GLIBC AND NOT "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}
   add_test(NAME allocations COMMAND allocations_program)
 endif()
 
-foreach(name IN ITEMS same_bits kernels allocations)
+foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
   if(TEST ${name})
     set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT OMP_WAIT_POLICY=passive)  # more threads than cores do not spin
   endif()
 endforeach()
+
+# Examples of a page each, on the cells that they simulate.
+foreach(example IN ITEMS pancreas clusters)
+  if(TARGET example_${example})
+    add_test(NAME example_${example} COMMAND example_${example})
+    set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT OMP_WAIT_POLICY=passive)
+  endif()
+endforeach()
+if(TARGET example_pbmc AND TARGET cellvae_program)
+  set(sets ${CMAKE_CURRENT_BINARY_DIR}/pbmc/sets)
+  add_test(NAME example_pbmc COMMAND example_pbmc ${sets} 0.01)
+  add_test(NAME example_pbmc_clusters COMMAND cellvae_program train ${sets} --out ${CMAKE_CURRENT_BINARY_DIR}/pbmc/run
+    --min-genes 200 --min-cells 5 --subsample-by-label 60 --prior marginal_mixture --start-epochs 6 --epochs 2 --no-report)
+  set_tests_properties(example_pbmc example_pbmc_clusters PROPERTIES PROCESSORS 2 LABELS program
+    ENVIRONMENT OMP_WAIT_POLICY=passive)
+  set_tests_properties(example_pbmc PROPERTIES FIXTURES_SETUP pbmc_sets)
+  set_tests_properties(example_pbmc_clusters PROPERTIES FIXTURES_REQUIRED pbmc_sets
+    PASS_REGULAR_EXPRESSION "cells +540\n.* ari +[01.]")
+endif()
+
+# Several processes on this machine, started as users start them. MPI leaks by itself: not under a sanitizer.
+if(NOT TARGET cellvae_mpi)
+  set(why_not "there is no MPI on this machine")
+elseif("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-fsanitize")
+  set(why_not "MPI is not tested under a sanitizer")
+endif()
+if(why_not)
+  message(STATUS "Training by several processes is neither built nor tested: ${why_not}")
+  add_test(NAME data_parallel COMMAND ${CMAKE_COMMAND} -E echo "SKIPPED: ${why_not}")
+  set_tests_properties(data_parallel PROPERTIES SKIP_REGULAR_EXPRESSION SKIPPED)
+else()
+  add_executable(data_parallel_program ${CMAKE_CURRENT_SOURCE_DIR}/distributed/data_parallel.cpp)
+  target_link_libraries(data_parallel_program PRIVATE cellvae_mpi cellvae_io cellvae_warnings)
+  target_compile_options(data_parallel_program PRIVATE $<$<CONFIG:Release>:-O1>)  # its compilation is most of its time
+  add_test(NAME data_parallel COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/distributed/data_parallel.sh
+    $<TARGET_FILE:data_parallel_program> ${CMAKE_CURRENT_BINARY_DIR}/data_parallel ${MPIEXEC_EXECUTABLE})
+  set_tests_properties(data_parallel PROPERTIES PROCESSORS 2 ENVIRONMENT OMP_WAIT_POLICY=passive)
+endif()

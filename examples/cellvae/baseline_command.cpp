@@ -8,15 +8,28 @@
 #include "cellvae/data/principal_components.hpp"
 #include "cellvae/io/h5ad.hpp"
 #include "clustering.hpp"
-#include "commands.hpp"
+#include "counts_request.hpp"
+#include "options.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
 
+namespace {
+
+/// What the user asked of `cellvae baseline`; the values are the defaults that --help shows.
+struct BaselineRequest : CountsRequest {
+    std::string out;
+    std::string labels = "auto";  ///< column of obs; auto: a well-known name; none: no labels
+    Index genes = 2000;           ///< 0: all
+    int components = 50;
+    ClusteringRequest clustering;
+};
+
+/// Principal components of the log-normalised variable genes and their clusters; writes DIR/cells.h5ad and scores.json.
 void run_baseline(const BaselineRequest& request) {
     const auto start = std::chrono::steady_clock::now();
-    CountsRead read = read_and_describe(request.counts, request.orientation);
+    CountsRead read = read_and_choose(request, request.labels, request.clustering.seed);
     CountMatrix& counts = read.counts;
     const auto labels = find_labels(counts, request.labels, request.counts);
     check_clustering(request.clustering, counts.cells(), request.counts);
@@ -57,11 +70,30 @@ void run_baseline(const BaselineRequest& request) {
 
     counts.obs.set({"cellvae_cluster", cluster_column(clusters)});
     counts.var.set({"highly_variable", chosen});
-    H5adExtras extras;
-    extras.obsm.push_back({"X_pca", components.components, components.scores});
+    H5adExtras extras{.obsm = std::move(read.obsm)};
+    set_coordinates(extras, {"X_pca", components.components, components.scores});
     write_h5ad(folder / "cells.h5ad", counts, extras);
     write_scores(scores, folder, start);
     print_notice(message("written to ", (folder / "cells.h5ad").string(), ", scores.json beside it"));
+}
+
+}  // namespace
+
+void add_baseline(CLI::App& app, Invocation& invocation) {
+    const auto request = std::make_shared<BaselineRequest>();
+    auto& baseline =
+        add_command(app, invocation, "baseline",
+                    "Cluster principal components of log-normalised counts, to compare with what train finds", request,
+                    run_baseline);
+    add_counts(baseline, *request);
+    baseline.add_option("--out", request->out, "Folder for cells.h5ad and scores.json")->required();
+    add_labels(baseline, request->labels);
+    baseline
+        .add_option("--genes", request->genes,
+                    "Most variable genes (Seurat v3) that components are taken of; 0: all genes")
+        ->check(CLI::NonNegativeNumber);
+    baseline.add_option("--components", request->components, "Principal components")->check(CLI::Range(1, 10000));
+    add_clustering(baseline, request->clustering, "the components");
 }
 
 }  // namespace cellvae::program

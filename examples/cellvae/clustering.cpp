@@ -11,7 +11,6 @@
 #include "cellvae/evaluation/cluster_count.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/silhouette.hpp"
-#include "leiden.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -88,12 +87,8 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
 Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                        const ClusteringRequest& request, const std::optional<KnownLabels>& labels) {
     const auto& [values, cells, columns] = coordinates;
-    if (request.by == "leiden") {
-        Clusters found{leiden(host, values, cells, columns, {.resolution = request.resolution, .seed = request.seed}),
-                       0, message("Leiden at resolution ", request.resolution)};
-        found.number = 1 + *std::max_element(found.codes.begin(), found.codes.end());
-        return found;
-    }
+    if (request.by == "leiden")
+        return leiden_clusters(NeighbourGraph(host, values, cells, columns), request.resolution, request.seed);
     Clusters clusters{{}, request.clusters, "--clusters"};
     if (clusters.number == 0 && labels) {
         clusters.number = labels->in_use;
@@ -107,6 +102,12 @@ Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coor
     auto chosen = choose_cluster_count(host, values, cells, columns, {.k_means = {.seed = request.seed}});
     print_notice(message("clusters: ", chosen.clusters, ", the number from 2 to 25 with the best silhouette"));
     return {std::move(chosen.labels), chosen.clusters, "the best silhouette of 2 to 25"};
+}
+
+Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed) {
+    Clusters found{graph.leiden(resolution, seed), 0, message("Leiden at resolution ", resolution)};
+    found.number = 1 + *std::max_element(found.codes.begin(), found.codes.end());
+    return found;
 }
 
 void add_cluster_scores(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExecutionSpace& host,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
+#include "leiden.hpp"
 
 // From coordinates to clusters and scores: what the commands share.
 
@@ -55,6 +56,9 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
 /// Clusters the cells as requested; says so where the number was chosen by silhouette.
 [[nodiscard]] Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                      const ClusteringRequest& request, const std::optional<KnownLabels>& labels);
+
+/// The clusters of a neighbour graph.
+[[nodiscard]] Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed);
 
 /// Adds to the scores the labels' silhouette in the coordinates, and how the clusters agree with them; null where there
 /// are no labels.

@@ -1,44 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
+#include <functional>
 
-#include "cellvae/core/views.hpp"
-#include "clustering.hpp"
-#include "request.hpp"
+namespace CLI {
+class App;
+}
+
+// The program's commands, one a source file `<name>_command.cpp`: its options and what it does. A new one is a file,
+// a line here and a line in main.cpp.
 
 namespace cellvae::program {
 
-struct SimulateRequest {
-    Index cells = 2000;
-    Index genes = 5000;
-    int types = 8;
-    std::uint64_t seed = 1;
-    double separation = 1;
-    double zero_inflation = 0;
-    std::string out;
+/// What the command line asked for: filled in when it is parsed, run once Kokkos is there.
+struct Invocation {
+    std::function<void()> run;
+    int threads = 0;    ///< 0: one a core
+    bool json = false;  ///< the result on the standard output is one JSON object, and so are errors
 };
 
-/// What the user asked of `cellvae baseline`; the values are the defaults that --help shows.
-struct BaselineRequest {
-    std::string counts;
-    std::string out;
-    std::string labels = "auto";  ///< column of obs; auto: a well-known name; none: no labels
-    std::string orientation = "auto";
-    Index genes = 2000;  ///< 0: all
-    int components = 50;
-    ClusteringRequest clustering;
-    int threads = 0;  ///< 0: all cores
-};
+/// Adds a command to the program. Its options say what they are and what their defaults are.
+using AddCommand = void(CLI::App& app, Invocation& invocation);
 
-/// `cellvae train`: reads, trains, clusters, scores and writes DIR/cells.h5ad, history.csv and scores.json.
-void run_train(const TrainRequest& request);
-
-/// `cellvae baseline`: principal components of the log-normalised variable genes and their clusters; writes
-/// DIR/cells.h5ad and scores.json.
-void run_baseline(const BaselineRequest& request);
-
-/// `cellvae simulate`: writes an h5ad of simulated cells with obs/cell_type.
-void run_simulate(const SimulateRequest& request);
+AddCommand add_train, add_baseline, add_simulate, add_embed, add_denoise, add_evaluate, add_sample, add_de, add_compare,
+    add_info, add_report;
 
 }  // namespace cellvae::program

@@ -18,21 +18,18 @@ namespace cellvae::program {
 
 namespace {
 
-struct Edge {
-    Index from, to;
-    double weight;
-};
+using Ends = std::pair<Index, Index>;  ///< of an edge, the lower row first
 
 /// UMAP's weights of a neighbour graph: of each row exp(-(distance - nearest) / sigma), where sigma is such that they
 /// add up to log2 of the number of neighbours; and a + b - a b for both directions of an edge.
-std::vector<Edge> fuzzy_edges(const Neighbours& neighbours) {
+std::map<Ends, double> fuzzy_weights(const Neighbours& neighbours) {
     const auto count = static_cast<std::size_t>(neighbours.count);
     const auto rows = static_cast<std::size_t>(neighbours.rows);
     double mean_all = 0;
     for (const float d : neighbours.distance) mean_all += static_cast<double>(d);
     mean_all /= static_cast<double>(neighbours.distance.size() + rows);
     const double target = std::log2(static_cast<double>(neighbours.count) + 1);  // the row itself counts
-    std::map<std::pair<Index, Index>, std::pair<double, double>> both;
+    std::map<Ends, std::pair<double, double>> both;
     for (std::size_t row = 0; row < rows; ++row) {
         const float* distance = neighbours.distance.data() + row * count;
         double nearest = 0, mean = 0;
@@ -65,10 +62,10 @@ std::vector<Edge> fuzzy_edges(const Neighbours& neighbours) {
             (from < to ? pair.first : pair.second) = weight;
         }
     }
-    std::vector<Edge> edges;
-    for (const auto& [ends, weights] : both)
-        edges.push_back({ends.first, ends.second, weights.first + weights.second - weights.first * weights.second});
-    return edges;
+    std::map<Ends, double> weights;
+    for (const auto& [ends, w] : both)
+        weights.emplace_hint(weights.end(), ends, w.first + w.second - w.first * w.second);
+    return weights;
 }
 
 /// igraph's vectors, freed at the end of the scope.
@@ -91,16 +88,21 @@ struct WholeVector {
 
 bool leiden_is_there() { return true; }
 
-std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates,
-                                 Index cells, Index columns, const LeidenOptions& options) {
-    const int count = static_cast<int>(std::min<Index>(options.neighbours, cells)) - 1;
-    const auto edges = fuzzy_edges(nearest_neighbours(exec, coordinates, cells, columns, count));
-    const auto edge_count = static_cast<igraph_integer_t>(edges.size());
+NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates,
+                               Index cells, Index columns, int neighbours)
+    : cells_(cells) {
+    const int count = static_cast<int>(std::min<Index>(neighbours, cells)) - 1;
+    for (const auto& [ends, weight] : fuzzy_weights(nearest_neighbours(exec, coordinates, cells, columns, count)))
+        edges_.push_back({ends.first, ends.second, weight});
+}
+
+std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_t seed) const {
+    const auto edge_count = static_cast<igraph_integer_t>(edges_.size());
     WholeVector ends(2 * edge_count), membership(0);
-    RealVector weights(edge_count), strength(static_cast<igraph_integer_t>(cells));
+    RealVector weights(edge_count), strength(static_cast<igraph_integer_t>(cells_));
     double total = 0;
     for (igraph_integer_t e = 0; e < edge_count; ++e) {
-        const auto& edge = edges[static_cast<std::size_t>(e)];
+        const auto& edge = edges_[static_cast<std::size_t>(e)];
         VECTOR(ends.values)[2 * e] = edge.from;
         VECTOR(ends.values)[2 * e + 1] = edge.to;
         VECTOR(weights.values)[e] = edge.weight;
@@ -109,29 +111,29 @@ std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace& exec, 
         total += 2 * edge.weight;
     }
     igraph_t graph;
-    if (igraph_create(&graph, &ends.values, static_cast<igraph_integer_t>(cells), IGRAPH_UNDIRECTED) != IGRAPH_SUCCESS)
+    if (igraph_create(&graph, &ends.values, static_cast<igraph_integer_t>(cells_), IGRAPH_UNDIRECTED) != IGRAPH_SUCCESS)
         throw Error("igraph could not make the neighbour graph");
-    igraph_rng_seed(igraph_rng_default(), static_cast<igraph_uint_t>(options.seed));
+    igraph_rng_seed(igraph_rng_default(), static_cast<igraph_uint_t>(seed));
     igraph_integer_t clusters = 0;
 #if IGRAPH_VERSION_MAJOR >= 1  // which has weights of both directions' ends
-    const auto status =
-        igraph_community_leiden(&graph, &weights.values, &strength.values, nullptr, options.resolution / total, 0.01,
-                                false, -1, &membership.values, &clusters, nullptr);
-#else
-    const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, options.resolution / total,
+    const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, nullptr, resolution / total,
                                                 0.01, false, -1, &membership.values, &clusters, nullptr);
+#else
+    const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, resolution / total, 0.01,
+                                                false, -1, &membership.values, &clusters, nullptr);
 #endif
     igraph_destroy(&graph);
     if (status != IGRAPH_SUCCESS) throw Error(message("igraph's Leiden failed: ", igraph_strerror(status)));
     std::vector<std::pair<Index, std::int32_t>> sizes(static_cast<std::size_t>(clusters));
     for (std::size_t k = 0; k < sizes.size(); ++k) sizes[k] = {0, static_cast<std::int32_t>(k)};
-    for (Index cell = 0; cell < cells; ++cell) --sizes[static_cast<std::size_t>(VECTOR(membership.values)[cell])].first;
+    for (Index cell = 0; cell < cells_; ++cell)
+        --sizes[static_cast<std::size_t>(VECTOR(membership.values)[cell])].first;
     std::sort(sizes.begin(), sizes.end());
     std::vector<std::int32_t> number(sizes.size());
     for (std::size_t k = 0; k < sizes.size(); ++k)
         number[static_cast<std::size_t>(sizes[k].second)] = static_cast<std::int32_t>(k);
     std::vector<std::int32_t> labels;
-    for (Index cell = 0; cell < cells; ++cell)
+    for (Index cell = 0; cell < cells_; ++cell)
         labels.push_back(number[static_cast<std::size_t>(VECTOR(membership.values)[cell])]);
     return labels;
 }
@@ -140,12 +142,15 @@ std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace& exec, 
 
 bool leiden_is_there() { return false; }
 
-std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace&, std::span<const float>, Index, Index,
-                                 const LeidenOptions&) {
+NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace&, std::span<const float>, Index cells, Index,
+                               int)
+    : cells_(cells) {
     throw OptionError(
         "this cellvae was built without igraph, which Leiden needs: install libigraph-dev and build again, "
         "or cluster by kmeans");
 }
+
+std::vector<std::int32_t> NeighbourGraph::leiden(double, std::uint64_t) const { return {}; }
 
 #endif
 

@@ -10,21 +10,31 @@
 
 namespace cellvae::program {
 
-struct LeidenOptions {
-    int neighbours = 15;    ///< the cell itself counted, as scanpy does
-    double resolution = 1;  ///< of modularity: higher means more clusters
-    std::uint64_t seed = 1;
-};
-
 /// Whether the program was built with igraph.
 [[nodiscard]] bool leiden_is_there();
 
-/// Clusters of the cells' neighbour graph: exact neighbours, the weights of UMAP's fuzzy simplicial set (McInnes et al.
-/// 2018) and Leiden (Traag et al. 2019) on modularity until it is stable, as scanpy's defaults with flavor="igraph".
-/// @returns the cluster of each cell, the largest cluster first
-/// @throws OptionError where the program was built without igraph
-[[nodiscard]] std::vector<std::int32_t> leiden(const Kokkos::DefaultHostExecutionSpace& exec,
-                                               std::span<const float> coordinates, Index cells, Index columns,
-                                               const LeidenOptions& options);
+/// The cells' neighbour graph as scanpy makes it: exact neighbours with the weights of UMAP's fuzzy simplicial set
+/// (McInnes et al. 2018). Made once, clustered at any resolution.
+class NeighbourGraph {
+public:
+    /// @param coordinates cells x columns, row-major @param neighbours of a cell, itself counted
+    /// @throws OptionError where the program was built without igraph
+    NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates, Index cells,
+                   Index columns, int neighbours = 15);
+
+    /// Leiden (Traag et al. 2019) on modularity until it is stable, as scanpy's with flavor="igraph".
+    /// @param resolution higher means more clusters
+    /// @returns the cluster of each cell, the largest cluster first
+    [[nodiscard]] std::vector<std::int32_t> leiden(double resolution, std::uint64_t seed) const;
+
+private:
+    struct Edge {
+        Index from, to;
+        double weight;
+    };
+
+    Index cells_;
+    std::vector<Edge> edges_;
+};
 
 }  // namespace cellvae::program

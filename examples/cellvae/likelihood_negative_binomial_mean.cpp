@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cellvae/distributions/negative_binomial.hpp"
+#include "model_with.hpp"
 #include "train_with.hpp"
 
 namespace cellvae::program {
@@ -7,6 +8,11 @@ namespace cellvae::program {
 Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
                                      const StartLabels& start, const std::function<void()>& ready) {
     return train_with<NegativeBinomial<MeanDispersion>>(counts, request, annotated, start, ready);
+}
+
+std::unique_ptr<LoadedModel> load_negative_binomial_mean(const std::filesystem::path& file,
+                                                         const ModelDescription& description) {
+    return load_with<NegativeBinomial<MeanDispersion>>(file, description);
 }
 
 }  // namespace cellvae::program

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cellvae/distributions/poisson.hpp"
+#include "model_with.hpp"
 #include "train_with.hpp"
 
 namespace cellvae::program {
@@ -7,6 +8,10 @@ namespace cellvae::program {
 Trained train_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
                       const StartLabels& start, const std::function<void()>& ready) {
     return train_with<Poisson>(counts, request, annotated, start, ready);
+}
+
+std::unique_ptr<LoadedModel> load_poisson(const std::filesystem::path& file, const ModelDescription& description) {
+    return load_with<Poisson>(file, description);
 }
 
 }  // namespace cellvae::program

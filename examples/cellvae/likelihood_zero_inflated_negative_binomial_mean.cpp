@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
+#include "model_with.hpp"
 #include "train_with.hpp"
 
 namespace cellvae::program {
@@ -9,6 +10,11 @@ Trained train_zero_inflated_negative_binomial_mean(const CountMatrix& counts, co
                                                    const Annotated& annotated, const StartLabels& start,
                                                    const std::function<void()>& ready) {
     return train_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(counts, request, annotated, start, ready);
+}
+
+std::unique_ptr<LoadedModel> load_zero_inflated_negative_binomial_mean(const std::filesystem::path& file,
+                                                                       const ModelDescription& description) {
+    return load_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(file, description);
 }
 
 }  // namespace cellvae::program

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
+#include "model_with.hpp"
 #include "train_with.hpp"
 
 namespace cellvae::program {
@@ -8,6 +9,11 @@ namespace cellvae::program {
 Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
                                     const StartLabels& start, const std::function<void()>& ready) {
     return train_with<ZeroInflated<Poisson>>(counts, request, annotated, start, ready);
+}
+
+std::unique_ptr<LoadedModel> load_zero_inflated_poisson(const std::filesystem::path& file,
+                                                        const ModelDescription& description) {
+    return load_with<ZeroInflated<Poisson>>(file, description);
 }
 
 }  // namespace cellvae::program

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "clustering.hpp"
@@ -12,25 +14,41 @@
 
 namespace cellvae::program {
 
+/// Which components of a mixture make up one cluster.
+struct ComponentClusters {
+    std::vector<std::int32_t> cluster_of;  ///< of each component, -1: none
+    std::vector<std::string> names;        ///< of the clusters
+    std::string from;                      ///< why so many
+    int components_in_use = 0;             ///< that are the most probable one of some cell
+    double overlap = 0;                    ///< the largest that is left between two clusters
+};
+
+/// After training: components that overlap more than `merge` are one cluster; where labels were known, each component
+/// is that label's. Warns where components died.
+[[nodiscard]] ComponentClusters cluster_components(const Trained& trained, const Annotated& annotated, double merge);
+
+/// As training left it in the model file.
+[[nodiscard]] ComponentClusters cluster_components(const ModelDescription& description);
+
 struct MixtureClusters {
     Clusters clusters;
     Categorical column;             ///< of obs
     std::vector<double> certainty;  ///< of each cell: the responsibility of its cluster
-    int components_in_use = 0;      ///< that are the most probable one of some cell
-    double entropy = 0;             ///< of q(y | x), mean over cells, in nats
-    double overlap = 0;             ///< the largest that is left between two clusters
 };
 
-/// The mixture's clusters: components that overlap more than `merge` are one; where labels were known, each component
-/// is that label's. Warns where components died.
-[[nodiscard]] MixtureClusters mixture_clusters(const Trained& trained, const Annotated& annotated, double merge);
+/// The cluster of each cell: the one whose components together are responsible for most of it.
+/// @param responsibilities cells x components
+[[nodiscard]] MixtureClusters mixture_clusters(std::span<const float> responsibilities,
+                                               const ComponentClusters& components);
 
 /// Adds what the mixture's clusters are like to the scores.
-void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, const MixtureClusters& found,
-                        const std::optional<KnownLabels>& labels);
+void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, const ComponentClusters& components,
+                        const MixtureClusters& found, const std::optional<KnownLabels>& labels);
 
-/// Adds how k-means (as many clusters as labels) and Leiden (resolutions .3, .6 and 1) on the latent agree with labels.
+/// Adds how other clusters agree with the labels: k-means (as many as labels) and Leiden (resolutions .3, .6 and 1) on
+/// the latent, and the mixture's at other thresholds of merging.
 void add_comparison(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExecutionSpace& host,
-                    const Coordinates& latent, const std::optional<KnownLabels>& labels, std::uint64_t seed);
+                    const Trained& trained, const Coordinates& latent, const std::optional<KnownLabels>& labels,
+                    std::uint64_t seed);
 
 }  // namespace cellvae::program

@@ -4,14 +4,14 @@
 #include <sys/resource.h>
 
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <utility>
-#include <vector>
 
 #include "cellvae/core/version.hpp"
+#include "cellvae/data/keep.hpp"
+#include "cellvae/data/subsample.hpp"
 #include "cellvae/io/atomic_file.hpp"
+#include "clustering.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -24,27 +24,87 @@ double peak_memory_mb() {
     return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-std::string rounded(double value) {
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), std::abs(value) < 10 ? "%.4f" : "%.1f", value);
-    return text.data();
+}  // namespace
+
+namespace {
+
+/// Reads one input, or several that are merged, with progress, and says what was found.
+CountsRead read_described(const CountsRequest& request) {
+    ReadOptions reading;
+    if (request.orientation == "cells-in-rows") reading.delimited.orientation = Orientation::cells_by_genes;
+    if (request.orientation == "genes-in-rows") reading.delimited.orientation = Orientation::genes_by_cells;
+    reading.h5ad.matrix = request.matrix;
+    reading.tenx.genome = request.genome;
+    reading.progress = [](const ReadProgress& progress) {
+        std::array<char, 128> text{};
+        std::snprintf(text.data(), text.size(), ": read %.1f of %.1f %s, %.1f a second, %.0f s left", progress.done,
+                      progress.total, progress.unit, progress.rate(), progress.seconds_left());
+        print_progress(progress.file + text.data(), progress.finished);
+    };
+    CountsRead read =
+        read_counts_with_notes(std::vector<std::filesystem::path>(request.files.begin(), request.files.end()), reading);
+    print_notice(message(request.counts, ": ", read.counts.cells(), " cells x ", read.counts.genes(), " genes (",
+                         read.form, ")"));
+    for (const auto& note : read.notes) print_notice("  " + note);
+    return read;
 }
 
 }  // namespace
 
 CountsRead read_and_describe(const std::string& file, const std::string& orientation) {
-    ReadOptions reading;
-    if (orientation == "cells-in-rows") reading.delimited.orientation = Orientation::cells_by_genes;
-    if (orientation == "genes-in-rows") reading.delimited.orientation = Orientation::genes_by_cells;
-    CountsRead read = read_counts_with_notes(file, reading);
-    print_notice(
-        message(file, ": ", read.counts.cells(), " cells x ", read.counts.genes(), " genes (", read.form, ")"));
-    for (const auto& note : read.notes) print_notice("  " + note);
+    CountsRequest request;
+    request.counts = file;
+    request.files = {file};
+    request.orientation = orientation;
+    return read_described(request);
+}
+
+CountsRead read_and_choose(const CountsRequest& request, const std::string& labels, std::uint64_t seed) {
+    CountsRead read = read_described(request);
+    CountMatrix& counts = read.counts;
+
+    const Index all = counts.cells();
+    auto kept = filter_counts(counts, request.filter);
+    for (const auto& note : kept.notes) print_notice("  " + note);
+    const auto draw = [&](const std::vector<GeneIndex>& drawn, const std::string& how) {
+        if (static_cast<Index>(drawn.size()) == counts.cells()) return;
+        print_notice(message("  drawn at random: ", drawn.size(), " of ", counts.cells(), " cells", how));
+        drop_other_cells(counts, drawn);
+        std::vector<GeneIndex> cells;
+        for (const GeneIndex cell : drawn) cells.push_back(kept.cells[static_cast<std::size_t>(cell)]);
+        kept.cells = std::move(cells);
+    };
+    if (request.subsample_by_label > 0) {
+        const auto known = find_labels(counts, labels, request.counts);
+        if (!known)
+            throw OptionError(
+                message("--subsample-by-label: ", request.counts, " has no column of labels; name one with --labels"));
+        draw(subsample_cells(known->values.codes, request.subsample_by_label, seed),
+             message(", at most ", request.subsample_by_label, " of each ", known->column));
+    }
+    if (request.subsample > 0) draw(subsample_cells(counts.cells(), request.subsample, seed), "");
+    if (static_cast<Index>(kept.cells.size()) < all)
+        for (auto& coordinates : read.obsm) {
+            const auto columns = static_cast<std::size_t>(coordinates.columns);
+            std::vector<float> values;
+            for (const GeneIndex cell : kept.cells) {
+                const float* const row = coordinates.values.data() + static_cast<std::size_t>(cell) * columns;
+                values.insert(values.end(), row, row + columns);
+            }
+            coordinates.values = std::move(values);
+        }
+    if (counts.cells() < all || !kept.notes.empty())
+        print_notice(message("  used: ", counts.cells(), " cells x ", counts.genes(), " genes"));
     return read;
 }
 
+void set_coordinates(H5adExtras& extras, CellCoordinates coordinates) {
+    std::erase_if(extras.obsm, [&](const auto& present) { return present.name == coordinates.name; });
+    extras.obsm.push_back(std::move(coordinates));
+}
+
 std::filesystem::path made_folder(const std::string& name) {
-    const std::filesystem::path folder(name);
+    std::filesystem::path folder(name);
     std::error_code code;
     std::filesystem::create_directories(folder, code);
     if (!std::filesystem::is_directory(folder))
@@ -52,20 +112,14 @@ std::filesystem::path made_folder(const std::string& name) {
     return folder;
 }
 
-void write_scores(nlohmann::ordered_json scores, const std::filesystem::path& folder,
-                  std::chrono::steady_clock::time_point start) {
+nlohmann::ordered_json write_scores(nlohmann::ordered_json scores, const std::filesystem::path& folder,
+                                    std::chrono::steady_clock::time_point start) {
     scores["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     scores["peak_memory_mb"] = peak_memory_mb();
     scores["version"] = message(version_major, '.', version_minor, '.', version_patch);
     write_text_atomically(folder / "scores.json", scores.dump(2) + "\n");
-    std::vector<std::pair<std::string, std::string>> rows;
-    for (const auto& [name, value] : scores.items()) {
-        if (value.is_null()) continue;  // what is not known is left out
-        rows.emplace_back(name, value.is_number_float() ? rounded(value.get<double>())
-                                : value.is_string()     ? value.get<std::string>()
-                                                        : value.dump());
-    }
-    print_table(rows);
+    print_result(scores);
+    return scores;
 }
 
 }  // namespace cellvae::program

@@ -2,26 +2,35 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/data/target.hpp"
 #include "cellvae/nn/activation.hpp"
 #include "cellvae/nn/normalisation.hpp"
+#include "counts_request.hpp"
 #include "terminal.hpp"
+
+namespace cellvae {
+struct ModelDescription;
+struct PosteriorPredictiveSummary;
+}  // namespace cellvae
 
 namespace cellvae::program {
 
+class LoadedModel;
+
 /// What the user asked of `cellvae train`; the values are the defaults that --help shows.
-struct TrainRequest {
-    std::string counts;
+struct TrainRequest : CountsRequest {
     std::string out;
     std::string labels = "auto";  ///< column of obs; auto: a well-known name; none: no labels
-    std::string orientation = "auto";
     std::string likelihood = "zinb";
     Index genes = 2000;  ///< the most variable ones; 0: all
     std::string prior = "gaussian";
@@ -32,7 +41,7 @@ struct TrainRequest {
     std::string start = "auto";               ///< of a mixture: leiden, kmeans, random
     double start_resolution = 1;              ///< of leiden
     Index start_epochs = 0;     ///< of the plain model that a mixture starts from; 0: by the number of cells
-    double merge = 0.05;        ///< components that overlap more are one cluster; 1: never
+    double merge = 0.07;        ///< components that overlap more are one cluster; 1: never
     Index pseudo_inputs = 100;  ///< of a VampPrior
     std::string bound = "elbo";
     Index training_samples = 1;
@@ -43,6 +52,12 @@ struct TrainRequest {
     std::string condition = "none";
     double input_noise = 0;
     double kl_weight = 1;
+    std::optional<double> cluster_kl_weight;  ///< of a mixture; empty: as kl_weight
+    std::optional<Index> cluster_warm_up;     ///< empty: as warm_up
+    double balance = 0;
+    double free_nats = 0;
+    double cluster_free_nats = 0;
+    Index hold_prior = 0;
     bool compare = false;  ///< score k-means and Leiden on the latent as well
     Index latent = 10;
     std::vector<Index> hidden{128};
@@ -51,9 +66,10 @@ struct TrainRequest {
     double dropout = 0.1;
     std::string scale = "auto";               ///< auto: library where the likelihood has a log mean
     std::vector<std::string> shared{"auto"};  ///< auto: the dispersion, one value a gene
-    std::string input = "log1p_normalised";
-    std::string target = "auto";  ///< auto: what the likelihood is meant for
-    Index epochs = 0;             ///< 0: chosen by the number of cells
+    std::string input = "standardised";
+    std::string target = "auto";       ///< auto: what the likelihood is meant for
+    std::string products = "float32";  ///< of the output layer, in training
+    Index epochs = 0;                  ///< 0: chosen by the number of cells
     Index minibatch = 128;
     double learning_rate = 1e-3;
     double weight_decay = 1e-6;
@@ -66,8 +82,15 @@ struct TrainRequest {
     std::string cluster_by = "auto";  ///< mixture, kmeans, leiden; auto: mixture where there is one, else kmeans
     double resolution = 0.6;          ///< of leiden
     std::uint64_t seed = 1;
-    int threads = 0;  ///< 0: all cores
+    bool resume = false;            ///< go on from DIR/model.h5
+    Index checkpoint_epochs = 0;    ///< 0: not by epochs
+    double checkpoint_minutes = 5;  ///< 0: not by time
+    bool report = true;             ///< write report.html
+    std::string options;            ///< all of these, as options.toml is to say them
 };
+
+/// Cells of the posterior predictive check.
+inline constexpr Index most_predicted = 5000;
 
 /// What training one likelihood gives, whichever it was.
 struct Trained {
@@ -86,8 +109,10 @@ struct Trained {
     bool interrupted = false;
     double training_seconds = 0;
     double cells_per_second = 0;
-    std::string model;    ///< the composed type in words
-    std::string history;  ///< CSV
+    std::shared_ptr<const PosteriorPredictiveSummary> predictive;  ///< of `most_predicted` cells at random
+    bool file_is_of_start = false;  ///< model.h5 is still the plain model that a mixture starts from
+    std::string model;              ///< the composed type in words
+    std::string history;            ///< CSV
 };
 
 /// What is known of the cells and genes beside the counts.
@@ -95,8 +120,10 @@ struct Annotated {
     std::vector<std::int32_t> known;  ///< label of each cell, -1 where it is not known; empty: none is
     std::vector<std::string> label_names;
     std::vector<std::int32_t> condition;  ///< of each cell; empty without
-    std::vector<std::uint8_t> mask;       ///< genes x sets
+    std::vector<std::string> condition_names;
+    std::vector<std::uint8_t> mask;  ///< genes x sets
     Index sets = 0;
+    std::vector<std::string> latent_names;  ///< of the sets
 };
 
 /// Finds groups of cells in coordinates (cells x columns) from which a mixture starts.
@@ -106,13 +133,23 @@ using StartLabels = std::function<std::vector<std::int32_t>(std::span<const floa
 using TrainFunction = Trained (*)(const CountMatrix&, const TrainRequest&, const Annotated&, const StartLabels&,
                                   const std::function<void()>& ready);
 
+/// Makes the model of a file (loaded_model.hpp). @throws as load_model
+using LoadFunction = std::unique_ptr<LoadedModel> (*)(const std::filesystem::path& file,
+                                                      const ModelDescription& description);
+
 /// A row of the table of likelihoods: one source file each.
 struct LikelihoodEntry {
     const char* option;       ///< what --likelihood takes
     const char* description;  ///< for --help
     TrainFunction train;
+    LoadFunction load;
+    std::string_view name;  ///< as model files have it
 };
 
 [[nodiscard]] const std::vector<LikelihoodEntry>& likelihoods();
+
+/// `cellvae train`: reads, trains, clusters, scores and writes DIR/cells.h5ad, history.csv, scores.json and
+/// options.toml, and the report where it is wanted.
+void run_train(const TrainRequest& request);
 
 }  // namespace cellvae::program

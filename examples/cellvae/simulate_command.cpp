@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/io/h5ad.hpp"
-#include "commands.hpp"
+#include "options.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
 
+namespace {
+
+struct SimulateRequest {
+    Index cells = 2000;
+    Index genes = 5000;
+    int types = 8;
+    std::uint64_t seed = 1;
+    double separation = 1;
+    double zero_inflation = 0;
+    std::string out;
+};
+
+/// Writes an h5ad of simulated cells with obs/cell_type.
 void run_simulate(const SimulateRequest& request) {
     SimulationOptions options;
     options.cells = request.cells;
@@ -17,10 +32,29 @@ void run_simulate(const SimulateRequest& request) {
     const SimulatedCells simulated = simulate(Kokkos::DefaultHostExecutionSpace(), options);
     write_h5ad(request.out, simulated.counts);
     const double entries = static_cast<double>(request.cells) * static_cast<double>(request.genes);
-    print_table(
-        {{"simulated", message(request.cells, " cells x ", request.genes, " genes of ", request.types, " types")},
-         {"share of zeros", message(1 - static_cast<double>(simulated.counts.nonzeros()) / entries)},
-         {"written to", request.out}});
+    print_result({{"cells", request.cells},
+                  {"genes", request.genes},
+                  {"types", request.types},
+                  {"share_of_zeros", 1 - static_cast<double>(simulated.counts.nonzeros()) / entries},
+                  {"file", request.out}});
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, Invocation& invocation) {
+    const auto request = std::make_shared<SimulateRequest>();
+    auto& simulate =
+        add_command(app, invocation, "simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)",
+                    request, run_simulate);
+    simulate.add_option("--cells", request->cells, "Number of cells")->check(CLI::PositiveNumber);
+    simulate.add_option("--genes", request->genes, "Number of genes")->check(CLI::PositiveNumber);
+    simulate.add_option("--types", request->types, "Number of cell types")->check(CLI::PositiveNumber);
+    simulate.add_option("--separation", request->separation,
+                        "How far apart the types are: less is harder, 0 is one type");
+    simulate.add_option("--zero-inflation", request->zero_inflation,
+                        "Largest probability of a structural zero, from 0 to below 1");
+    add_seed(simulate, request->seed);
+    simulate.add_option("--out", request->out, "h5ad file to write")->required();
 }
 
 }  // namespace cellvae::program

@@ -4,10 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cellvae/core/error.hpp"
+#include "cellvae/training/duration.hpp"
 
 namespace cellvae::program {
 
@@ -21,10 +28,17 @@ extern "C" void on_interrupt(int signal_number) {
 }
 
 bool line_is_open = false;
+bool results_as_json = false;
 
 void close_line() {
     if (line_is_open) std::fputc('\n', stderr);
     line_is_open = false;
+}
+
+std::string rounded(double value) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), std::abs(value) < 10 ? "%.4f" : "%.1f", value);
+    return text.data();
 }
 
 }  // namespace
@@ -56,13 +70,46 @@ void print_notice(const std::string& text) {
     std::fprintf(stderr, "%s\n", text.c_str());
 }
 
-void print_table(const std::vector<std::pair<std::string, std::string>>& rows) {
+ProgressLine::ProgressLine(std::string what, Index total, std::string unit)
+    : what_(std::move(what)), total_(total), unit_(std::move(unit)) {}
+
+void ProgressLine::operator()(Index done) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    if (seconds < 1 || (done == total_ && !shown_)) return;
+    shown_ = true;
+    const double rate = static_cast<double>(done) / seconds;
+    print_progress(message(what_, ": ", done, " of ", total_, " ", unit_, "  ", static_cast<Index>(rate), " ", unit_,
+                           "/s  ", duration_text(static_cast<double>(total_ - done) / rate), " left"),
+                   done == total_);
+}
+
+void print_results_as_json(bool json) { results_as_json = json; }
+bool results_are_json() { return results_as_json; }
+
+void print_result(const nlohmann::ordered_json& result) {
     close_line();
+    if (results_as_json) {
+        std::printf("%s\n", result.dump(2).c_str());
+        std::fflush(stdout);
+        return;
+    }
     std::size_t width = 0;
-    for (const auto& row : rows) width = std::max(width, row.first.size());
-    for (const auto& [name, value] : rows)
-        std::printf("  %-*s  %s\n", static_cast<int>(width), name.c_str(), value.c_str());
+    for (const auto& row : result.items()) width = std::max(width, row.key().size());
+    for (const auto& [name, value] : result.items()) {
+        if (value.is_null()) continue;  // what is not known is left out
+        const std::string text = value.is_number_float() ? rounded(value.get<double>())
+                                 : value.is_string()     ? value.get<std::string>()
+                                                         : value.dump();
+        std::printf("  %-*s  %s\n", static_cast<int>(width), name.c_str(), text.c_str());
+    }
     std::fflush(stdout);
+}
+
+int print_error(const std::string& text, int code) {
+    close_line();
+    std::fprintf(stderr, "cellvae: %s\n", text.c_str());
+    if (results_as_json) print_result({{"error", text}, {"exit_code", code}});
+    return code;
 }
 
 }  // namespace cellvae::program

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <utility>
-#include <vector>
+
+#include "cellvae/core/views.hpp"
 
 namespace cellvae::program {
 
@@ -17,7 +19,29 @@ void catch_interrupt();
 void print_progress(const std::string& text, bool last);
 void print_notice(const std::string& text);
 
-/// Names and values in two columns, on the standard output.
-void print_table(const std::vector<std::pair<std::string, std::string>>& rows);
+/// A line with rate and time left, for what turns out to take longer than a second or two.
+class ProgressLine {
+public:
+    ProgressLine(std::string what, Index total, std::string unit = "cells");
+    void operator()(Index done);
+
+private:
+    std::string what_;
+    Index total_;
+    std::string unit_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    bool shown_ = false;
+};
+
+/// From here on results are printed as JSON.
+void print_results_as_json(bool json);
+[[nodiscard]] bool results_are_json();
+
+/// What a command found, on the standard output: one JSON object where that was asked for, else names and values in two
+/// columns, numbers rounded and without what is not known (null).
+void print_result(const nlohmann::ordered_json& result);
+
+/// Ends with `code`: one line on the standard error and, where results are JSON, {"error": text, "exit_code": code}.
+int print_error(const std::string& text, int code);
 
 }  // namespace cellvae::program

@@ -2,21 +2,25 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/k_means.hpp"
 #include "cellvae/evaluation/latent.hpp"
+#include "cellvae/evaluation/posterior_predictive.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/gene_sets.hpp"
 #include "cellvae/io/h5ad.hpp"
+#include "cellvae/io/model_file.hpp"
 #include "clustering.hpp"
-#include "commands.hpp"
-#include "leiden.hpp"
+#include "html_report.hpp"
 #include "mixture_clusters.hpp"
 #include "report.hpp"
+#include "request.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -54,8 +58,7 @@ KnownLabels required_labels(const CountMatrix& counts, const std::string& asked,
 }
 
 /// Known labels, conditions and gene sets, as the request names them.
-Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const TrainRequest& request,
-                      std::vector<std::string>& latent_names) {
+Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const TrainRequest& request) {
     Annotated annotated;
     if (request.known_labels != "none") {
         const auto known = required_labels(counts, request.known_labels, request.counts);
@@ -71,6 +74,7 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
                 throw InputError(message(request.counts, ": ", counts.obs.names[cell], " has no value in the column ",
                                          request.condition, ": every cell needs its condition"));
         annotated.condition = condition.values.codes;
+        annotated.condition_names = condition.values.categories;
     }
     if ((request.decoder == "masked") != !request.gene_sets.empty())
         throw OptionError("--decoder masked and --gene-sets FILE.gmt go together: each latent dimension is a set");
@@ -79,7 +83,7 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
         const auto mask = gene_set_mask(sets, used.var.names, {.least_genes = request.least_genes});
         annotated.mask = mask.mask;
         annotated.sets = static_cast<Index>(mask.names.size());
-        latent_names = mask.names;
+        annotated.latent_names = mask.names;
         print_notice(message(request.gene_sets, ": ", mask.names.size(), " of ", sets.size(), " sets have at least ",
                              request.least_genes, " of the genes in use; each is a latent dimension"));
     }
@@ -95,21 +99,45 @@ std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& 
                        {.clusters = components, .seed = request.seed})
             .labels;
     }
-    ClusteringRequest leiden{.by = "leiden", .resolution = request.start_resolution, .seed = request.seed};
-    Clusters groups = find_clusters(host, coordinates, leiden, std::nullopt);
-    while (request.clusters > 0 && groups.number > request.clusters && leiden.resolution > 0.02) {
-        leiden.resolution *= 0.8;
-        groups = find_clusters(host, coordinates, leiden, std::nullopt);
+    const NeighbourGraph graph(host, coordinates.values, coordinates.cells, coordinates.columns);
+    double resolution = request.start_resolution;
+    Clusters groups = leiden_clusters(graph, resolution, request.seed);
+    while (request.clusters > 0 && groups.number > request.clusters && resolution > 0.02) {
+        resolution *= 0.8;
+        groups = leiden_clusters(graph, resolution, request.seed);
     }
     print_notice(message("the mixture starts from ", groups.number, " groups of the neighbour graph (resolution ",
-                         leiden.resolution, ")"));
+                         resolution, ")"));
     return groups.codes;
+}
+
+/// Adds what the model generates for the cells, and what these are like: columns of var, and the mean over genes of the
+/// share of zeros to the scores.
+void add_predictive(Json& scores, CountMatrix& counts, const std::vector<bool>& used,
+                    const PosteriorPredictiveSummary& summary) {
+    const GeneMoments* const kinds[] = {&summary.observed, &summary.simulated};
+    scores["predictive_cells"] = summary.cells;
+    for (int kind = 0; kind < 2; ++kind) {
+        const std::vector<double>* const moments[] = {&kinds[kind]->mean, &kinds[kind]->variance,
+                                                      &kinds[kind]->zero_share};
+        for (int moment = 0; moment < 3; ++moment) {
+            std::vector<double> column(used.size(), std::numeric_limits<double>::quiet_NaN());
+            std::size_t next = 0;
+            for (std::size_t gene = 0; gene < used.size(); ++gene)
+                if (used[gene]) column[gene] = (*moments[moment])[next++];
+            counts.var.set({predictive_columns[kind][moment], std::move(column)});
+        }
+        const auto& zeros = kinds[kind]->zero_share;
+        scores[kind == 0 ? "zeros_observed" : "zeros_simulated"] =
+            std::accumulate(zeros.begin(), zeros.end(), 0.0) / static_cast<double>(zeros.size());
+    }
 }
 
 }  // namespace
 
 void run_train(const TrainRequest& request) {
     const auto start = std::chrono::steady_clock::now();
+    catch_interrupt();
     const auto& table = likelihoods();
     const auto entry =
         std::find_if(table.begin(), table.end(), [&](const auto& row) { return request.likelihood == row.option; });
@@ -118,7 +146,7 @@ void run_train(const TrainRequest& request) {
         for (const auto& row : table) names += (names.empty() ? "" : ", ") + std::string(row.option);
         throw OptionError(message("--likelihood is one of ", names, "; found ", request.likelihood));
     }
-    CountsRead read = read_and_describe(request.counts, request.orientation);
+    CountsRead read = read_and_choose(request, request.labels, request.seed);
     CountMatrix& counts = read.counts;
     const auto labels = find_labels(counts, request.labels, request.counts);
     const bool mixture = request.prior == "mixture" || request.prior == "marginal_mixture";
@@ -134,8 +162,7 @@ void run_train(const TrainRequest& request) {
         used = &chosen;
         print_notice(message("genes: the ", selection.genes.size(), " most variable (--genes 0: all)"));
     }
-    std::vector<std::string> latent_names;
-    const Annotated annotated = annotations(counts, *used, request, latent_names);
+    const Annotated annotated = annotations(counts, *used, request);
     const Kokkos::DefaultHostExecutionSpace host;
     const StartLabels start_labels = [&](std::span<const float> values, Index columns) {
         return start_groups(host, {values, counts.cells(), columns}, request);
@@ -144,7 +171,8 @@ void run_train(const TrainRequest& request) {
     const Trained trained =
         entry->train(*used, request, annotated, start_labels, [&] { folder = made_folder(request.out); });
     if (trained.interrupted)
-        print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch));
+        print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch,
+                             "; --resume continues the training"));
     if (trained.stopped_early)
         print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ",
                              trained.best_epoch));
@@ -159,29 +187,31 @@ void run_train(const TrainRequest& request) {
     scores["bound_train"] = trained.bound_train;
     scores["bound_test"] = trained.bound_test ? Json(*trained.bound_test) : Json();
     scores["log_likelihood_test"] = trained.log_likelihood_test ? Json(*trained.log_likelihood_test) : Json();
-    H5adExtras extras;
-    extras.obsm.push_back({"X_cellvae", trained.latent_size, trained.latent});
+    H5adExtras extras{.obsm = std::move(read.obsm)};
+    set_coordinates(extras, {"X_cellvae", trained.latent_size, trained.latent});
     Clusters clusters;
     if (clustering.by == "mixture") {
-        const auto found = mixture_clusters(trained, annotated, request.merge);
+        const auto components = cluster_components(trained, annotated, request.merge);
+        const auto found = mixture_clusters(trained.responsibilities, components);
+        if (!trained.file_is_of_start) add_clusters(folder / "model.h5", components.cluster_of);
         clusters = found.clusters;
         add_cluster_scores(scores, host, latent, clusters, clustering, labels);
-        add_mixture_scores(scores, trained, found, labels);
+        add_mixture_scores(scores, trained, components, found, labels);
         counts.obs.set({"cellvae_cluster", found.column});
         counts.obs.set({"cellvae_certainty", found.certainty});
-        extras.obsm.push_back({"X_cellvae_responsibility", trained.components, trained.responsibilities});
+        set_coordinates(extras, {"X_cellvae_responsibility", trained.components, trained.responsibilities});
     } else {
         clusters = find_clusters(host, latent, clustering, labels);
         add_cluster_scores(scores, host, latent, clusters, clustering, labels);
         counts.obs.set({"cellvae_cluster", cluster_column(clusters)});
     }
-    if (request.compare) add_comparison(scores, host, latent, labels, request.seed);
+    if (request.compare) add_comparison(scores, host, trained, latent, labels, request.seed);
     const auto units = active_units(latent.values, counts.cells(), trained.latent_size);
     if (units.count < trained.latent_size)
         print_notice(message("warning: ", trained.latent_size - units.count, " of ", trained.latent_size,
                              " latent dimensions are not in use; a lower --kl-weight or --latent may help"));
     scores["latent"] = trained.latent_size;
-    if (!latent_names.empty()) scores["latent_names"] = latent_names;
+    if (!annotated.latent_names.empty()) scores["latent_names"] = annotated.latent_names;
     scores["active_units"] = units.count;
     scores["epochs"] = trained.epochs;
     scores["start_epochs"] = trained.start_epochs;
@@ -190,12 +220,17 @@ void run_train(const TrainRequest& request) {
     scores["seed"] = request.seed;
     scores["threads"] = Kokkos::DefaultExecutionSpace().concurrency();
     scores["cells_per_second"] = trained.cells_per_second;
+    add_predictive(scores, counts, variable, *trained.predictive);
     counts.var.set({"highly_variable", variable});
     write_h5ad(folder / "cells.h5ad", counts, extras);
     write_text_atomically(folder / "history.csv", trained.history);
     scores["model"] = trained.model;
-    write_scores(scores, folder, start);
-    print_notice(message("written to ", (folder / "cells.h5ad").string(), ", history.csv and scores.json beside it"));
+    write_text_atomically(folder / "options.toml", request.options);
+    scores = write_scores(std::move(scores), folder, start);
+    print_notice(
+        message("written to ", (folder / "cells.h5ad").string(), ", model.h5, history.csv and scores.json beside it"));
+    if (request.report)
+        write_report(folder, {counts, trained.latent, std::move(scores), trained.history, request.options});
 }
 
 }  // namespace cellvae::program

@@ -2,16 +2,22 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "cellvae/data/mixture_fit.hpp"
+#include "cellvae/data/subsample.hpp"
+#include "cellvae/evaluation/posterior_predictive.hpp"
+#include "cellvae/io/model_file.hpp"
 #include "cellvae/models/vae.hpp"
 #include "cellvae/training/history.hpp"
 #include "cellvae/training/mixture_start.hpp"
 #include "cellvae/training/trainer.hpp"
+#include "kept_request.hpp"
 #include "latent_models.hpp"
 #include "request.hpp"
 
@@ -40,13 +46,13 @@ std::vector<std::string> shared_parameters(const std::vector<std::string>& asked
 }
 
 /// Epochs where the user names none. A plain model: enough passes over few cells, fewer over many (scvi-tools' rule:
-/// 20,000 / cells x 400, at most 400). A mixture and what it starts from: so many steps, since long training splits
-/// large types (benchmarks/cell_types).
-inline Index default_epochs(const TrainRequest& request, Index cells) {
+/// 20,000 / cells x 400, at most 400). A mixture, and the plain model that it starts from: `few`, since the mixture's
+/// held-out bound is best after very few (benchmarks/cell_types), and in proportion fewer above 10,000 cells.
+inline Index default_epochs(const TrainRequest& request, Index cells, Index few) {
+    const auto scaled = [&](double epochs) { return static_cast<Index>(epochs / static_cast<double>(cells)); };
     if (request.prior == "gaussian" || request.prior == "vamp")
-        return std::clamp<Index>(static_cast<Index>(20000.0 / static_cast<double>(cells) * 400), 20, 400);
-    const Index steps_per_epoch = std::max<Index>(1, cells / request.minibatch);
-    return std::clamp<Index>(100 / steps_per_epoch, 5, 20);
+        return std::clamp<Index>(scaled(20000.0 * 400), 20, 400);
+    return std::clamp<Index>(scaled(10000.0 * static_cast<double>(few)), 3, few);
 }
 
 /// What the request says of the model and the data, checked.
@@ -83,6 +89,7 @@ Plan<L> plan_of(const CountMatrix& counts, const TrainRequest& request, const An
     sizes.pseudo_inputs = request.pseudo_inputs;
     sizes.bound = by_name("--bound", request.bound, {Bound::elbo, Bound::importance_weighted});
     sizes.samples = request.training_samples;
+    sizes.products = by_name("--products", request.products, {ProductPrecision::float32, ProductPrecision::bfloat16});
     if (request.decoder != "mlp") sizes.decoder_hidden = std::vector<Index>{};
     if (request.decoder == "masked") {
         sizes.mask = annotated.mask;
@@ -103,7 +110,8 @@ Plan<L> plan_of(const CountMatrix& counts, const TrainRequest& request, const An
     else
         sizes.scale = by_name("--scale", request.scale,
                               {MeanScale::none, MeanScale::library, MeanScale::share, MeanScale::library_share});
-    training.epochs = request.epochs > 0 ? request.epochs : default_epochs(request, counts.cells());
+    training.epochs = request.epochs > 0 ? request.epochs
+                                         : default_epochs(request, counts.cells(), request.start == "random" ? 40 : 10);
     training.minibatch = request.minibatch;
     training.adam.learning_rate = request.learning_rate;
     training.adam.weight_decay = request.weight_decay;
@@ -111,12 +119,18 @@ Plan<L> plan_of(const CountMatrix& counts, const TrainRequest& request, const An
     training.warm_up = request.warm_up;
     training.patience = request.patience;
     training.kl_weight = request.kl_weight;
+    training.cluster_kl_weight = request.cluster_kl_weight;
+    training.cluster_warm_up = request.cluster_warm_up;
+    training.balance = request.balance;
+    training.free_nats = request.free_nats;
+    training.cluster_free_nats = request.cluster_free_nats;
+    training.hold_prior = request.hold_prior;
     training.first_temperature = request.temperature.front();
     training.last_temperature = request.temperature.back();
     training.seed = request.seed;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
     if (mixture && request.start != "random")
-        start_epochs = request.start_epochs > 0 ? request.start_epochs : 2 * training.epochs;
+        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_epochs(request, counts.cells(), 25);
     return plan;
 }
 
@@ -151,6 +165,48 @@ inline std::vector<std::int32_t> nearest_known(std::span<const float> latent, st
     return start;
 }
 
+/// Says when the next checkpoint is due.
+class CheckpointClock {
+public:
+    explicit CheckpointClock(const TrainRequest& request)
+        : epochs_(request.checkpoint_epochs), minutes_(request.checkpoint_minutes) {}
+
+    void epoch_is_done(Index epoch) { due_ = due_ || (epochs_ > 0 && epoch % epochs_ == 0); }
+    [[nodiscard]] bool is_due() const { return due_ || (minutes_ > 0 && Clock::now() - last_ >= Minutes(minutes_)); }
+    void is_written() {
+        due_ = false;
+        last_ = Clock::now();
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    using Minutes = std::chrono::duration<double, std::ratio<60>>;
+
+    Index epochs_;
+    double minutes_;
+    bool due_ = false;
+    Clock::time_point last_ = Clock::now();
+};
+
+/// DIR/model.h5 as --resume finds it.
+struct Kept {
+    ModelDescription description;
+    Stage stage;
+};
+
+/// @throws OptionError, InputError unless it is of this request, these genes and this type of model
+inline std::optional<Kept> kept_model(const TrainRequest& request, const CountMatrix& counts,
+                                      const std::filesystem::path& file) {
+    if (!request.resume) return std::nullopt;
+    if (!std::filesystem::exists(file))
+        throw OptionError(
+            message("--resume: there is no ", file.string(), " to go on from; leave --resume out to begin"));
+    Kept kept{.description = read_model_description(file), .stage = Stage::model};
+    kept.stage = require_same_request(kept.description.program, request, file.string());
+    require_genes(kept.description, file.string(), counts.var.names, request.counts);
+    return kept;
+}
+
 /// Trains a model with the likelihood L as the request says: a plain model, or a mixture that starts from one. One
 /// instantiation a source file; the priors are compiled elsewhere (latent_models.hpp).
 template <class L>
@@ -165,10 +221,16 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     const auto data = make_dataset<L>(exec, counts, views);
     const auto split = split_cells(counts.cells(), {.held_out = request.held_out, .seed = request.seed});
 
+    const std::filesystem::path file = std::filesystem::path(request.out) / "model.h5";
+    const auto kept = kept_model(request, counts, file);
+    const bool start_is_done = kept && kept->stage == Stage::model;
+
+    CheckpointClock clock(request);
     TrainingCallbacks<Model::term_count> callbacks;
-    std::string stage;
+    std::string stage_name;
     callbacks.epoch = [&](const auto& report) {
-        print_progress(stage + progress_line(report, Model::term_names), report.epoch == report.epochs);
+        print_progress(stage_name + progress_line(report, Model::term_names), report.epoch == report.epochs);
+        clock.epoch_is_done(report.epoch);
     };
     callbacks.notice = print_notice;
     // asked before every step: the first time, everything has been checked
@@ -177,13 +239,40 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         if (!std::exchange(started, true)) ready();
         return interrupted();
     };
+    callbacks.checkpoint_due = [&] { return clock.is_due(); };
+    /// @param from the file has this stage's state, to go on from
+    const auto run = [&](Model& model, const Dataset<Exec>& cells, const TrainingOptions& options, Stage stage,
+                         bool from) {
+        auto description = describe_model(exec, model, cells, split, options, counts.var.names);
+        description.label_names = annotated.label_names;
+        description.condition_names = annotated.condition_names;
+        description.latent_names = annotated.latent_names;
+        description.program = kept_request(request, stage);
+        std::optional<TrainingState<float, Model::term_count>> state;
+        if (from) {
+            require_cells(kept->description, file.string(), description, request.counts);
+            state = load_training_state(file, model, options);
+            print_notice(message("going on from ", file.string(), ", ",
+                                 stage == Stage::start ? "whose plain model a mixture starts from, " : "",
+                                 state->history.size(), " epochs trained"));
+        }
+        callbacks.checkpoint = [&](const auto& reached) {
+            save_model(file, description, model, reached);
+            clock.is_written();
+        };
+        return train(exec, model, cells, split, options, callbacks, state ? &*state : nullptr);
+    };
+
     Trained trained;
     std::optional<Model> plain;
     std::optional<MixtureFit> fit;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
     sizes.clusters = request.clusters > 0 ? request.clusters : 15;
     if (!annotated.label_names.empty()) sizes.clusters = static_cast<Index>(annotated.label_names.size());
-    if (start_epochs > 0) {
+    if (start_epochs > 0) trained.started_from = annotated.known.empty() ? request.start : "the known labels";
+    if (start_epochs > 0 && start_is_done) {
+        sizes.clusters = kept->description.options.clusters;  // as many as there were groups to start from
+    } else if (start_epochs > 0) {
         { const Model check(exec, counts.genes(), sizes); }  // refuse what cannot be before the first stage
         auto before = sizes;
         before.prior = PriorKind::gaussian;
@@ -192,38 +281,48 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         auto options = training;
         options.epochs = start_epochs;
         options.patience = 0;
+        options.hold_prior = 0;
         auto unlabelled = data;
         unlabelled.largest_label = -1;
         plain.emplace(exec, counts.genes(), before);
         plain->start_from(exec, data);
-        stage = "start: ";
-        train(exec, *plain, unlabelled, split, options, callbacks);
-        stage = "";
+        stage_name = "start: ";
+        if (run(*plain, unlabelled, options, Stage::start, kept.has_value()).interrupted)
+            print_notice(message("interrupted in the plain model that the mixture starts from: ", file.string(),
+                                 " holds that plain model"));
+        stage_name = "";
         const auto latent = latent_means(exec, *plain, data);
         std::vector<std::int32_t> start;
         if (!annotated.known.empty()) {
             start = nearest_known(latent, static_cast<std::size_t>(before.latent), annotated.known,
                                   annotated.label_names.size());
-            trained.started_from = "the known labels";
         } else {
             start = start_labels(latent, before.latent);
             sizes.clusters = 1 + *std::max_element(start.begin(), start.end());
-            trained.started_from = request.start;
         }
         fit = fit_mixture(host, latent, counts.cells(), before.latent,
                           {.components = static_cast<int>(sizes.clusters), .start = start, .seed = request.seed});
     }
 
     Model model(exec, counts.genes(), sizes);
-    model.start_from(exec, data);
-    if (plain) {
-        copy_parameters(exec, plain->parameters(), model.parameters());
-        copy_parameters(exec, plain->state(), model.state());
-        start_mixture(exec, model.parameters(), *fit);
-        plain.reset();
+    if (!start_is_done) {
+        model.start_from(exec, data);
+        if (plain) {
+            copy_parameters(exec, plain->parameters(), model.parameters());
+            copy_parameters(exec, plain->state(), model.state());
+            start_mixture(exec, model.parameters(), *fit);
+        }
+        if (sizes.prior == PriorKind::vamp)
+            start_pseudo_inputs(exec, model.parameters(), data, split.train, request.seed);
     }
-    if (sizes.prior == PriorKind::vamp) start_pseudo_inputs(exec, model.parameters(), data, split.train, request.seed);
-    const auto result = train(exec, model, data, split, training, callbacks);
+    TrainingResult<Model::term_count> result;
+    trained.file_is_of_start = plain && interrupted();
+    if (trained.file_is_of_start)
+        result.interrupted = true;  // it is to be gone on from
+    else
+        result = run(model, data, training, Stage::model, start_is_done);
+    if (!started) ready();
+    plain.reset();
 
     trained.model = message("vae, prior ", name_of(sizes.prior), ", likelihood ", L::name, ", float");
     trained.history = history_csv(result.history, Model::term_names);
@@ -235,19 +334,26 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     trained.training_seconds = result.seconds;
     trained.cells_per_second = result.cells_per_second;
     Minibatch<float, Exec> batch(exec, data, training.minibatch);
-    trained.bound_train = mean_bound(exec, model, data, cell_order<Exec>(exec, split.train), batch, request.seed)[0];
-    if (!split.held_out.empty()) {
-        const auto held_out = cell_order<Exec>(exec, split.held_out);
-        trained.bound_test = mean_bound(exec, model, data, held_out, batch, request.seed)[0];
-        trained.log_likelihood_test =
-            mean_log_likelihood(exec, model, data, held_out, batch, request.samples, request.seed);
+    const auto train_cells = static_cast<Index>(split.train.size());
+    const auto test_cells = static_cast<Index>(split.held_out.size());
+    trained.bound_train =
+        mean_bound(exec, model, data, split.train, batch, request.seed, ProgressLine("bound", train_cells))[0];
+    if (test_cells > 0) {
+        trained.bound_test = mean_bound(exec, model, data, split.held_out, batch, request.seed,
+                                        ProgressLine("held-out bound", test_cells))[0];
+        trained.log_likelihood_test = mean_log_likelihood(exec, model, data, split.held_out, batch, request.samples,
+                                                          request.seed, ProgressLine("log-likelihood", test_cells));
     }
-    trained.latent = latent_means(exec, model, data, batch);
+    trained.latent = latent_means(exec, model, data, batch, ProgressLine("encode", data.cells()));
     trained.latent_size = sizes.latent;
     if (mixture) {
-        trained.responsibilities = responsibilities(exec, model, data, batch);
+        trained.responsibilities = responsibilities(exec, model, data, batch, ProgressLine("clusters", data.cells()));
         trained.components = sizes.clusters;
     }
+    const auto drawn = subsample_cells(data.cells(), most_predicted, request.seed);
+    trained.predictive = std::make_shared<PosteriorPredictiveSummary>(posterior_predictive_summary(
+        exec, model, data, batch, {.cells = {drawn.begin(), drawn.end()}, .seed = request.seed},
+        ProgressLine("posterior predictive check", static_cast<Index>(drawn.size()))));
     return trained;
 }
 

@@ -58,6 +58,7 @@ refused 'no log-mean parameter' train good.h5ad --out o --likelihood gaussian --
 refused 'has no parameter spread to share' train good.h5ad --out o --shared spread
 refused '--activation is one of' train good.h5ad --out o --activation gelu
 refused '--normalisation is one of' train good.h5ad --out o --normalisation group
+refused '--products is one of float32, bfloat16; found float16' train good.h5ad --out o --products float16
 refused '--input is one of' train good.h5ad --out o --input sqrt
 refused 'dropout' train good.h5ad --out o --dropout 1
 refused 'held-out' train good.h5ad --out o --held-out 1
@@ -80,7 +81,7 @@ refused '--resolution' baseline good.h5ad --out o --resolution 0
 refused '--out is required' baseline good.h5ad
 refused 'types' simulate --cells 3 --types 5 --out o.h5ad
 refused 'no folder' simulate --out nowhere/o.h5ad
-refused 'were not expected' train good.h5ad --out o --colour red
+refused 'not expected: --colour' train good.h5ad --out o --colour red
 refused 'A subcommand is required'
 [ ! -e o ] || { echo "refused.sh: a folder was made for work that was refused" >&2; failed=1; }
 [ $failed -eq 0 ] && echo "refused.sh: right"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every likelihood trains on a simulated file in one command and writes its three files: train.sh PROGRAM FOLDER
+# Every likelihood trains on a simulated file in one command and writes its four files: train.sh PROGRAM FOLDER
 set -eu
 program=$1
 folder=$2
@@ -13,7 +13,7 @@ for likelihood in zinb nb zip poisson zinb_rp nb_rp gaussian cb bernoulli; do
     out=$folder/$likelihood
     "$program" train "$folder/with space/zähl.h5ad" --out "$out" --likelihood $likelihood --epochs 3 --warm-up 1 --threads 2 \
         --hidden 16 --latent 4 --samples 5 >"$out.out" 2>"$out.err" || fail "$likelihood: $(cat "$out.err")"
-    for file in cells.h5ad history.csv scores.json; do
+    for file in cells.h5ad model.h5 history.csv scores.json; do
         [ -s "$out/$file" ] || fail "$likelihood: $out/$file is missing"
     done
     [ "$(wc -l <"$out/history.csv")" -eq 4 ] || fail "$likelihood: history.csv has not a header and three epochs"

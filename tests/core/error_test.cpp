@@ -25,3 +25,13 @@ TEMPLATE_TEST_CASE("every error is caught as an Error and as no other error of t
     CHECK(std::is_base_of_v<ShapeError, TestType> == std::is_same_v<ShapeError, TestType>);
     CHECK(std::is_base_of_v<NumericalError, TestType> == std::is_same_v<NumericalError, TestType>);
 }
+
+TEST_CASE("whatever a file calls its cells, an error stays one line that a terminal shows") {
+    const InputError line("cells.csv: the cell 'a\nb\tc\x1b[2J' is there twice\x7f");
+    CHECK(std::string(line.what()) == "cells.csv: the cell 'a b c [2J' is there twice ");
+    const InputError name("cells.csv: the cell '" + std::string(100000, 'x') + "' is there twice");
+    const std::string shown = name.what();
+    CHECK(shown.size() <= 2005);
+    CHECK(shown.compare(0, 11, "cells.csv: ") == 0);
+    CHECK(shown.substr(shown.size() - 16) == "' is there twice");
+}

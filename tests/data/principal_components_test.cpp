@@ -34,9 +34,9 @@ CountMatrix from_dense(const std::vector<int>& dense, int cells, int genes) {
                 counts.values.push_back(static_cast<float>(count));
             }
         counts.row_offsets.push_back(static_cast<std::int64_t>(counts.values.size()));
-        counts.obs.names.push_back("c" + std::to_string(cell));
+        counts.obs.names.push_back(message("c", cell));
     }
-    for (int gene = 0; gene < genes; ++gene) counts.var.names.push_back("g" + std::to_string(gene));
+    for (int gene = 0; gene < genes; ++gene) counts.var.names.push_back(message("g", gene));
     return counts;
 }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/random.hpp"
+#include "cellvae/data/window_reader.hpp"
 
 // Small data sets for the tests of what reads cells.
 
@@ -47,5 +51,45 @@ inline std::vector<std::vector<float>> random_counts(cellvae::Index cells, cellv
     }
     return dense;
 }
+
+/// Reads the cells of a matrix as if they lay elsewhere. Read number `fails_at` (from 1) fails; 0: none.
+class MatrixReader : public cellvae::CellReader {
+public:
+    explicit MatrixReader(cellvae::CountMatrix matrix, int fails_at = 0)
+        : matrix_(std::move(matrix)), names_(matrix_), fails_at_(fails_at) {
+        names_.row_offsets = {0};
+        names_.columns.clear();
+        names_.values.clear();
+    }
+    [[nodiscard]] const cellvae::CountMatrix& annotations() const override { return names_; }
+    void read(std::span<const cellvae::Index> cells, cellvae::CountMatrix& rows) override {
+        if (++reads == fails_at_) throw cellvae::InputError("the disk is on fire");
+        most_cells = std::max(most_cells, cells.size());
+        rows.row_offsets.assign(1, 0);
+        rows.columns.clear();
+        rows.values.clear();
+        for (const auto cell : cells) {
+            for (auto k = matrix_.row_offsets[static_cast<std::size_t>(cell)];
+                 k < matrix_.row_offsets[static_cast<std::size_t>(cell) + 1]; ++k) {
+                rows.columns.push_back(matrix_.columns[static_cast<std::size_t>(k)]);
+                rows.values.push_back(matrix_.values[static_cast<std::size_t>(k)]);
+            }
+            rows.row_offsets.push_back(static_cast<std::int64_t>(rows.values.size()));
+        }
+    }
+    /// Gives one more count from here on, as a file that somebody changes.
+    void change() {
+        matrix_.columns.push_back(0);
+        matrix_.values.push_back(1);
+        matrix_.row_offsets.back() += 1;
+    }
+
+    int reads = 0;
+    std::size_t most_cells = 0;
+
+private:
+    cellvae::CountMatrix matrix_, names_;
+    int fails_at_;
+};
 
 }  // namespace cellvae_tests

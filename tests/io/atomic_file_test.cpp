@@ -127,6 +127,17 @@ TEST_CASE("an h5ad file that does not fit on the disk leaves the old file") {
     }
     cellvae::write_h5ad(folder.path("cells.h5ad"), large);
     CHECK(cellvae::read_h5ad(folder.path("cells.h5ad")).values == large.values);
+    {
+        // the room for a layer is taken before there are values
+        const FullDisk full(rlim_t{1500000});
+        const auto error = refusal(folder.path("cells.h5ad"), [&](const auto& path) {
+            const cellvae::H5adLayerWriter writer(path, large, "denoised");
+            return 0;
+        });
+        CHECK(error ==
+              "cells.h5ad: cannot be written (File too large); expected a folder with room where files may be written");
+    }
+    CHECK(folder.names().size() == 1);
 }
 
 TEST_CASE("a target that cannot be written is refused before any work") {

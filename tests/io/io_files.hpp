@@ -226,4 +226,73 @@ struct H5adParts {
 
 inline const std::vector<float> expected_dense{1, 0, 5, 0, 0, 2, 0, 0, 0, 0, 0, 7};
 
+/// A 10x file of four features x three barcodes (expected_dense) whose parts a test can get wrong.
+struct TenxParts {
+    std::vector<std::int64_t> shape{4, 3};
+    std::vector<std::int64_t> indptr{0, 2, 3, 4};
+    std::vector<std::int64_t> indices{0, 2, 1, 3};
+    std::vector<std::int64_t> data{1, 5, 2, 7};
+    hid_t index_type = H5T_STD_I64LE;
+    std::vector<std::string> barcodes{"c0-1", "c1-1", "c2-1"};
+    std::vector<std::string> ids{"E0", "E1", "E2", "E3"};
+    std::vector<std::string> names{"g0", "g1", "g1", "g3"};
+    std::vector<std::string> types{"Gene Expression", "Gene Expression", "Gene Expression", "Gene Expression"};
+
+    void write_matrix(const Handle& target) const {
+        (void)fixed_texts(target.get(), "barcodes", barcodes, 8);
+        (void)numbers(target.get(), "shape", H5T_STD_I32LE, shape);
+        (void)numbers(target.get(), "indptr", index_type, indptr);
+        (void)numbers(target.get(), "indices", index_type, indices);
+        (void)numbers(target.get(), "data", H5T_STD_I32LE, data);
+    }
+
+    std::filesystem::path third(const std::filesystem::path& path) const {
+        const cellvae::io_detail::QuietHdf5 quiet;
+        const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+        const Handle matrix = group(file.get(), "matrix");
+        write_matrix(matrix);
+        const Handle features = group(matrix.get(), "features");
+        (void)fixed_texts(features.get(), "id", ids, 15);
+        (void)fixed_texts(features.get(), "name", names, 15);
+        (void)fixed_texts(features.get(), "feature_type", types, 16);
+        (void)fixed_texts(features.get(), "genome", std::vector<std::string>(ids.size(), "GRCh38"), 8);
+        return path;
+    }
+
+    std::filesystem::path second(const std::filesystem::path& path, const std::vector<std::string>& genomes) const {
+        const cellvae::io_detail::QuietHdf5 quiet;
+        const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+        for (const auto& genome : genomes) {
+            const Handle matrix = group(file.get(), genome);
+            write_matrix(matrix);
+            (void)fixed_texts(matrix.get(), "genes", ids, 15);
+            (void)fixed_texts(matrix.get(), "gene_names", names, 15);
+        }
+        return path;
+    }
+};
+
+/// Four genes x three cells, the counts of expected_dense, in tiles as loompy writes them.
+template <class More>
+std::filesystem::path write_loom(const std::filesystem::path& path, const More& more) {
+    const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
+    const hsize_t tile[2] = {2, 2};
+    H5Pset_chunk(properties.get(), 2, tile);
+    H5Pset_deflate(properties.get(), 2);
+    (void)numbers(file.get(), "matrix", H5T_IEEE_F32LE, std::vector<double>{1, 0, 0, 0, 2, 0, 5, 0, 0, 0, 0, 7}, {4, 3},
+                  properties.get());
+    const Handle layers = group(file.get(), "layers");
+    (void)numbers(layers.get(), "spliced", H5T_STD_I32LE, std::vector<double>{0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0},
+                  {4, 3});
+    const Handle rows = group(file.get(), "row_attrs");
+    (void)texts(rows.get(), "Gene", {"g0", "g1", "g2", "g3"});
+    (void)texts(rows.get(), "Accession", {"E0", "E1", "E2", "E3"});
+    const Handle columns = group(file.get(), "col_attrs");
+    (void)texts(columns.get(), "CellID", {"c0", "c1", "c2"});
+    (void)numbers(columns.get(), "Age", H5T_STD_I64LE, std::vector<std::int64_t>{1, 2, 3});
+    more(file.get(), columns.get());
+    return path;
+}
+
 }  // namespace io_files

@@ -53,6 +53,14 @@ def make(folder):
         mixed.data[part] = mixed.data[part][::-1].copy()
     mixed.has_sorted_indices = False
     write("csr_unsorted", mixed)
+    # pandas' own strings, as names, values and categories
+    data = anndata.AnnData(scipy.sparse.csr_matrix(counts.astype("float32")), obs=obs.copy(), var=var.copy())
+    data.obs["text"] = data.obs["text"].astype("string")
+    data.obs["label"] = pandas.Categorical.from_codes(labels.codes, pandas.Index(labels.categories, dtype="string"))
+    data.obsm["X_pca"] = numpy.arange(120, dtype="float32").reshape(60, 2)
+    if hasattr(anndata.settings, "allow_write_nullable_strings"):  # 0.11 and later
+        with anndata.settings.override(allow_write_nullable_strings=True):
+            data.write_h5ad(folder / "nullable_strings.h5ad", compression="gzip")
     write("csr_lzf", scipy.sparse.csr_matrix(counts.astype("float32")), compression="lzf")
 
 

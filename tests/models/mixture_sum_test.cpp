@@ -268,6 +268,65 @@ TEST_CASE("with conditions a mixture's gradient is that of the differences, howe
     check_differences(small, {.beta = 0.7, .seed = 2, .step = 1, .temperature = 0.8});
 }
 
+TEST_CASE(
+    "with a weight of its own for the KL of clusters and with their balance the gradient is that of the differences") {
+    const auto kind = GENERATE(ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax);
+    const bool learned = GENERATE(true, false);
+    ModelOptions options = with_sum({.kind = kind, .threshold = 0.2, .all_every = 0});
+    options.learned_weights = learned;
+    Small small(5, 6, options, 0.6, one_label);
+    const StepOptions step{.beta = 0.7, .cluster_beta = 0.2, .balance = 3, .seed = 2, .step = 1, .temperature = 0.8};
+    check_differences(small, step);
+
+    // the balance is the divergence of the mean of q(y | x) from pi, and other terms are without it
+    const auto with = small.model.gradient(small.exec, small.batch, step);
+    auto none = step;
+    none.balance = 0;
+    const auto without = small.model.gradient(small.exec, small.batch, none);
+    const auto pass = small.model.pass(small.exec, small.batch, step, Mode::training);
+    const auto log_q = small.model.inference().log_responsibilities(pass);
+    const auto& store = small.model.parameters();
+    double total = 0, divergence = 0;
+    const auto pi = [&](int k) { return learned ? std::exp(store.value(store.find("prior/logits"))(0, k)) : 1.0; };
+    for (int k = 0; k < 3; ++k) total += pi(k);
+    for (int k = 0; k < 3; ++k) {
+        double share = 0;
+        for (int cell = 0; cell < 5; ++cell) share += std::exp(log_q(cell, k)) / 5;
+        divergence += share * std::log(share * total / pi(k));
+    }
+    CHECK(divergence > 0.001);
+    CHECK(std::abs(without[0] - with[0] - 3 * divergence) < 1e-12 * std::abs(with[0]));
+    for (std::size_t i = 1; i < 4; ++i) CHECK(with[i] == without[i]);
+    CHECK(small.model.bound(small.exec, small.batch, step) ==
+          small.model.bound(small.exec, small.batch, {.beta = 0.7, .cluster_beta = 0.2, .seed = 2, .step = 1}));
+}
+
+TEST_CASE("a KL that is not above its free nats has no gradient, and one that is above has all of it") {
+    Small small(5, 6, with_sum({}));
+    const StepOptions step{.beta = 0.7, .seed = 3, .step = 1};
+    const auto means = small.model.gradient(small.exec, small.batch, step);
+    const auto plain = gradient_of(small);
+    const auto with = [&](double z, double y) {
+        auto freed = step;
+        freed.free_nats = z;
+        freed.cluster_free_nats = y;
+        small.model.gradient(small.exec, small.batch, freed);
+        return gradient_of(small);
+    };
+    const auto weighed = [&](double z, double y) {
+        auto other = step;
+        other.beta = z;
+        other.cluster_beta = y;
+        small.model.gradient(small.exec, small.batch, other);
+        return gradient_of(small);
+    };
+    CHECK(with(means[2] * 0.999, means[3] * 0.999) == plain);
+    CHECK(with(means[2] * 1.001, 0) == weighed(0, 0.7));
+    CHECK(with(0, means[3] * 1.001) == weighed(0.7, 0));
+    CHECK(with(1e9, 1e9) == weighed(0, 0));
+    CHECK(weighed(0, 0) != plain);
+}
+
 TEST_CASE("sums over clusters that cannot be taken are refused") {
     const auto make = [](const ClusterSum& sum) { Small small(5, 6, with_sum(sum)); };
     CHECK_THROWS_MATCHES(make({.kind = ClusterSumKind::threshold, .threshold = 1}), OptionError,

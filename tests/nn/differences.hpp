@@ -92,7 +92,7 @@ void check_direction(const std::string& what, const At& at, const Gradient& grad
 /// A copy that later passes do not change.
 template <class View>
 HostMatrix copy_of(const View& view) {
-    const HostMatrix copy("copy", view.extent(0), view.extent(1));
+    HostMatrix copy("copy", view.extent(0), view.extent(1));
     for (std::size_t r = 0; r < view.extent(0); ++r)
         for (std::size_t c = 0; c < view.extent(1); ++c) copy(r, c) = view(r, c);
     return copy;

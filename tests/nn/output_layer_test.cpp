@@ -175,6 +175,17 @@ TEST_CASE("in float the output layer is the same to float's precision") {
     check_output_layer<Poisson, float>(OutputCase(43, 3, 300, 6), {MeanScale::library_share, {}}, 2e-5);
 }
 
+TEST_CASE("with products of bfloat16 gradients are the same to its precision, and log_prob() to float's") {
+    const auto scale = GENERATE(MeanScale::library, MeanScale::library_share);
+    const Index genes = GENERATE(1, 128, 300), hidden = GENERATE(7, 40);
+    const auto [cells, samples] = GENERATE(table<Index, Index>({{1, 1}, {43, 3}}));
+    const auto shared = GENERATE(std::vector<std::string>{}, std::vector<std::string>{"log_dispersion"});
+    if (is_share(scale) && genes == 1) return;  // its share is 1, whatever is rounded
+    OutputOptions options{scale, shared};
+    options.products = ProductPrecision::bfloat16;
+    check_output_driver<Zinb, float, OutputDriver::host>(OutputCase(cells, samples, genes, hidden), options, 1e-2, 0.5);
+}
+
 TEMPLATE_TEST_CASE_SIG("beyond a bound only the gradient that would lead further out is zero", "",
                        ((OutputDriver driver), driver), OutputDriver::host, OutputDriver::device) {
     const double weight = GENERATE(1.0, 0.25);
@@ -250,6 +261,11 @@ TEST_CASE("output layers that cannot be, and rows that do not fit, are refused")
         made.operator()<Bernoulli>({MeanScale::library, {}}), OptionError,
         Message("the likelihood bernoulli has no log-mean parameter for the scale library: use the scale none, or a "
                 "likelihood with log_mean or log_rate"));
+
+    OutputOptions rounded;
+    rounded.products = ProductPrecision::bfloat16;
+    CHECK_THROWS_MATCHES(made.operator()<Poisson>(rounded), OptionError,
+                         Message("products of bfloat16 are for models of float on the host: use float32"));
 
     const CountMatrix matrix = count_matrix({{0, 4, 1}, {1, 2, 1}});
     const auto data = make_dataset<Poisson, HostExec>(exec, matrix);

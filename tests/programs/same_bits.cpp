@@ -96,6 +96,14 @@ int main(int argc, char* argv[]) {
         options.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
         train_one<GaussianMixture<>, Poisson>(exec, cells.counts, message("mixture, ", name_of(kind)), options);
     }
+    options.sum = {};
+    options.products = ProductPrecision::bfloat16;
+    train_one<GaussianMixture<>, Poisson>(exec, cells.counts, "mixture, bfloat16", options);
+    options.scale = MeanScale::library_share;
+    train_one<StandardGaussian, Zinb>(exec, cells.counts, "share, bfloat16", options);
+    options.scale = MeanScale::library;
+    train_one<StandardGaussian, Zinb>(exec, cells.counts, "bfloat16", options);
+    options.products = ProductPrecision::float32;
     options.pseudo_inputs = 45;
     train_one<VampPrior, Poisson>(exec, cells.counts, "vamp", options);
     options.samples = 3;

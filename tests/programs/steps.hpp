@@ -89,6 +89,8 @@ void for_each_model(const Exec& exec, Visitor&& visit) {
     };
     using cellvae::Normalisation;
     one.template operator()<Zinb, float>("float, 128 hidden", {.hidden = {128}, .scale = cellvae::MeanScale::library});
+    one.template operator()<Zinb, float>("float, 128 hidden, products of bfloat16",
+                                         {.hidden = {128}, .products = cellvae::ProductPrecision::bfloat16});
     one.template operator()<Zinb, float>(
         "float, 600 hidden, layer normalisation, dropout, shares of the mean, four samples",
         {.hidden = {600, 600},

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "../data/small_cells.hpp"
+#include "cellvae/data/streamed_dataset.hpp"
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
@@ -15,6 +17,7 @@
 using namespace cellvae;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
+using cellvae_tests::MatrixReader;
 
 namespace {
 
@@ -144,12 +147,11 @@ TEST_CASE("training raises the bound, keeps the best epoch and tells two kinds o
     CHECK(result.history[4].beta == 1);
     CHECK(result.best_epoch >= 5);
     Minibatch<float, Exec> batch(exec, data, 32);  // as in training: the same sums
-    const auto order = cell_order(exec, std::span<const Index>(split.held_out));
-    const auto bound = mean_bound(exec, model, data, order, batch, options.seed);
+    const auto bound = mean_bound(exec, model, data, split.held_out, batch, options.seed);
     CHECK(bound[0] == (*result.history[static_cast<std::size_t>(result.best_epoch) - 1].held_out)[0]);
 
     // the importance-weighted estimate is above the bound
-    CHECK(mean_log_likelihood(exec, model, data, order, batch, 100, 1) > bound[0]);
+    CHECK(mean_log_likelihood(exec, model, data, split.held_out, batch, 100, 1) > bound[0]);
 
     const auto latent = latent_means(exec, model, data, batch);
     double within = 0, between = 0;
@@ -169,11 +171,10 @@ TEST_CASE("the heads' start from the genes' statistics is near the optimum of a 
     Minibatch<float, Exec> batch(exec, data, 300);
     std::vector<Index> all(300);
     std::iota(all.begin(), all.end(), Index{0});
-    const auto order = cell_order(exec, std::span<const Index>(all));
     Model plain(exec, cells.genes(), small());
     Model started(exec, cells.genes(), small());
     started.start_from(exec, data);
-    CHECK(mean_bound(exec, started, data, order, batch, 1)[1] > mean_bound(exec, plain, data, order, batch, 1)[1] + 20);
+    CHECK(mean_bound(exec, started, data, all, batch, 1)[1] > mean_bound(exec, plain, data, all, batch, 1)[1] + 20);
 }
 
 TEST_CASE("the same seed gives the same parameters, another seed others") {
@@ -194,6 +195,63 @@ TEST_CASE("the same seed gives the same parameters, another seed others") {
     const auto first = trained(1);
     CHECK(first == trained(1));
     CHECK(first != trained(2));
+}
+
+TEST_CASE("training from streamed counts gives the bits of training from counts in memory") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(150, 150);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.2, .seed = 1});
+    auto options = quick(3);
+    options.minibatch = 16;
+    options.shuffle = {.chunk = 16, .chunks = 2};
+    const auto trained = [&](const auto& data) {
+        Model model(exec, cells.genes(), small());
+        model.start_from(exec, data);
+        const auto result = train(exec, model, data, split, options);
+        const auto values = model.parameters().values();
+        auto all = std::vector<float>(values.data(), values.data() + values.extent(0));
+        const auto latent = latent_means(exec, model, data);
+        all.insert(all.end(), latent.begin(), latent.end());
+        for (const auto& epoch : result.history) all.push_back(static_cast<float>((*epoch.held_out)[0]));
+        return all;
+    };
+    const auto reader = std::make_shared<MatrixReader>(cells);
+    const auto resident = trained(make_dataset<Zinb>(exec, cells));
+    CHECK(resident == trained(make_streamed_dataset<Zinb>(exec, reader, {}, 50)));
+    CHECK(reader->most_cells == 150);  // evaluation may hold more cells than training
+
+    // and so does streamed training that was interrupted in a window, and went on from its state
+    for (const int steps : {1, 11, 16}) {
+        const auto streamed = make_streamed_dataset<Zinb>(exec, reader, {}, 50);
+        TrainingState<float, Model::term_count> state;
+        TrainingCallbacks<Model::term_count> callbacks;
+        int asked = 0;
+        callbacks.interrupted = [&] { return ++asked > steps; };
+        callbacks.checkpoint = [&](const auto& reached) {
+            state = reached;
+            for (auto* array : {&state.parameters, &state.statistics, &state.first_moment, &state.second_moment,
+                                &state.best_parameters, &state.best_statistics}) {
+                const auto copy = Kokkos::create_mirror(*array);  // the trainer's own memory goes on to change
+                Kokkos::deep_copy(copy, *array);
+                *array = copy;
+            }
+        };
+        Model first(exec, cells.genes(), small()), second(exec, cells.genes(), small());
+        first.start_from(exec, streamed);
+        CHECK(train(exec, first, streamed, split, options, callbacks).interrupted);
+        train(exec, second, streamed, split, options, {}, &state);
+        const auto values = second.parameters().values();
+        CHECK(std::equal(values.data(), values.data() + values.extent(0), resident.begin()));
+    }
+
+    options.shuffle = {};
+    Model model(exec, cells.genes(), small());
+    const auto streamed = make_streamed_dataset<Zinb>(exec, reader);
+    CHECK_THROWS_AS(train(exec, model, streamed, split, options), OptionError);
+    const auto fails = std::make_shared<MatrixReader>(cells, 3);
+    options.shuffle = {.chunk = 16, .chunks = 2};
+    CHECK_THROWS_MATCHES(train(exec, model, make_streamed_dataset<Zinb>(exec, fails, {}, 150), split, options),
+                         InputError, MessageMatches(ContainsSubstring("the disk is on fire")));
 }
 
 TEST_CASE("patience stops only after the warm-up, and a warm-up that is too long is said and shortened") {
@@ -230,7 +288,7 @@ TEST_CASE("an interrupt ends training with what was reached") {
     const auto result = train(exec, model, data, split, quick(50),
                               {.epoch = {}, .notice = {}, .interrupted = [&] { return ++asked > 7; }});
     CHECK(result.interrupted);
-    CHECK(result.history.size() == 3);
+    CHECK(result.history.size() == 2);  // the third epoch was not finished
     CHECK(result.best_epoch > 0);
 }
 

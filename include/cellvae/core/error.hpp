@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace cellvae {
+namespace core_detail {
+
+/// Names come from files: control characters become blanks, and of a text that no terminal shows the middle goes.
+inline std::string one_line(std::string text) {
+    constexpr std::size_t most = 2000;
+    if (text.size() > most) text = text.substr(0, most / 2) + " ... " + text.substr(text.size() - most / 2);
+    for (char& character : text)
+        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) character = ' ';
+    return text;
+}
+
+}  // namespace core_detail
 
 /// The base of everything that cellvae throws. The message is one line that says what was refused, where (file, dataset
-/// inside it, cell, gene, value) and what would be right.
+/// inside it, cell, gene, value) and what would be right. Whatever a file calls its cells, it stays one line of at most
+/// 2,005 bytes.
 class Error : public std::runtime_error {
 public:
-    using std::runtime_error::runtime_error;
+    explicit Error(std::string text) : std::runtime_error(core_detail::one_line(std::move(text))) {}
 };
 
 /// Data that cannot be used: a damaged or misshapen file, a value outside a likelihood's support.

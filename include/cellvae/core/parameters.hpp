@@ -1,13 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "cellvae/core/views.hpp"
+#include "cellvae/core/launch.hpp"
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace cellvae {
+
+/// Zeros, as many as a model has parameters. On the host of a Linux system they lie on large pages, where it has some
+/// for who asks (transparent_hugepage is madvise or always): a step goes through all of them, and with pages of 4 KB
+/// looks each up.
+template <class Real, class Exec>
+Vector<Real, typename Exec::memory_space> flat_array(const Exec& exec, KernelLabel label, std::size_t size) {
+    Vector<Real, typename Exec::memory_space> array(
+        Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label.text())), size);
+#ifdef __linux__
+    if constexpr (runs_on_host<Exec>) {
+        constexpr std::uintptr_t page = 1 << 21;
+        const auto size_in_bytes = size * sizeof(Real);
+        const auto before = (page - reinterpret_cast<std::uintptr_t>(array.data()) % page) % page;
+        if (before < size_in_bytes)  // whether it is granted does not matter
+            madvise(reinterpret_cast<char*>(array.data()) + before, (size_in_bytes - before) / page * page,
+                    MADV_HUGEPAGE);
+    }
+#endif
+    fill(exec, label, array, Real(0));
+    return array;
+}
 
 /// One named array among a model's parameters.
 struct ParameterEntry {
@@ -35,8 +61,8 @@ public:
     }
 
     void allocate(const Exec& exec) {
-        values_ = Vector<Real, typename Exec::memory_space>(Kokkos::view_alloc(exec, "cellvae::parameters"), extent());
-        gradients_ = Vector<Real, typename Exec::memory_space>(Kokkos::view_alloc(exec, "cellvae::gradient"), extent());
+        values_ = flat_array<Real>(exec, "cellvae::parameters", static_cast<std::size_t>(size_));
+        gradients_ = flat_array<Real>(exec, "cellvae::gradient", static_cast<std::size_t>(size_));
     }
 
     [[nodiscard]] Slice value(int id) const { return slice(values_, id); }
@@ -59,8 +85,6 @@ public:
     [[nodiscard]] Index size() const { return size_; }
 
 private:
-    [[nodiscard]] std::size_t extent() const { return static_cast<std::size_t>(size_); }
-
     [[nodiscard]] Slice slice(const Vector<Real, typename Exec::memory_space>& flat, int id) const {
         const auto& entry = entries_[static_cast<std::size_t>(id)];
         return Slice(flat.data() + entry.offset, static_cast<std::size_t>(entry.rows),

@@ -62,6 +62,23 @@ void multiply_add(Index rows, Index columns, Index depth, const Real* left, Inde
                                                                             Real(1), blocking, nullptr);
 }
 
+// Eigen's products take a compiler longer than everything else in a model. A project of several programs can compile
+// them once: it defines CELLVAE_COMPILED_PRODUCTS for all sources but one, which says
+// CELLVAE_INSTANTIATE_PRODUCTS(, float) and the same for double inside namespace cellvae.
+// NOLINTBEGIN(bugprone-macro-parentheses): these are words of a declaration
+#define CELLVAE_INSTANTIATE_PRODUCT(prefix, left, right, Real)                                                      \
+    prefix template void multiply_add<Operand::left, Operand::right, Real>(Index, Index, Index, const Real*, Index, \
+                                                                           const Real*, Index, Real*, Index, Real*);
+#define CELLVAE_INSTANTIATE_PRODUCTS(prefix, Real)               \
+    CELLVAE_INSTANTIATE_PRODUCT(prefix, as_is, as_is, Real)      \
+    CELLVAE_INSTANTIATE_PRODUCT(prefix, as_is, transposed, Real) \
+    CELLVAE_INSTANTIATE_PRODUCT(prefix, transposed, as_is, Real)
+// NOLINTEND(bugprone-macro-parentheses)
+#ifdef CELLVAE_COMPILED_PRODUCTS
+CELLVAE_INSTANTIATE_PRODUCTS(extern, float)
+CELLVAE_INSTANTIATE_PRODUCTS(extern, double)
+#endif
+
 /// The products of one model on one backend: the only place from which Eigen's or the vendor's product is called.
 ///
 /// On the host the result is cut into fixed tiles which threads share, each computed by one thread: the same bits for

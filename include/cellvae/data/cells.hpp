@@ -25,6 +25,7 @@ struct CellsView {
     Index gene_count = 0;
     std::span<const double> library_sizes;  ///< total count of each cell over all genes; empty: the sums of the rows
     const CountMatrix* source = nullptr;    ///< where there is one, errors name its cells and genes
+    Index first_cell = 0;                   ///< the number of the first of these cells among those of `source`
 
     CellsView() = default;
 
@@ -58,7 +59,7 @@ struct CellsView {
 
     /// "cell 12 (AAACCT-1)", with the name where it is known.
     [[nodiscard]] std::string cell_name(Index cell) const {
-        return named("cell ", cell, source == nullptr ? nullptr : &source->obs.names);
+        return named("cell ", first_cell + cell, source == nullptr ? nullptr : &source->obs.names);
     }
     /// "gene 40 (Ins1)", with the name where it is known.
     [[nodiscard]] std::string gene_name(Index gene) const {

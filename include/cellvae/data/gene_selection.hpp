@@ -6,14 +6,13 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
-#include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/data/cells.hpp"
+#include "cellvae/data/keep.hpp"
 #include "cellvae/data/local_regression.hpp"
 
 namespace cellvae {
@@ -113,34 +112,6 @@ struct GeneSelection {
     return result;
 }
 
-namespace data_detail {
-
-/// Some rows of a table of annotations, in the order given.
-inline Annotations keep_rows(const Annotations& table, std::span<const GeneIndex> rows) {
-    const auto kept = [&](const auto& values) {
-        std::remove_cvref_t<decltype(values)> result;
-        result.reserve(rows.size());
-        for (const GeneIndex row : rows) result.push_back(values[static_cast<std::size_t>(row)]);
-        return result;
-    };
-    Annotations result;
-    result.index_name = table.index_name;
-    result.names = kept(table.names);
-    for (const auto& column : table.columns)
-        result.columns.push_back(
-            {column.name, std::visit(
-                              [&](const auto& values) -> ColumnValues {
-                                  if constexpr (std::is_same_v<decltype(values), const Categorical&>)
-                                      return Categorical{values.categories, kept(values.codes), values.ordered};
-                                  else
-                                      return kept(values);
-                              },
-                              column.values)});
-    return result;
-}
-
-}  // namespace data_detail
-
 /// The same cells with some of their genes. Names and annotations stay; `library_sizes` becomes the total count of each
 /// cell over all genes of the file, those that are not kept included.
 ///
@@ -149,17 +120,12 @@ inline Annotations keep_rows(const Annotations& table, std::span<const GeneIndex
 [[nodiscard]] inline CountMatrix keep_genes(const CountMatrix& counts, std::span<const GeneIndex> genes) {
     constexpr GeneIndex left_out = -1;
     std::vector<GeneIndex> place(static_cast<std::size_t>(counts.genes()), left_out);
-    for (std::size_t i = 0; i < genes.size(); ++i) {
-        if (genes[i] < 0 || genes[i] >= counts.genes())
-            throw OptionError(message("genes to keep: found gene ", genes[i], ", but there are ", counts.genes()));
-        if (i > 0 && genes[i] <= genes[i - 1])
-            throw OptionError(message("genes to keep: found gene ", genes[i], " after ", genes[i - 1],
-                                      ", expected them to ascend, each once"));
+    data_detail::require_ascending(genes, counts.genes(), "gene");
+    for (std::size_t i = 0; i < genes.size(); ++i)
         place[static_cast<std::size_t>(genes[i])] = static_cast<GeneIndex>(i);
-    }
     CountMatrix result;
     result.obs = counts.obs;
-    result.var = data_detail::keep_rows(counts.var, genes);
+    result.var = keep_rows(counts.var, genes);
     result.row_offsets.reserve(counts.row_offsets.size());
     result.library_sizes.reserve(static_cast<std::size_t>(counts.cells()));
     for (Index cell = 0; cell < counts.cells(); ++cell) {

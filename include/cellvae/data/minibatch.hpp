@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstdint>
+#include <span>
+#include <utility>
 
 #include "cellvae/core/launch.hpp"
 #include "cellvae/data/dataset.hpp"
@@ -25,7 +29,7 @@ public:
     using Space = typename Exec::memory_space;
 
     /// @param most_cells the size of the largest minibatch
-    Minibatch(const Exec& exec, const Dataset<Exec>& data, Index most_cells)
+    Minibatch(const Exec& exec, const CellStatistics<Exec>& data, Index most_cells)
         : most_cells_(std::min(most_cells, data.cells())), genes_(data.genes()), conditions_(data.condition_count) {
         const auto rows = static_cast<std::size_t>(most_cells_);
         const auto nonzeros = static_cast<std::size_t>(data.most_nonzeros(most_cells_));
@@ -73,7 +77,14 @@ public:
     /// Fills the minibatch with the cells whose numbers stand in `order`, in that order; none may stand there twice.
     /// @throws ShapeError if there are more of them than most_cells()
     template <class Order>
-    void assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order);
+    void assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order) {
+        assemble(exec, data, data, order, order);
+    }
+
+    /// The same where the cells' counts lie in rows of their own. @param places of each cell of `order`: its row
+    template <class Places, class Order>
+    void assemble(const Exec& exec, const CellStatistics<Exec>& data, const CountRows<Exec>& rows, const Places& places,
+                  const Order& order);
 
 private:
     Index most_cells_;
@@ -84,9 +95,9 @@ private:
 
 namespace data_detail {
 
-template <class Real, class Exec, class Order>
-void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, const Dataset<Exec>& data,
-                        const Order& order) {
+template <class Real, class Exec, class Places, class Order>
+void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, const CellStatistics<Exec>& data,
+                        const CountRows<Exec>& rows, const Places& places, const Order& order) {
     const auto cell = batch.cell;
     const auto row_offsets = batch.row_offsets;
     const auto columns = batch.columns;
@@ -96,9 +107,9 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     const auto log_library = batch.log_library;
     const auto log_total = batch.log_total;
     const auto base_measure = batch.base_measure;
-    const auto source_offsets = data.row_offsets;
-    const auto source_columns = data.columns;
-    const auto source_values = data.values;
+    const auto source_offsets = rows.row_offsets;
+    const auto source_columns = rows.columns;
+    const auto source_values = rows.values;
     const auto library = data.library;
     const auto total = data.total;
     const auto maximum = data.maximum;
@@ -116,17 +127,17 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
     Kokkos::parallel_scan(
         KernelLabel("cellvae::minibatch::row_offsets"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
         KOKKOS_LAMBDA(const Index row, Index& before, const bool final) {
-            const Index source = order(row);
+            const Index place = places(row);
             if (final) row_offsets(row) = before;
-            before += source_offsets(source + 1) - source_offsets(source);
+            before += source_offsets(place + 1) - source_offsets(place);
             if (final) row_offsets(row + 1) = before;
         });
     Kokkos::parallel_for(
         KernelLabel("cellvae::minibatch::rows"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
         KOKKOS_LAMBDA(const Index row) {
             const Index source = order(row);
-            const Index begin = source_offsets(source);
-            const Index count = source_offsets(source + 1) - begin;
+            const Index begin = source_offsets(places(row));
+            const Index count = source_offsets(places(row) + 1) - begin;
             const Index start = row_offsets(row);
             const auto cell_library = static_cast<Real>(library(source));
             const auto cell_maximum = static_cast<Real>(maximum(source));
@@ -161,14 +172,65 @@ void assemble_minibatch(const Exec& exec, const Minibatch<Real, Exec>& batch, co
 }  // namespace data_detail
 
 template <class Real, class Exec>
-template <class Order>
-void Minibatch<Real, Exec>::assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order) {
+template <class Places, class Order>
+void Minibatch<Real, Exec>::assemble(const Exec& exec, const CellStatistics<Exec>& data, const CountRows<Exec>& rows,
+                                     const Places& places, const Order& order) {
     const auto cells = static_cast<Index>(order.extent(0));
     if (cells > most_cells_)
         throw ShapeError(message("a minibatch of ", cells, " cells was asked of one made for ", most_cells_));
     cells_ = cells;
     conditions_ = data.condition_count;
-    data_detail::assemble_minibatch(exec, *this, data, order);
+    data_detail::assemble_minibatch(exec, *this, data, rows, places, order);
 }
+
+/// Numbers of cells, on a backend.
+template <class Exec>
+using CellOrder = Kokkos::View<Index*, typename Exec::memory_space>;
+
+template <class Exec>
+[[nodiscard]] CellOrder<Exec> cell_order(const Exec& exec, std::span<const Index> cells) {
+    CellOrder<Exec> order(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::cell_order"), cells.size());
+    Kokkos::deep_copy(exec, order, Kokkos::View<const Index*, Kokkos::HostSpace>(cells.data(), cells.size()));
+    exec.fence(KernelLabel("cellvae::cell_order"));
+    return order;
+}
+
+/// Cells of a data set in an order, taken a minibatch at a time from the first to the last.
+template <class Exec>
+class DatasetPass {
+public:
+    DatasetPass(const Exec& exec, const Dataset<Exec>& data, std::span<const Index> order)
+        : data_(&data), order_(cell_order(exec, order)) {}
+
+    /// Fills a minibatch with the `count` cells from position `first` of the order on, where the last call ended.
+    template <class Real>
+    void assemble(const Exec& exec, Minibatch<Real, Exec>& batch, Index first, Index count) {
+        batch.assemble(exec, *data_, Kokkos::subview(order_, std::make_pair(first, first + count)));
+    }
+
+    /// See StreamedPass.
+    [[nodiscard]] int pause() const { return 0; }
+
+private:
+    const Dataset<Exec>* data_;
+    CellOrder<Exec> order_;
+};
+
+/// Starts a pass. What trains and evaluates takes its cells so, and any data set that has this function, beside the
+/// statistics, will do: see also StreamedDataset.
+/// @param window cells that a streamed data set may hold at once, a multiple of the minibatch; nothing to this one
+/// @param first position in the order of the first cell that will be asked for
+template <class Exec>
+[[nodiscard]] DatasetPass<Exec> begin_pass(const Exec& exec, const Dataset<Exec>& data, std::span<const Index> order,
+                                           [[maybe_unused]] Index window, [[maybe_unused]] Index first = 0) {
+    return {exec, data, order};
+}
+
+/// What the trainer takes cells from: statistics of them, and passes over them in an order.
+template <class Cells, class Exec>
+concept CellSource = std::derived_from<Cells, CellStatistics<Exec>> &&
+    requires(const Exec& exec, const Cells& cells, std::span<const Index> order, Minibatch<float, Exec>& batch) {
+    begin_pass(exec, cells, order, Index{1}).assemble(exec, batch, Index{0}, Index{1});
+};
 
 }  // namespace cellvae

@@ -48,7 +48,7 @@ inline Index held_out_cells(Index cells, double held_out) {
 
 /// Shuffles from the front until `count` positions are final (Fisher and Yates; the standard library's shuffle differs
 /// from one implementation to another).
-inline void draw_first(std::vector<Index>& cells, std::size_t count, RandomStream random) {
+inline void draw_first(std::span<Index> cells, std::size_t count, RandomStream random) {
     for (std::size_t i = 0; i < count; ++i)
         std::swap(cells[i], cells[i + random.below(static_cast<std::uint32_t>(cells.size() - i))]);
 }

@@ -65,15 +65,20 @@ KOKKOS_FORCEINLINE_FUNCTION Real exp_of_negative(Real x) {
     return exp_unchecked(at_least(x, Range<Real>::lowest_exponent));
 }
 
-/// log(1 + e) for e in [0, 1]. Float: 2 atanh(s), s = e / (2 + e), by a minimax polynomial of relative error 4e-10.
+/// 2 atanh(s) for s in [0, 1/3], by a minimax polynomial of relative error 4e-10, for float.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Real twice_atanh(Real s) {
+    const Real z = s * s;
+    const Real tail = math_detail::polynomial(z, 0.66666667320527412f, 0.39999706331929717f, 0.28592357994302838f,
+                                              0.21706575800880373f, 0.23224329224023349f);
+    return (s + s) + s * z * tail;
+}
+
+/// log(1 + e) for e in [0, 1]. Float: 2 atanh(e / (2 + e)).
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Real log1p_of_unit(Real e) {
     if constexpr (math_detail::is_single<Real>) {
-        const Real s = e / (Real(2) + e);
-        const Real z = s * s;
-        const Real tail = math_detail::polynomial(z, 0.66666667320527412f, 0.39999706331929717f, 0.28592357994302838f,
-                                                  0.21706575800880373f, 0.23224329224023349f);
-        return (s + s) + s * z * tail;
+        return twice_atanh(e / (Real(2) + e));
     } else {
         return math_detail::log1p_of_unit(e);
     }
@@ -108,8 +113,18 @@ template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION LogisticParts<Real> logistic_parts(Real x) {
     using math_detail::select;
     const Real small = exp_of_negative(-math_detail::magnitude(x));  // in (0, 1]
-    const Real tail = log1p_of_unit(small);
-    const Real larger = Real(1) / (Real(1) + small);
+    Real tail, larger;
+    if constexpr (math_detail::is_single<Real>) {
+        // one division for 1 / (1 + small) and for log1p_of_unit's small / (2 + small)
+        const Real one_more = Real(1) + small;
+        const Real two_more = Real(2) + small;
+        const Real inverse = Real(1) / (one_more * two_more);
+        larger = two_more * inverse;
+        tail = twice_atanh(small * (one_more * inverse));
+    } else {
+        tail = log1p_of_unit(small);
+        larger = Real(1) / (Real(1) + small);
+    }
     const Real smaller = small * larger;
     const bool positive = x > Real(0);
     const Real positive_part = select(positive, x, Real(0));
@@ -145,8 +160,6 @@ KOKKOS_FORCEINLINE_FUNCTION ZeroInflation<Real> zero_inflation(Real l0, Real c) 
     const bool mostly_inflated = c > Real(0);
     const Real p = select(mostly_inflated, Real(1), k);
     const Real q = select(mostly_inflated, k, Real(1));
-    const Real inverse = Real(1) / (Real(1) + k);
-
     const bool is_far = l0 < Limit::far;
     const auto reduced = math_detail::reduce_exponent(at_least(l0, Limit::farthest));
     const Real r = reduced.remainder;
@@ -159,7 +172,11 @@ KOKKOS_FORCEINLINE_FUNCTION ZeroInflation<Real> zero_inflation(Real l0, Real c) 
     const Real q_scaled = q * select(is_far, Limit::far_scale, Real(1));
 
     const Real n = p + q_scaled * scaled;
-    const Real inverse_n = Real(1) / n;
+    // both reciprocals from one division: a product of two normal numbers, neither of which is large
+    const Real one_more = Real(1) + k;
+    const Real inverse_both = Real(1) / (n * one_more);
+    const Real inverse_n = one_more * inverse_both;
+    const Real inverse = n * inverse_both;  // 1 / (1 + k)
     const Real g = q * inverse * missing;
     const bool below = g < Real(-0.29);  // asked this way a NaN passes through g
     const auto logarithm = math_detail::reduce_logarithm(n * inverse);

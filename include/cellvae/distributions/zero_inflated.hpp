@@ -67,9 +67,10 @@ public:
         using math_detail::select;
         const Real c = eta[0];
         const auto base = Base::log_prob(x, base_of(eta));
-        const auto zero = distributions_detail::zero_inflation(base.value, c);
-        const Real softplus = select(c > Real(0), c, Real(0)) + distributions_detail::log1p_of_unit(zero.k);
         const bool is_zero = x == Real(0);
+        // without its base measure log p(x) may be positive, and e to it infinite: where x > 0 only rho and k are used
+        const auto zero = distributions_detail::zero_inflation(select(is_zero, base.value, Real(0)), c);
+        const Real softplus = select(c > Real(0), c, Real(0)) + distributions_detail::log1p_of_unit(zero.k);
         LogProb<Real, base_count + 1> result{};
         result.value = select(is_zero, zero.log_prob, base.value - softplus);
         result.d_log_prob[0] = select(is_zero, zero.d_logit, -zero.rho);

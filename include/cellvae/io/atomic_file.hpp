@@ -2,6 +2,8 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +15,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "cellvae/core/error.hpp"
 
@@ -23,6 +26,7 @@ namespace io_detail {
 class Descriptor {
 public:
     explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     ~Descriptor() {
@@ -35,12 +39,36 @@ private:
     int descriptor_;
 };
 
+/// Removes temporary files of `target` that processes left which were killed: those whose process is gone and that
+/// nobody holds the lock of (a process of another machine that shares the folder has it while it writes).
+inline void remove_stale(const std::filesystem::path& folder, const std::string& target) {
+    const std::string head = "." + target + ".", tail = ".part";
+    std::error_code code;
+    std::vector<std::filesystem::path> stale;
+    for (std::filesystem::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
+        const std::string name = entry->path().filename().string();
+        if (name.size() <= head.size() + tail.size() || name.compare(0, head.size(), head) != 0 ||
+            name.compare(name.size() - tail.size(), tail.size(), tail) != 0)
+            continue;
+        const std::string numbers = name.substr(head.size(), name.size() - head.size() - tail.size());
+        const std::size_t dash = numbers.find('-');
+        if (dash == 0 || dash > 9 || numbers.find_first_not_of("0123456789-") != std::string::npos) continue;
+        const int process = std::stoi(numbers.substr(0, dash));
+        if (::kill(process, 0) != 0 && errno == ESRCH) stale.push_back(entry->path());
+    }
+    for (const auto& path : stale) {
+        const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    }
+}
+
 }  // namespace io_detail
 
 /// A new file that takes the place of `target` in one step, or not at all.
 ///
 /// Write to path(), close it, then commit(): the bytes are forced to the disk and the name is changed, so that a reader
-/// sees the old file or the whole new one. Without commit(), the destructor removes what was written.
+/// sees the old file or the whole new one. Without commit(), the destructor removes what was written; what a process
+/// left that was killed, the next commit() to the same target removes.
 class AtomicFile {
 public:
     /// @throws InputError where the target's folder does not exist or the target is a folder.
@@ -83,6 +111,7 @@ public:
         // The new name survives a power cut only once the folder is on the disk; not every file system can do it.
         io_detail::Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_CLOEXEC));
         if (folder.get() >= 0) ::fsync(folder.get());
+        io_detail::remove_stale(folder_, target_.filename().string());
     }
 
 private:
@@ -100,21 +129,35 @@ private:
 
 namespace io_detail {
 
-/// Fills the temporary file with `bytes` and commits it; `name` is the target, for errors.
-inline void write_and_commit(AtomicFile& file, const std::string& name, std::string_view bytes) {
-    const auto refuse = [&](int reason) {
-        throw InputError(message(name, ": cannot be written (", std::strerror(reason),
-                                 "); expected a folder with room where files may be written"));
-    };
-    Descriptor descriptor(::open(file.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (descriptor.get() < 0) refuse(errno);
+[[noreturn]] inline void refuse_to_write(const std::string& name, int reason) {
+    throw InputError(message(name, ": cannot be written (", std::strerror(reason),
+                             "); expected a folder with room where files may be written"));
+}
+
+/// Opens the temporary file for writing, with the lock that remove_stale() wants; not every file system can do it.
+/// `name` is the target, for errors, here and below.
+inline Descriptor open_to_write(const AtomicFile& file, const std::string& name, int flags) {
+    Descriptor descriptor(::open(file.path().c_str(), O_WRONLY | O_CLOEXEC | flags, 0666));
+    if (descriptor.get() < 0) refuse_to_write(name, errno);
+    ::flock(descriptor.get(), LOCK_EX | LOCK_NB);
+    return descriptor;
+}
+
+/// Writes `bytes` at the place where the file is.
+inline void write_bytes(const Descriptor& descriptor, const std::string& name, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::write(descriptor.get(), bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) refuse(written < 0 ? errno : ENOSPC);
+        if (written <= 0) refuse_to_write(name, written < 0 ? errno : ENOSPC);
         bytes.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (!descriptor.close()) refuse(errno);
+}
+
+/// Fills the temporary file with `bytes` and commits it.
+inline void write_and_commit(AtomicFile& file, const std::string& name, std::string_view bytes) {
+    Descriptor descriptor = open_to_write(file, name, O_CREAT | O_EXCL);
+    write_bytes(descriptor, name, bytes);
+    if (!descriptor.close()) refuse_to_write(name, errno);
     file.commit();
 }
 

@@ -4,35 +4,49 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/delimited.hpp"
 #include "cellvae/io/h5ad.hpp"
+#include "cellvae/io/inputs.hpp"
+#include "cellvae/io/loom.hpp"
+#include "cellvae/io/matrix_market.hpp"
+#include "cellvae/io/merge.hpp"
+#include "cellvae/io/mex.hpp"
+#include "cellvae/io/read_progress.hpp"
 #include "cellvae/io/read_result.hpp"
+#include "cellvae/io/tenx_hdf5.hpp"
 #include "cellvae/io/text_fields.hpp"
+#include "cellvae/io/unique_names.hpp"
 
 namespace cellvae {
 
 struct ReadOptions {
-    DelimitedOptions delimited;  ///< for CSV and TSV
-    H5adOptions h5ad;            ///< for h5ad
+    DelimitedOptions delimited;  ///< for CSV and TSV; its orientation also for Matrix Market files
+    H5adOptions h5ad;            ///< for h5ad and loom
+    TenxOptions tenx;            ///< for 10x's HDF5 and MEX
+    ReadProgressCallback progress;
 };
 
 namespace io_detail {
 
-inline constexpr const char* readable_forms = "expected h5ad, CSV or TSV (plain or gzip)";
+inline constexpr const char* readable_forms =
+    "expected h5ad, 10x HDF5, 10x MEX, loom, Matrix Market, CSV or TSV (text plain or gzip)";
 
 /// What a folder is, if it is one that people have counts in.
 inline std::string folder_kind(const std::filesystem::path& path) {
     std::error_code code;
     const auto holds = [&](const char* name) { return std::filesystem::exists(path / name, code); };
-    if (holds("matrix.mtx") || holds("matrix.mtx.gz")) return "a 10x folder of Matrix Market files (MEX)";
     if (holds(".zgroup") || holds("zarr.json") || holds(".zattrs")) return "a Zarr store";
-    return "a folder";
+    return "a folder without a file of counts";
 }
 
 /// The form that the first bytes of a file, decompressed if need be, show; empty where they may be text.
@@ -43,13 +57,12 @@ inline std::string form_by_bytes(std::string_view bytes) {
         const char* form;
     };
     using namespace std::string_view_literals;
-    static constexpr std::array<Sign, 15> signs{{{0, "PK\3\4"sv, "a zip archive (also npz and xlsx)"},
+    static constexpr std::array<Sign, 14> signs{{{0, "PK\3\4"sv, "a zip archive (also npz and xlsx)"},
                                                  {0, "RDX2\n"sv, "an R data file"},
                                                  {0, "RDX3\n"sv, "an R data file"},
                                                  {0, "X\n\0\0\0"sv, "an R object (.rds)"},
                                                  {0, "A\n2\n"sv, "an R object (.rds)"},
                                                  {0, "A\n3\n"sv, "an R object (.rds)"},
-                                                 {0, "%%MatrixMarket"sv, "a Matrix Market file"},
                                                  {0, "BZh"sv, "compressed with bzip2"},
                                                  {0,
                                                   "\xfd"sv
@@ -68,48 +81,101 @@ inline std::string form_by_bytes(std::string_view bytes) {
     return {};
 }
 
-/// What an HDF5 file holds; empty for h5ad.
-inline std::string hdf5_kind(const std::filesystem::path& path) {
+enum class Hdf5Form { h5ad, tenx, loom };
+
+/// What an HDF5 file holds. @throws InputError where that is none of the forms
+inline Hdf5Form hdf5_form(const std::filesystem::path& path) {
     const QuietHdf5 quiet;
     const Hdf5File file = open_hdf5(path);
     const hid_t root = file.handle.get();
-    if (has(root, "obs") && has(root, "var")) return {};
-    if (has(root, "row_attrs") && has(root, "col_attrs")) return "a loom file";
-    if (is_group(open_object(root, "matrix"))) return "a 10x feature-barcode HDF5 file";
-    if (has(root, "assays") && has(root, "cell.names")) return "an h5Seurat file";
+    if (has(root, "obs") && has(root, "var")) return Hdf5Form::h5ad;
+    if (has(root, "row_attrs") && has(root, "col_attrs")) return Hdf5Form::loom;
+    if (!tenx_groups(file).empty()) return Hdf5Form::tenx;
+    const auto refuse = [&](const std::string& kind) {
+        throw InputError(message(file.name, ": is ", kind, ", which is not read; ", readable_forms));
+    };
+    if (has(root, "assays") && has(root, "cell.names")) refuse("an h5Seurat file");
     std::string names;
-    for (const auto& member : members(root)) {
-        const Handle group = open_object(root, member);
-        if (is_group(group) && has(group.get(), "barcodes") && has(group.get(), "indptr"))
-            return "a 10x HDF5 file of version 2";
+    for (const auto& member : members(root))
         if (names.size() < 200) names += (names.empty() ? "" : ", ") + member;
-    }
-    return message("an HDF5 file of another kind (it holds: ", names.empty() ? "nothing" : names, ")");
+    refuse(message("an HDF5 file of another kind (it holds: ", names.empty() ? "nothing" : names, ")"));
+    return Hdf5Form::h5ad;
 }
 
-}  // namespace io_detail
-
-/// Reads counts of cells x genes from a file of any form read here; the form is decided by the content, not by the
-/// name.
-/// @throws InputError where the file is none of them (it says what it is), and as read_h5ad() and read_delimited().
-[[nodiscard]] inline CountsRead read_counts_with_notes(const std::filesystem::path& path,
-                                                       const ReadOptions& options = {}) {
-    using namespace io_detail;
-    const auto refuse = [&](const std::string& kind) {
-        throw InputError(message(path.string(), ": is ", kind, ", which is not read; ", readable_forms));
-    };
-    std::error_code code;
-    if (std::filesystem::is_directory(path, code)) refuse(folder_kind(path));
+/// Reads one file; its names may repeat.
+inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions& options) {
     require_regular_file(path);
     std::array<char, 512> bytes{};
     const std::size_t size = ByteSource(path).read(bytes.data(), bytes.size());
     const std::string_view start(bytes.data(), size);
     if (start.substr(0, 8) == "\x89HDF\r\n\x1a\n") {
-        if (const std::string kind = hdf5_kind(path); !kind.empty()) refuse(kind);
-        return read_h5ad_with_notes(path, options.h5ad);
+        const Hdf5Form form = hdf5_form(path);
+        if (form == Hdf5Form::h5ad) return read_h5ad_with_notes(path, options.h5ad, options.progress);
+        if (form == Hdf5Form::loom) return read_loom_with_notes(path, options.h5ad.matrix, options.progress);
+        if (options.h5ad.matrix == "X") return read_tenx_hdf5_with_notes(path, options.tenx, options.progress);
     }
-    if (const std::string kind = form_by_bytes(start); !kind.empty()) refuse(kind);
-    return read_delimited_with_notes(path, options.delimited);
+    if (options.h5ad.matrix != "X")
+        throw OptionError(message(path.string(), ": has one matrix only, so there is no '", options.h5ad.matrix,
+                                  "'; expected an h5ad or a loom file"));
+    if (start.substr(0, matrix_market_sign.size()) == matrix_market_sign)
+        return read_matrix_market_with_notes(path, options.delimited.orientation, options.tenx, options.progress);
+    if (const std::string kind = form_by_bytes(start); !kind.empty())
+        throw InputError(message(path.string(), ": is ", kind, ", which is not read; ", readable_forms));
+    return read_delimited_with_notes(path, options.delimited, options.progress);
+}
+
+}  // namespace io_detail
+
+/// Reads counts of cells x genes from files of any form read here; the form is decided by the content, not by the name.
+/// A folder stands for what it holds: a 10x MEX folder for its matrix, another one for every file of counts below it.
+///
+/// Several inputs are merged (merge_counts()): on the genes that all have, with obs/origin and obs/cell_type from the
+/// names of files and folders. Names of genes and cells that repeat are made unique as anndata does; the notes say so.
+/// @throws InputError where a file is of none of these forms (it says what it is), and as the reader of each form.
+[[nodiscard]] inline CountsRead read_counts_with_notes(std::span<const std::filesystem::path> paths,
+                                                       const ReadOptions& options = {}) {
+    using namespace io_detail;
+    std::vector<CountInput> inputs;
+    std::error_code code;
+    for (const auto& path : paths) {
+        if (!std::filesystem::is_directory(path, code)) {
+            inputs.push_back({path, label_of(path), path.filename().string()});
+            continue;
+        }
+        auto found = inputs_below(path);
+        if (found.empty()) throw InputError(message(path.string(), ": is ", folder_kind(path), "; ", readable_forms));
+        if (found.size() == 1 && paths.size() > 1) found.front().label = label_of(path);
+        if (paths.size() > 1)
+            for (auto& input : found) input.origin = message(label_of(path), '/', input.origin);
+        inputs.insert(inputs.end(), found.begin(), found.end());
+    }
+    if (inputs.empty()) throw OptionError(message("no file of counts is named; ", readable_forms));
+    std::string file = inputs.front().path.string();
+    try {
+        CountsRead result;
+        if (inputs.size() == 1) {
+            result = read_one(inputs.front().path, options);
+        } else {
+            std::vector<MergePart> parts;
+            for (const auto& input : inputs) {
+                file = input.path.string();
+                parts.push_back({read_one(input.path, options), input.label, input.origin});
+            }
+            result = merge_counts(std::move(parts));
+        }
+        make_unique(result.counts.var.names, "gene", result.notes);
+        make_unique(result.counts.obs.names, "cell", result.notes);
+        return result;
+    } catch (const std::bad_alloc&) {
+        throw InputError(message(file,
+                                 ": the counts do not fit into this machine's memory; expected 8 bytes for each "
+                                 "nonzero count to be free"));
+    }
+}
+
+[[nodiscard]] inline CountsRead read_counts_with_notes(const std::filesystem::path& path,
+                                                       const ReadOptions& options = {}) {
+    return read_counts_with_notes(std::span(&path, 1), options);
 }
 
 /// read_counts_with_notes() without the notes.

@@ -14,7 +14,9 @@
 namespace cellvae::io_detail {
 
 /// Brings every row into CountMatrix's form, in place: genes ascend, entries of the same gene are added, zeros go.
-inline void tidy_rows(CountMatrix& matrix) {
+/// @param on_repeat called with cell and gene where a gene comes twice; it may refuse that
+template <class OnRepeat>
+void tidy_rows(CountMatrix& matrix, const OnRepeat& on_repeat) {
     std::vector<std::pair<GeneIndex, float>> row;
     std::size_t kept = 0;
     auto begin = static_cast<std::size_t>(matrix.row_offsets.front());
@@ -30,7 +32,8 @@ inline void tidy_rows(CountMatrix& matrix) {
         }
         for (std::size_t k = begin; k < end;) {
             const GeneIndex gene = matrix.columns[k];
-            double sum = 0;
+            double sum = static_cast<double>(matrix.values[k++]);
+            if (k < end && matrix.columns[k] == gene) on_repeat(cell, gene);
             for (; k < end && matrix.columns[k] == gene; ++k) sum += static_cast<double>(matrix.values[k]);
             if (sum == 0) continue;
             matrix.columns[kept] = gene;
@@ -41,6 +44,10 @@ inline void tidy_rows(CountMatrix& matrix) {
     }
     matrix.columns.resize(kept);
     matrix.values.resize(kept);
+}
+
+inline void tidy_rows(CountMatrix& matrix) {
+    tidy_rows(matrix, [](std::size_t, GeneIndex) {});
 }
 
 /// Makes compressed rows (cells) of compressed columns (genes) that come as piles; frees the piles as it goes.

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <new>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,13 +16,12 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/csr_rows.hpp"
 #include "cellvae/io/name_rules.hpp"
+#include "cellvae/io/orientation.hpp"
+#include "cellvae/io/read_progress.hpp"
 #include "cellvae/io/read_result.hpp"
 #include "cellvae/io/text_fields.hpp"
 
 namespace cellvae {
-
-/// Which side of a table the cells are on.
-enum class Orientation { automatic, cells_by_genes, genes_by_cells };
 
 struct DelimitedOptions {
     /// `automatic` decides by the first of these that applies, and the notes of read_delimited_with_notes say which:
@@ -48,13 +46,20 @@ namespace io_detail {
 /// when all names are known.
 class DelimitedReader {
 public:
-    DelimitedReader(const std::filesystem::path& path, const DelimitedOptions& options)
-        : options_(options), fields_(path, options.delimiter) {}
+    DelimitedReader(const std::filesystem::path& path, const DelimitedOptions& options,
+                    const ReadProgressCallback& progress)
+        : options_(options),
+          fields_(path, options.delimiter),
+          meter_(progress, path.string(), static_cast<double>(std::filesystem::file_size(path)), "MB", 1e6) {}
 
     [[nodiscard]] CountsRead read() {
         read_header();
-        while (!fields_.at_end()) read_row();
+        while (!fields_.at_end()) {
+            read_row();
+            meter_.at(fields_.consumed());
+        }
         check_annotations();
+        meter_.finish();
         return finish();
     }
 
@@ -316,6 +321,7 @@ private:
 
     const DelimitedOptions& options_;
     TextFields fields_;
+    ProgressMeter meter_;
     std::vector<std::string> headers_;
     std::vector<std::string> first_row_;
     std::int64_t first_line_ = 0;
@@ -340,14 +346,9 @@ private:
 ///   that is no finite number of at least 0, and for cell names that repeat. OptionError for an unknown annotation
 ///   column.
 [[nodiscard]] inline CountsRead read_delimited_with_notes(const std::filesystem::path& path,
-                                                          const DelimitedOptions& options = {}) {
-    try {
-        return io_detail::DelimitedReader(path, options).read();
-    } catch (const std::bad_alloc&) {
-        throw InputError(message(path.string(),
-                                 ": the counts do not fit into this machine's memory; expected 8 bytes for "
-                                 "each nonzero count to be free"));
-    }
+                                                          const DelimitedOptions& options = {},
+                                                          const ReadProgressCallback& progress = {}) {
+    return io_detail::DelimitedReader(path, options, progress).read();
 }
 
 /// read_delimited_with_notes() without the notes.

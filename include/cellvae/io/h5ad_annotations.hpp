@@ -42,10 +42,12 @@ inline std::vector<std::string> read_as_texts(const Dataset& dataset) {
     return texts;
 }
 
-inline Categorical read_categorical(const Dataset& codes, const Dataset& categories, bool ordered) {
+/// @param ordered where the attribute of that name is
+inline Categorical read_categorical(const Dataset& codes, std::vector<std::string> categories, hid_t ordered) {
     Categorical result;
-    result.categories = read_as_texts(categories);
-    result.ordered = ordered;
+    result.categories = std::move(categories);
+    const auto flag = integers_attribute(ordered, "ordered");
+    result.ordered = !flag.empty() && flag.front() != 0;
     codes.require_numbers();
     const auto size = static_cast<std::int64_t>(result.categories.size());
     result.codes.reserve(codes.length());
@@ -59,6 +61,15 @@ inline Categorical read_categorical(const Dataset& codes, const Dataset& categor
         }
     });
     return result;
+}
+
+/// A list of names: a dataset, or, of pandas' own strings, a group of values and mask.
+inline std::vector<std::string> read_names(const Hdf5File& file, hid_t parent, const std::string& name,
+                                           const std::string& place) {
+    const Handle object = open_object(parent, name);
+    if (is_group(object) && has(object.get(), "values"))
+        return read_as_texts(Dataset(file, object.get(), "values", join(place, "values")));
+    return read_as_texts(Dataset(file, parent, name, place));
 }
 
 /// Values of a column without a mask.
@@ -115,16 +126,14 @@ inline std::optional<ColumnValues> read_column(const Hdf5File& file, hid_t table
         if (has(group, "codes") && has(group, "categories")) {
             const Dataset codes(file, group, "codes", join(column_place, "codes"));
             codes.require_length(size, "one for each row of the table");
-            const Dataset categories(file, group, "categories", join(column_place, "categories"));
-            const auto ordered = integers_attribute(group, "ordered");
-            return read_categorical(codes, categories, !ordered.empty() && ordered.front() != 0);
+            return read_categorical(codes, read_names(file, group, "categories", join(column_place, "categories")),
+                                    group);
         }
         if (has(group, "values") && has(group, "mask")) {
             const Dataset values(file, group, "values", join(column_place, "values"));
             const Dataset mask(file, group, "mask", join(column_place, "mask"));
             return read_masked_column(values, mask, size);
         }
-        // Categories that may themselves be missing come as a group; anndata writes them so for pandas' own strings.
         return std::nullopt;
     }
     if (!is_dataset(object)) file.fail(column_place, "is named in column-order but missing; expected a column");
@@ -132,24 +141,13 @@ inline std::optional<ColumnValues> read_column(const Hdf5File& file, hid_t table
     if (dataset.shape().size() != 1) return std::nullopt;
     dataset.require_length(size, "one for each row of the table");
     if (has(table, "__categories")) {  // before anndata 0.8
-        const Handle old(H5Gopen2(table, "__categories", H5P_DEFAULT));
-        if (old.valid() && has(old.get(), name)) {
+        const Handle old = open_object(table, "__categories");
+        if (is_group(old) && has(old.get(), name)) {
             const Dataset categories(file, old.get(), name, join(join(place, "__categories"), name));
-            const auto ordered = integers_attribute(categories.get(), "ordered");
-            return read_categorical(dataset, categories, !ordered.empty() && ordered.front() != 0);
+            return read_categorical(dataset, read_as_texts(categories), categories.get());
         }
     }
     return read_plain_column(dataset);
-}
-
-/// The names of a table's rows: a dataset, or, of pandas' own strings, a group of values and mask.
-inline std::vector<std::string> read_index(const Hdf5File& file, hid_t table, const std::string& name,
-                                           const std::string& place) {
-    const Handle object = open_object(table, name);
-    if (is_group(object) && has(object.get(), "values")) {
-        return read_as_texts(Dataset(file, object.get(), "values", join(join(place, name), "values")));
-    }
-    return read_as_texts(Dataset(file, table, name, join(place, name)));
 }
 
 /// Reads a table of annotations. Columns of unknown form are named in `notes`.
@@ -168,7 +166,7 @@ inline Annotations read_annotations(const Hdf5File& file, hid_t parent, const st
         file.fail(join(place, index), "is missing; expected the names (the attribute _index of ", place,
                   " says under which name)");
     result.index_name = index;
-    result.names = read_index(file, table.get(), index, place);
+    result.names = read_names(file, table.get(), index, join(place, index));
     const auto present = members(table.get());
     auto order = texts_attribute(table.get(), "column-order");
     for (const auto& member : present)

@@ -20,15 +20,9 @@
 #include "cellvae/io/h5ad_read.hpp"
 #include "cellvae/io/hdf5.hpp"
 #include "cellvae/io/hdf5_image.hpp"
+#include "cellvae/io/read_result.hpp"
 
 namespace cellvae {
-
-/// Coordinates of the cells, for obsm: cells x columns, row-major.
-struct CellCoordinates {
-    std::string name;  ///< as in "X_cellvae"
-    Index columns = 0;
-    std::vector<float> values;
-};
 
 struct H5adExtras {
     std::vector<CellCoordinates> obsm;
@@ -58,6 +52,23 @@ public:
                             {static_cast<hsize_t>(matrix.cells()), static_cast<hsize_t>(coordinates.columns)});
             encode(dataset.get(), "array", "0.2.0");
         }
+    }
+
+    /// A dense layer of floats without its values, in one piece. @returns the byte of the file where they begin
+    [[nodiscard]] std::uint64_t make_layer(const std::string& layer, Index cells, Index genes) const {
+        const std::string place = "layers/" + layer;
+        const Handle group = check(Handle(H5Gopen2(file_, "layers", H5P_DEFAULT)), place);
+        const hsize_t shape[2] = {static_cast<hsize_t>(cells), static_cast<hsize_t>(genes)};
+        const Handle space = check(Handle(H5Screate_simple(2, shape, nullptr)), place);
+        const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
+        H5Pset_obj_track_times(properties.get(), false);
+        H5Pset_alloc_time(properties.get(), H5D_ALLOC_TIME_EARLY);
+        H5Pset_fill_time(properties.get(), H5D_FILL_TIME_NEVER);
+        const Handle dataset = check(Handle(H5Dcreate2(group.get(), layer.c_str(), H5T_NATIVE_FLOAT, space.get(),
+                                                       H5P_DEFAULT, properties.get(), H5P_DEFAULT)),
+                                     place);
+        encode(dataset.get(), "array", "0.2.0");
+        return H5Dget_offset(dataset.get());
     }
 
 private:
@@ -120,6 +131,7 @@ private:
         const Handle space =
             check(Handle(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr)), name);
         const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
+        H5Pset_obj_track_times(properties.get(), false);  // equal contents, equal bytes
         hsize_t elements = 1;
         for (const hsize_t size : shape) elements *= size;
         if (compression_ > 0 && elements >= 1024) {
@@ -288,6 +300,11 @@ inline void check_table(const Annotations& table, const char* name, std::size_t 
     }
 }
 
+/// HDF5 divides paths by '/'.
+inline bool can_be_named(const std::string& name) {
+    return !name.empty() && name != "." && name.find('/') == std::string::npos;
+}
+
 inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) {
     const auto cells = static_cast<std::size_t>(matrix.cells());
     require_size(static_cast<Index>(matrix.obs.names.size()), matrix.cells(), "names of cells to write");
@@ -301,8 +318,7 @@ inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) 
     for (const auto& coordinates : extras.obsm) {
         require_size(static_cast<Index>(coordinates.values.size()), matrix.cells() * coordinates.columns,
                      ("values of obsm/" + coordinates.name).c_str());
-        if (coordinates.name.empty() || coordinates.name.find('/') != std::string::npos ||
-            !names.insert(coordinates.name).second)
+        if (!can_be_named(coordinates.name) || !names.insert(coordinates.name).second)
             throw OptionError(message("obsm: the name '", coordinates.name,
                                       "' is empty, has a '/' or comes twice; expected distinct names"));
     }
@@ -326,7 +342,7 @@ inline void write_h5ad(const std::filesystem::path& path, const CountMatrix& mat
     AtomicFile target(path);  // first, so that a wrong target costs no work
     Hdf5Image image(path.string());
     H5adWriter(path.string(), image.get(), extras.compression).write(matrix, extras);
-    write_and_commit(target, path.string(), image.bytes());
+    write_and_commit(target, path.string(), image.close());
 }
 
 }  // namespace cellvae

@@ -22,19 +22,26 @@
 /// Owning handles over HDF5's C interface, and the checks that make a damaged file an error instead of a crash.
 namespace cellvae::io_detail {
 
-/// Keeps HDF5 from printing its errors while it lives; they become ours.
+/// Keeps HDF5 from printing its errors while it lives (they become ours), and from loading plug-ins: a file that names
+/// a filter could choose which code runs.
 class QuietHdf5 {
 public:
     QuietHdf5() {
         H5open();
+        H5PLget_loading_state(&plugins_);
+        H5PLset_loading_state(0);
         H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     }
     QuietHdf5(const QuietHdf5&) = delete;
     QuietHdf5& operator=(const QuietHdf5&) = delete;
-    ~QuietHdf5() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+    ~QuietHdf5() {
+        H5Eset_auto2(H5E_DEFAULT, function_, data_);
+        H5PLset_loading_state(plugins_);
+    }
 
 private:
+    unsigned plugins_ = 0;
     H5E_auto2_t function_ = nullptr;
     void* data_ = nullptr;
 };
@@ -137,6 +144,8 @@ struct Hdf5File {
     Handle handle;
     std::string name;
     std::uint64_t bytes = 0;
+    /// How many bytes of texts may still be read. Texts that share their bytes could be more than any memory holds.
+    mutable std::uint64_t text_bytes = 0;
 
     /// @throws InputError, "FILE: PLACE: TEXT".
     template <class... Parts>
@@ -150,6 +159,7 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
     file.name = path.string();
     std::error_code code;
     file.bytes = std::filesystem::file_size(path, code);
+    file.text_bytes = 4 * file.bytes;
     if (const auto heap = damaged_heap(path, file.bytes))
         throw InputError(
             message(file.name, ": the heap of texts at byte ", *heap, " is damaged; expected a whole HDF5 file"));
@@ -175,9 +185,16 @@ inline bool has(hid_t parent, const std::string& name) {
     return !name.empty() && H5Lexists(parent, name.c_str(), H5P_DEFAULT) > 0;
 }
 
-/// Opens what lies under a name: a group or a dataset. Invalid where there is neither.
+/// Opens what lies under a name: a group or a dataset. Invalid where there is neither, and where a link leads out of
+/// the file: a file must not choose what else is read.
 inline Handle open_object(hid_t parent, const std::string& name) {
-    return has(parent, name) ? Handle(H5Oopen(parent, name.c_str(), H5P_DEFAULT)) : Handle();
+    if (!has(parent, name)) return {};
+    const Handle access(H5Pcreate(H5P_LINK_ACCESS));
+    H5Pset_elink_cb(
+        access.get(),
+        [](const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) -> herr_t { return -1; },
+        nullptr);
+    return Handle(H5Oopen(parent, name.c_str(), access.get()));
 }
 
 inline bool is_group(const Handle& object) { return object.valid() && H5Iget_type(object.get()) == H5I_GROUP; }
@@ -190,7 +207,7 @@ inline std::vector<std::string> members(hid_t group) {
     if (H5Gget_info(group, &information) < 0) return names;
     for (hsize_t k = 0; k < information.nlinks; ++k) {
         const auto length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, k, nullptr, 0, H5P_DEFAULT);
-        if (length < 0) break;
+        if (length < 0 || length > 65535) break;
         std::string name(static_cast<std::size_t>(length) + 1, '\0');
         H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, k, name.data(), name.size(), H5P_DEFAULT);
         name.pop_back();
@@ -313,11 +330,12 @@ public:
     }
 
 private:
-    /// Refuses filters that are missing, and sizes that the bytes in the file cannot make up: deflate shrinks a
-    /// thousand times at best. What was never written takes no room and is small where it is honest.
+    /// Refuses data outside the file, filters that are missing, and sizes that the bytes in the file cannot make up:
+    /// deflate shrinks a thousand times at best. What was never written takes no room and is small where it is honest.
     void check_storage() {
         const Handle properties(H5Dget_create_plist(handle_.get()));
-        const bool chunked = H5Pget_layout(properties.get()) == H5D_CHUNKED;
+        if (H5Pget_layout(properties.get()) == H5D_VIRTUAL || H5Pget_external_count(properties.get()) > 0)
+            file_->fail(place_, "has its data in another file; expected the data themselves");
         const int filters = H5Pget_nfilters(properties.get());
         for (int k = 0; k < filters; ++k) {
             unsigned flags = 0;
@@ -329,20 +347,24 @@ private:
                 file_->fail(place_, "is compressed with the filter ", filter_name(filter),
                             ", which this build of HDF5 lacks; expected gzip or no compression");
         }
-        const double element = static_cast<double>(H5Tget_size(type_.get()));
+        const double element = static_cast<double>(std::max<std::size_t>(1, H5Tget_size(type_.get())));
         const double stored =
             static_cast<double>(std::min<std::uint64_t>(H5Dget_storage_size(handle_.get()), file_->bytes));
-        const double possible = (filters > 0 ? 1040.0 : 1.0) * stored + 67108864.0;
-        double declared = element;
+        const double unwritten = kind_ == ElementKind::text ? 0x1p17 : shape_.size() == 1 ? 0x1p20 : 0x1p24;
+        const double possible = (filters > 0 ? 1040.0 : 1.0) * stored / element + unwritten;
+        double declared = 1;
         for (const hsize_t size : shape_) declared *= static_cast<double>(size);
         if (!(declared <= possible))
-            file_->fail(place_, "declares ", declared, " bytes, but the file has ", stored,
-                        " bytes for it; expected a size that the data can fill");
-        if (!chunked || shape_.empty()) return;
+            file_->fail(place_, "declares ", declared, " values, but the file has ", stored,
+                        " bytes for them; expected a size that the data can fill");
+        if (!(element <= static_cast<double>(file_->bytes)))
+            file_->fail(place_, "declares values of ", element,
+                        " bytes, more than the file has; expected smaller ones");
+        if (H5Pget_layout(properties.get()) != H5D_CHUNKED || shape_.empty()) return;
         H5Pget_chunk(properties.get(), static_cast<int>(chunk_.size()), chunk_.data());
         double chunk_bytes = element;
         for (const hsize_t size : chunk_) chunk_bytes *= static_cast<double>(size);
-        if (!(chunk_bytes <= std::max(possible, 1040.0 * static_cast<double>(file_->bytes))))
+        if (!(chunk_bytes <= 0x1p24 + 1040.0 * static_cast<double>(file_->bytes)))
             file_->fail(place_, "declares chunks of ", chunk_bytes,
                         " bytes, more than the file can hold; expected smaller chunks");
     }
@@ -356,11 +378,54 @@ private:
     ElementKind kind_ = ElementKind::other;
 };
 
-/// Takes memory for a text of variable length, but never more than the file has bytes.
-inline void* allocate_text(std::size_t size, void* limit) {
-    return size > *static_cast<const std::uint64_t*>(limit) + 1 ? nullptr : std::malloc(size == 0 ? 1 : size);
+/// Memory for texts of variable length, as long as the file's allowance lasts. What HDF5 had when reading failed is
+/// freed too: it forgets it.
+class TextMemory {
+public:
+    explicit TextMemory(std::uint64_t& allowance) : left_(allowance) {}
+    TextMemory(const TextMemory&) = delete;
+    TextMemory& operator=(const TextMemory&) = delete;
+    ~TextMemory() { clear(); }
+
+    static void* allocate(std::size_t size, void* memory) {
+        auto& self = *static_cast<TextMemory*>(memory);
+        if (size > self.left_) return nullptr;
+        auto* const made = static_cast<Piece*>(std::malloc(sizeof(Piece) + size));
+        if (made == nullptr) return nullptr;
+        self.left_ -= size;
+        made->next = std::exchange(self.first_, made);
+        return made + 1;
+    }
+    static void release(void*, void*) {}  // all together
+
+    void clear() {
+        while (first_ != nullptr) std::free(std::exchange(first_, first_->next));
+    }
+
+private:
+    struct Piece {
+        Piece* next;
+    };
+    std::uint64_t& left_;
+    Piece* first_ = nullptr;
+};
+
+/// Refuses references to texts that lead nowhere, where the dataset lies in one piece: HDF5 follows them unchecked.
+/// In chunks, which may be compressed, they are not checked.
+inline void check_references(const Dataset& dataset) {
+    const haddr_t start = H5Dget_offset(dataset.get());
+    const Handle properties(H5Fget_create_plist(dataset.file().handle.get()));
+    hsize_t user_block = 0;
+    std::size_t address_size = 0;
+    std::size_t length_size = 0;
+    H5Pget_userblock(properties.get(), &user_block);
+    H5Pget_sizes(properties.get(), &address_size, &length_size);
+    if (start == HADDR_UNDEF || user_block != 0 || address_size != 8 || length_size != 8) return;
+    TextReferences references(dataset.file().name, dataset.file().bytes);
+    if (const auto position = references.broken(start, dataset.length()))
+        dataset.file().fail(dataset.place(), "the text at position ", *position,
+                            " lies nowhere in the file; expected undamaged data");
 }
-inline void free_text(void* text, void*) { std::free(text); }
 
 /// Reads texts, of fixed or variable length, of a one-dimensional dataset.
 inline std::vector<std::string> read_texts(const Dataset& dataset) {
@@ -368,15 +433,17 @@ inline std::vector<std::string> read_texts(const Dataset& dataset) {
     const std::size_t size = dataset.length();
     std::vector<std::string> texts;
     texts.reserve(size);
-    std::uint64_t limit = dataset.file().bytes;
     const bool variable = H5Tis_variable_str(dataset.type()) > 0;
     const std::size_t width = variable ? sizeof(char*) : dataset.element_size();
     const Handle type(variable ? H5Tcopy(H5T_C_S1) : H5Tcopy(dataset.type()));
     const Handle transfer(H5Pcreate(H5P_DATASET_XFER));
+    TextMemory memory(dataset.file().text_bytes);
     if (variable) {
+        check_references(dataset);
+        dataset.file().text_bytes += size;  // HDF5 ends each with a zero
         H5Tset_size(type.get(), H5T_VARIABLE);
         H5Tset_cset(type.get(), H5Tget_cset(dataset.type()));
-        H5Pset_vlen_mem_manager(transfer.get(), allocate_text, &limit, free_text, nullptr);
+        H5Pset_vlen_mem_manager(transfer.get(), TextMemory::allocate, &memory, TextMemory::release, nullptr);
     }
     const std::size_t block =
         dataset.block_length(std::max<std::size_t>(1, (std::size_t{1} << 18) / std::max<std::size_t>(width, 1)));
@@ -387,10 +454,8 @@ inline std::vector<std::string> read_texts(const Dataset& dataset) {
         dataset.read({start}, {count}, type.get(), buffer.data(), transfer.get());
         if (variable) {
             auto** const pointers = reinterpret_cast<char**>(buffer.data());
-            for (std::size_t k = 0; k < count; ++k) {
-                texts.emplace_back(pointers[k] == nullptr ? "" : pointers[k]);
-                std::free(pointers[k]);
-            }
+            for (std::size_t k = 0; k < count; ++k) texts.emplace_back(pointers[k] == nullptr ? "" : pointers[k]);
+            memory.clear();
         } else {
             const char padding = H5Tget_strpad(dataset.type()) == H5T_STR_SPACEPAD ? ' ' : '\0';
             for (std::size_t k = 0; k < count; ++k) {
@@ -403,6 +468,9 @@ inline std::vector<std::string> read_texts(const Dataset& dataset) {
     }
     return texts;
 }
+
+/// What an attribute may have at most; honest ones have some hundred bytes.
+inline constexpr std::size_t most_attribute_bytes = std::size_t{1} << 20;
 
 /// An attribute that holds one text, or nothing where there is none such.
 inline std::optional<std::string> text_attribute(hid_t object, const char* name) {
@@ -419,6 +487,7 @@ inline std::optional<std::string> text_attribute(hid_t object, const char* name)
         H5free_memory(text);
         return result;
     }
+    if (H5Tget_size(type.get()) > most_attribute_bytes) return std::nullopt;
     std::string text(H5Tget_size(type.get()), '\0');
     if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return std::nullopt;
     return text.substr(0, text.find('\0'));
@@ -432,7 +501,8 @@ inline std::vector<std::string> texts_attribute(hid_t object, const char* name) 
     const Handle type(H5Aget_type(attribute.get()));
     const Handle space(H5Aget_space(attribute.get()));
     const auto count = static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get())));
-    if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING || count == 0 || count > (std::size_t{1} << 24))
+    if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING || count == 0 ||
+        count > most_attribute_bytes / std::max<std::size_t>(1, H5Tget_size(type.get())))
         return texts;
     if (H5Tis_variable_str(type.get()) > 0) {
         std::vector<char*> pointers(count, nullptr);

@@ -13,11 +13,19 @@
 
 namespace cellvae {
 
+/// Coordinates of the cells, for obsm: cells x columns, row-major.
+struct CellCoordinates {
+    std::string name;  ///< as in "X_cellvae"
+    Index columns = 0;
+    std::vector<float> values;
+};
+
 /// What a reader made of a file.
 struct CountsRead {
     CountMatrix counts;
-    std::string form;                ///< in words, as in "h5ad, X as csr_matrix" or "comma-separated, cells in rows"
-    std::vector<std::string> notes;  ///< decisions and columns that could not be kept, one sentence each
+    std::vector<CellCoordinates> obsm;  ///< coordinates of the cells that the file has
+    std::string form;                   ///< in words, as in "h5ad, X as csr_matrix" or "comma-separated, cells in rows"
+    std::vector<std::string> notes;     ///< decisions and columns that could not be kept, one sentence each
 };
 
 namespace io_detail {
@@ -27,11 +35,9 @@ inline void require_regular_file(const std::filesystem::path& path) {
     std::error_code code;
     const auto status = std::filesystem::status(path, code);
     if (!std::filesystem::exists(status))
-        throw InputError(
-            message(path.string(), ": no such file; expected a file of counts (h5ad, CSV or TSV, or .gz of these)"));
+        throw InputError(message(path.string(), ": no such file; expected a file of counts"));
     if (std::filesystem::is_directory(status))
-        throw InputError(
-            message(path.string(), ": is a folder; expected a file of counts (h5ad, CSV or TSV, or .gz of these)"));
+        throw InputError(message(path.string(), ": is a folder; expected a file of counts"));
     if (!std::filesystem::is_regular_file(status))
         throw InputError(
             message(path.string(), ": is a pipe or a device; expected a regular file, which can be read twice"));

@@ -49,6 +49,10 @@ public:
     }
 
     [[nodiscard]] const std::string& name() const { return name_; }
+    /// Bytes of the file, compressed as it is, that were read so far.
+    [[nodiscard]] double consumed() const { return static_cast<double>(gzoffset(file_.get())); }
+    /// True where the file is gzip. Ask after the first read().
+    [[nodiscard]] bool compressed() const { return gzdirect(file_.get()) == 0; }
 
 private:
     struct Close {
@@ -90,6 +94,7 @@ public:
 
     [[nodiscard]] const std::string& name() const { return source_.name(); }
     [[nodiscard]] char delimiter() const { return delimiter_; }
+    [[nodiscard]] double consumed() const { return source_.consumed(); }
 
     /// The number of the line, from 1, at which the next field begins.
     [[nodiscard]] std::int64_t line() const { return line_; }

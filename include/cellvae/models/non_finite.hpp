@@ -38,7 +38,7 @@ template <class Model, class Real, class Exec>
     using L = typename Model::likelihood_type;
     constexpr std::size_t count = parameter_count<L>;
     const auto to_host = [&](const auto& view) {
-        const auto copy = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
+        auto copy = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
         exec.fence(KernelLabel("cellvae::describe_non_finite"));
         return copy;
     };

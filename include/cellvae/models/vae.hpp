@@ -28,22 +28,44 @@ struct ModelOptions {
     std::vector<std::uint8_t> mask{};  ///< genes x latent, row-major: 0 where a latent dimension does not reach a gene,
                                        ///< for a linear decoder (decoder_hidden = {}); empty: all reach all
     Index conditions = 0;              ///< of cells (batches, donors): encoder and decoder are given each cell's own
-    PriorKind prior = PriorKind::gaussian;  ///< read by AnyPrior alone
-    Index clusters = 10;                    ///< of a mixture prior
-    bool learned_weights = true;            ///< a mixture's mixing weights are learned, not uniform
-    ClusterSum sum{};                       ///< how a mixture's sum over clusters is taken, in training
-    Index pseudo_inputs = 500;              ///< of a VampPrior
-    Index samples = 1;                      ///< samples of z a cell, in training
-    Bound bound = Bound::elbo;              ///< what is trained, and what bound() gives
-    std::uint64_t seed = 0;                 ///< of the initial values
+    PriorKind prior = PriorKind::gaussian;                  ///< read by AnyPrior alone
+    Index clusters = 10;                                    ///< of a mixture prior
+    bool learned_weights = true;                            ///< a mixture's mixing weights are learned, not uniform
+    ClusterSum sum{};                                       ///< how a mixture's sum over clusters is taken, in training
+    Index pseudo_inputs = 500;                              ///< of a VampPrior
+    Index samples = 1;                                      ///< samples of z a cell, in training
+    Bound bound = Bound::elbo;                              ///< what is trained, and what bound() gives
+    ProductPrecision products = ProductPrecision::float32;  ///< in the output layer's gradient()
+    std::uint64_t seed = 0;                                 ///< of the initial values
 };
 
 /// What a step needs beyond the minibatch.
 struct StepOptions {
-    double beta = 1;         ///< weight of the KL
-    std::uint64_t seed = 0;  ///< of the noise
-    std::uint32_t step = 0;  ///< number of the step: the same cell gets other noise in another step
-    double temperature = 1;  ///< of Gumbel-softmax and straight-through; above 0
+    double beta = 1;                       ///< weight of the KL
+    std::optional<double> cluster_beta{};  ///< of a mixture's KL of y; empty: the same
+    double balance = 0;            ///< weight of the balance of clusters in a minibatch, see priors/cluster_balance.hpp
+    double free_nats = 0;          ///< where the minibatch's mean KL of z is not above it, its weight is 0,
+    double cluster_free_nats = 0;  ///< and where that of y is not, that one's
+    std::uint64_t seed = 0;        ///< of the noise
+    std::uint32_t step = 0;        ///< number of the step: the same cell gets other noise in another step
+    double temperature = 1;        ///< of Gumbel-softmax and straight-through; above 0
+};
+
+/// Draws of the latents of a minibatch's cells, decoded as far as the output layer: what evaluation reads. The rows of
+/// a draw are clusters x cells; without clusters cells.
+template <class Real, class Exec>
+struct DecodedDraws {
+    using Space = typename Exec::memory_space;
+
+    Pass<Real, Exec> pass;
+    MatrixSlice<Real, Space> hidden;   ///< rows x hidden: what the output layer reads
+    VectorSlice<Real, Space> weights;  ///< of each row among those of its cell and draw: 1, or q(y | x)
+    Index first_draw = 0;              ///< the number of the first
+    Index draws = 1;                   ///< that the rows are of
+
+    [[nodiscard]] Index cells() const { return pass.batch->cells(); }
+    [[nodiscard]] Index rows() const { return static_cast<Index>(hidden.extent(0)); }
+    [[nodiscard]] Index rows_per_draw() const { return rows() / draws; }
 };
 
 /// A variational autoencoder of cells x genes: encoder, prior and likelihood are types and compose freely.
@@ -73,7 +95,7 @@ public:
           decoder_(parameters_, state_, "decoder", options.latent + options.conditions, false,
                    decoder_options(options)),
           output_(parameters_, "decoder", decoder_.outputs(), genes,
-                  {options.scale, options.shared, decoder_mask(options, genes)}) {
+                  {options.scale, options.shared, decoder_mask(options, genes), options.products}) {
         parameters_.allocate(exec);
         state_.allocate(exec);
         inference_.initialise(exec, parameters_, state_, options.seed);
@@ -89,11 +111,11 @@ public:
     void apply_mask(const Exec& exec) { output_.apply_mask(exec, parameters_); }
 
     /// Starts the heads' biases from the statistics of the data set's genes.
-    void start_from(const Exec& exec, const Dataset<Exec>& data) { output_.start_from(exec, parameters_, data); }
+    void start_from(const Exec& exec, const CellStatistics<Exec>& data) { output_.start_from(exec, parameters_, data); }
 
     /// @throws ShapeError or OptionError unless the model fits the data set: its genes, as many clusters as known
     /// labels need, and its conditions
-    void require_fit(const Dataset<Exec>& data) const {
+    void require_fit(const CellStatistics<Exec>& data) const {
         require_size(data.genes(), genes(), "genes of the data set");
         if constexpr (requires { inference_.clusters(); })
             if (data.largest_label >= inference_.clusters())
@@ -134,24 +156,27 @@ public:
         reserve(exec, batch);
         const auto pass = this->pass(exec, batch, step, Mode::training);
         inference_.draw_noise(pass);
-        return gradient_at_noise(pass, step.beta);
+        return gradient_at_noise(pass, step.beta, step.free_nats, step.cluster_free_nats);
     }
 
     /// The same with the noise as it stands in inference().noise().
-    Terms gradient_at_noise(const Pass<Real, Exec>& encoding, double beta) {
+    /// @throws OptionError for free nats with the importance-weighted bound
+    Terms gradient_at_noise(const Pass<Real, Exec>& encoding, double beta, double free_nats = 0,
+                            double cluster_free_nats = 0) {
         inference_.encode(encoding);
-        const auto pass = decoding(encoding);
+        auto pass = decoding(encoding);
         const Slice z = sample(pass);
         const auto rows = static_cast<Index>(z.extent(0));
         const Slice d_z = options_.conditions == 0 ? inference_.d_z(pass) : first_rows(d_decoder_input_, rows);
         rows_decoded_ += rows;
         const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
-        const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
+        VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
         const Slice hidden = decoder_.forward(pass, z, rows);
         row_weights(pass, beta, hidden, log_prob, weights);
         output_.gradient(pass, hidden, weights, log_prob, decoder_.empty() ? d_z : decoder_.d_output(rows));
         if (!decoder_.empty()) decoder_.backward(pass, z, d_z, rows);
         if (options_.conditions > 0) models_detail::take_latent(pass.exec, d_z, inference_.d_z(pass));
+        if (free_nats > 0 || cluster_free_nats > 0) free_the_kl(pass, beta, free_nats, cluster_free_nats, log_prob);
         inference_.backward(pass, beta, log_prob, weights);
         return finish(pass, beta, log_prob);
     }
@@ -199,6 +224,30 @@ public:
         models_detail::finish_log_mean_exp(exec, sums_, samples, result);
     }
 
+    /// Draws z from q(z | x) of each cell, for a mixture in each cluster, and calls visit(DecodedDraws) for a few draws
+    /// at a time. As for held-out cells; the noise is keyed by seed, cell and number of the draw.
+    template <class Visitor>
+    void decode_draws(const Exec& exec, const Minibatch<Real, Exec>& batch, Index first_draw, Index draws,
+                      std::uint64_t seed, Visitor&& visit) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, {.seed = seed}, Mode::evaluation);
+        const Index per_pass = inference_.draws_per_pass();
+        const Index rows_per_draw = inference_.rows_per_cell() / per_pass * batch.cells();
+        inference_.encode(pass);
+        for (Index done = 0; done < draws; done += per_pass) {
+            inference_.draw_noise(pass, static_cast<std::uint32_t>(first_draw + done));
+            const Slice z = sample(pass);
+            const Slice hidden = decoder_.forward(pass, z, static_cast<Index>(z.extent(0)));
+            const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
+            inference_.row_weights(pass, weights);
+            models_detail::scale(exec, weights, static_cast<Real>(per_pass * batch.cells()));
+            const Index wanted = std::min(per_pass, draws - done);
+            const auto rows = static_cast<std::size_t>(wanted * rows_per_draw);
+            visit(DecodedDraws<Real, Exec>{pass, Slice(hidden.data(), rows, hidden.extent(1)),
+                                           VectorSlice<Real, Space>(weights_.data(), rows), first_draw + done, wanted});
+        }
+    }
+
     /// The mean of q(z | x) of each cell. @param latent cells x latent, overwritten
     void encode(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& latent) {
         reserve(exec, batch);
@@ -236,15 +285,26 @@ public:
 
     [[nodiscard]] Pass<Real, Exec> pass(const Exec& exec, const Minibatch<Real, Exec>& batch, const StepOptions& step,
                                         Mode mode) const {
-        return {
-            exec,      &products_, &parameters_, &state_,          &batch,
-            step.seed, step.step,  mode,         step.temperature, mode == Mode::training ? options_.input_noise : 0.0};
+        const bool training = mode == Mode::training;
+        return {.exec = exec,
+                .products = &products_,
+                .parameters = &parameters_,
+                .state = &state_,
+                .batch = &batch,
+                .seed = step.seed,
+                .step = step.step,
+                .mode = mode,
+                .temperature = step.temperature,
+                .input_noise = training ? options_.input_noise : 0.0,
+                .cluster_beta = step.cluster_beta,
+                .balance = training ? step.balance : 0.0};
     }
 
     [[nodiscard]] const ParameterStore<Real, Exec>& parameters() const { return parameters_; }
     [[nodiscard]] const ParameterStore<Real, Exec>& state() const { return state_; }
     [[nodiscard]] const Inference& inference() const { return inference_; }
     [[nodiscard]] OutputLayer<L, Real, Exec>& output() { return output_; }
+    [[nodiscard]] const OutputLayer<L, Real, Exec>& output() const { return output_; }
     [[nodiscard]] const ModelOptions& options() const { return options_; }
     [[nodiscard]] Index genes() const { return output_.genes(); }
 
@@ -353,7 +413,7 @@ private:
     /// What the decoder reads at the noise as it stands.
     Slice sample(const Pass<Real, Exec>& pass) {
         inference_.sample(pass);
-        const Slice input = decoder_input(pass);
+        Slice input = decoder_input(pass);
         if (options_.conditions > 0) models_detail::append_conditions(pass, inference_.z(pass), input);
         return input;
     }
@@ -361,13 +421,28 @@ private:
     /// log p(x | z) of every row at z from the noise as it stands, without base measures.
     VectorSlice<double, Space> decode(const Pass<Real, Exec>& pass) {
         const Slice z = sample(pass);
-        const VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
+        VectorSlice<double, Space> log_prob(log_prob_.data(), z.extent(0));
         output_.log_prob(pass, decoder_.forward(pass, z, static_cast<Index>(z.extent(0))), log_prob);
         return log_prob;
     }
 
+    /// Free nats (Kingma et al. 2016, here of a whole minibatch): a KL that is small enough has no gradient.
+    void free_the_kl(Pass<Real, Exec>& pass, double& beta, double free_nats, double cluster_free_nats,
+                     const VectorSlice<double, Space>& log_prob) {
+        if (options_.bound == Bound::importance_weighted)
+            throw OptionError("free nats are for the bound elbo: the importance-weighted one has no KL of its own");
+        const Terms means = mean_terms(pass, beta, log_prob);
+        const double cluster_beta = pass.cluster_beta.value_or(beta);
+        if constexpr (term_count > 3) pass.cluster_beta = means[3] > cluster_free_nats ? cluster_beta : 0;
+        if (means[2] <= free_nats) beta = 0;
+    }
+
     Terms finish(const Pass<Real, Exec>& pass, double beta, const VectorSlice<double, Space>& log_prob) {
         models_detail::add_base_measure(pass, log_prob);
+        return mean_terms(pass, beta, log_prob);
+    }
+
+    Terms mean_terms(const Pass<Real, Exec>& pass, double beta, const VectorSlice<double, Space>& log_prob) {
         inference_.terms(pass, beta, log_prob, terms_);
         models_detail::mean_terms(pass.exec, terms_, pass.batch->cells(), totals_);
         read_back(pass.exec, KernelLabel("cellvae::terms"), host_totals_, totals_);

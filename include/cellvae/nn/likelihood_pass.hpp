@@ -40,11 +40,10 @@ KOKKOS_FORCEINLINE_FUNCTION Real bounded(Real eta, Real lower, Real upper) {
 }
 
 /// The gradient by the unbounded parameter: what would lead further out is zero, what leads back passes.
+/// @param excess how far the parameter lies above its bounds, or below them; 0 within
 template <class Real>
-KOKKOS_FORCEINLINE_FUNCTION Real gated(Real d, Real eta, Real lower, Real upper) {
-    const Real not_up = math::select(d < Real(0), d, Real(0));
-    const Real not_down = math::select(d > Real(0), d, Real(0));
-    return math::select(eta > upper, not_up, math::select(eta < lower, not_down, d));
+KOKKOS_FORCEINLINE_FUNCTION Real gated(Real d, Real excess) {
+    return math::select(d * excess > Real(0), Real(0), d);
 }
 
 /// The log-probability of one entry and its gradient by the unbounded parameters, times `weight`. `X` is the value, or
@@ -56,7 +55,7 @@ KOKKOS_FORCEINLINE_FUNCTION LogProb<Real, Count> bounded_log_prob(X x, const Par
     for (std::size_t n = 0; n < Count; ++n) inside[n] = bounded(eta[n], heads[n].lower, heads[n].upper);
     LogProb<Real, Count> result = Likelihood::log_prob(x, inside);
     for (std::size_t n = 0; n < Count; ++n)
-        result.d_log_prob[n] = weight * gated(result.d_log_prob[n], eta[n], heads[n].lower, heads[n].upper);
+        result.d_log_prob[n] = weight * gated(result.d_log_prob[n], eta[n] - inside[n]);
     return result;
 }
 

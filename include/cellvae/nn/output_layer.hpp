@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "cellvae/distributions/concepts.hpp"
@@ -51,6 +52,7 @@ struct OutputOptions {
     MeanScale scale = MeanScale::none;
     std::vector<std::string> shared{};  ///< parameters of the likelihood with one learned value a gene, for all cells
     std::vector<std::uint8_t> mask{};  ///< genes x hidden, row-major: weights where it is 0 are 0 for ever; empty: none
+    ProductPrecision products = ProductPrecision::float32;  ///< of gradient(); log_prob() is in the layer's type
 };
 
 namespace nn_detail {
@@ -83,7 +85,8 @@ public:
     using Space = typename Exec::memory_space;
     using Slice = MatrixSlice<Real, Space>;
 
-    /// @throws OptionError for a shared parameter that the likelihood does not have, or a scale that it cannot take
+    /// @throws OptionError for a shared parameter that the likelihood does not have, a scale that it cannot take, or
+    /// products of bfloat16 elsewhere than in float on the host
     OutputLayer(ParameterStore<Real, Exec>& store, const std::string& name, Index hidden, Index genes,
                 const OutputOptions& options)
         : hidden_(hidden), genes_(genes), options_(options) {
@@ -91,6 +94,9 @@ public:
             throw OptionError(message("the likelihood ", L::name, " has no log-mean parameter for the scale ",
                                       name_of(options.scale),
                                       ": use the scale none, or a likelihood with log_mean or log_rate"));
+        if (options.products == ProductPrecision::bfloat16 &&
+            (!std::is_same_v<Real, float> || driver != OutputDriver::host))
+            throw OptionError("products of bfloat16 are for models of float on the host: use float32");
         for (const auto& shared : options.shared)
             if (std::find(L::parameters.begin(), L::parameters.end(), shared) == L::parameters.end())
                 throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared,
@@ -130,7 +136,7 @@ public:
 
     /// Starts biases and shared values from the genes' statistics, by the likelihood's own from_moments: without it the
     /// first epoch learns little but the genes' means. Does nothing for a likelihood without from_moments.
-    void start_from(const Exec& exec, const ParameterStore<Real, Exec>& store, const Dataset<Exec>& data) const;
+    void start_from(const Exec& exec, const ParameterStore<Real, Exec>& store, const CellStatistics<Exec>& data) const;
 
     /// Makes the memory for passes over minibatches of at most that many cells and nonzeros, each with `samples` rows.
     void reserve(const Exec& exec, Index most_cells, Index most_nonzeros, Index samples) {
@@ -154,6 +160,9 @@ public:
             lane_memory_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_memory"), lanes,
                                                static_cast<std::size_t>(nn_detail::lane_memory_size<Real, count>));
             if (is_share(options_.scale)) share_ = nn_detail::HostShare<Real, Space>(exec, genes_);
+            if (options_.products == ProductPrecision::bfloat16)
+                bfloat16_ = nn_detail::Bfloat16Operands<Space>(
+                    exec, nn_detail::lane_count(genes_), static_cast<Index>(count), most_cells * samples, hidden_);
         }
     }
 
@@ -228,8 +237,17 @@ private:
         const auto heads = this->heads(*pass.parameters);
         if constexpr (driver == OutputDriver::host) {
             const nn_detail::HostOutputPass<Real, Exec, count> host{
-                *pass.batch,    pass.row_cells(), hidden,       weights, heads,
-                lane_log_prob_, lane_d_hidden_,   lane_memory_, genes_,  nn_detail::lane_count(genes_)};
+                *pass.batch,
+                pass.row_cells(),
+                hidden,
+                weights,
+                heads,
+                lane_log_prob_,
+                lane_d_hidden_,
+                lane_memory_,
+                Gradient ? bfloat16_ : nn_detail::Bfloat16Operands<Space>(),
+                genes_,
+                nn_detail::lane_count(genes_)};
             if (is_share(options_.scale))
                 nn_detail::run_share_on_host<L, Gradient>(
                     pass.exec, host, share_, static_cast<std::size_t>(L::log_mean_parameter), log_prob, d_hidden);
@@ -254,28 +272,21 @@ private:
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden_;
     Matrix<Real, Space> lane_memory_;
     nn_detail::HostShare<Real, Space> share_;
+    nn_detail::Bfloat16Operands<Space> bfloat16_;
     nn_detail::DevicePanel<Real, Space, count> panel_;
 };
 
 template <Likelihood L, class Real, class Exec, OutputDriver driver>
 void OutputLayer<L, Real, Exec, driver>::start_from(const Exec& exec, const ParameterStore<Real, Exec>& store,
-                                                    const Dataset<Exec>& data) const {
+                                                    const CellStatistics<Exec>& data) const {
     if constexpr (requires { L::from_moments(1.0, 1.0); }) {
-        const CellsView& cells = data.cells_view;
         const auto genes = static_cast<std::size_t>(genes_);
-        std::vector<double> sums(genes), squares(genes);
+        require_size(data.genes(), genes_, "genes of the data set");
+        const std::vector<double>& sums = data.target_sum;
+        const std::vector<double>& squares = data.target_square_sum;
         double library_sum = 0;
-        for (std::size_t cell = 0; cell < static_cast<std::size_t>(cells.cells()); ++cell) {
-            library_sum += is_share(options_.scale) ? data.host_total[cell] : data.host_library[cell];
-            const auto end = static_cast<std::size_t>(cells.row_offsets[cell + 1]);
-            for (auto k = static_cast<std::size_t>(cells.row_offsets[cell]); k < end; ++k) {
-                const double target = target_value(data.target, static_cast<double>(cells.values[k]),
-                                                   data.host_library[cell], data.host_maximum[cell]);
-                sums[static_cast<std::size_t>(cells.columns[k])] += target;
-                squares[static_cast<std::size_t>(cells.columns[k])] += target * target;
-            }
-        }
-        const auto cell_count = static_cast<double>(cells.cells());
+        for (const double size : is_share(options_.scale) ? data.host_total : data.host_library) library_sum += size;
+        const auto cell_count = static_cast<double>(data.cells());
         // a share's biases are the genes' log shares: a constant more or less is nothing to a softmax
         const double offset =
             options_.scale == MeanScale::none || library_sum <= 0 ? 0 : std::log(library_sum / cell_count);

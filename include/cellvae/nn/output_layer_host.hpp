@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "cellvae/core/product.hpp"
 #include "cellvae/data/minibatch.hpp"
 #include "cellvae/nn/likelihood_pass.hpp"
+#include "cellvae/nn/output_layer_bfloat16.hpp"
 #include "cellvae/nn/pass.hpp"
 
 // The output layer on the host. Panels of genes are dealt to a fixed number of lanes, which threads share. A lane works
@@ -15,9 +17,6 @@
 // on it.
 
 namespace cellvae::nn_detail {
-
-/// Rows are worked on in blocks of this many, so that a block's parameters stay in the cache.
-inline constexpr Index rows_per_block = 128;
 
 /// The largest number of lanes, and so of threads that the layer can use.
 inline constexpr Index most_lanes = 32;
@@ -41,31 +40,70 @@ KOKKOS_FORCEINLINE_FUNCTION double sum_in_order(const Real* values, Index count)
     return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
+/// Rows whose nonzeros in a panel are computed together: one row has too few of them for a vectorised loop.
+inline constexpr Index rows_per_group = 16;
+
+/// The nonzeros of a group of rows in one panel, row after row.
+template <class Real, std::size_t Count>
+struct GroupNonzeros {
+    static constexpr Index most = rows_per_group * genes_per_panel;
+    static constexpr Index multiple = 64 / static_cast<Index>(sizeof(Real));  ///< fills the widest registers
+
+    Index count = 0;
+    alignas(64) Real value[Count][most];  ///< their parameters, then their gradient
+    alignas(64) Real target[most];        ///< what was counted, then its log-probability
+    alignas(64) Real weight[most];
+
+    /// Takes one row's nonzeros along. Arguments as in likelihood_row.
+    void gather(const Kokkos::Array<Real*, Count>& eta, const GeneIndex* gene_of, const Real* targets, Index nonzeros,
+                Index first_gene, Real row_weight) {
+        for (Index j = 0; j < nonzeros; ++j, ++count) {
+            const Index g = gene_of[j] - first_gene;
+            for (std::size_t n = 0; n < Count; ++n) value[n][count] = eta[n][g];
+            target[count] = targets[j];
+            weight[count] = row_weight;
+        }
+    }
+
+    /// Turns parameters into gradients and targets into log-probabilities, in one loop that the compiler vectorises
+    /// where the likelihood lets it. So that none is left over the last one is repeated.
+    template <class Likelihood>
+    void compute(const Heads<Real, Count>& heads) {
+        if (count == 0) return;
+        const Index end = (count + multiple - 1) / multiple * multiple;
+        for (Index j = count; j < end; ++j) {
+            for (std::size_t n = 0; n < Count; ++n) value[n][j] = value[n][count - 1];
+            target[j] = target[count - 1];
+            weight[j] = weight[count - 1];
+        }
+        [&]<std::size_t... N>(std::index_sequence<N...>) {
+            const Kokkos::Array<Real * KOKKOS_RESTRICT, Count> at{value[N]...};
+            Real* KOKKOS_RESTRICT x = target;
+            const Real* KOKKOS_RESTRICT row_weight = weight;
+            for (Index j = 0; j < end; ++j) {
+                const auto result =
+                    bounded_log_prob<Likelihood>(x[j], Parameters<Real, Count>{at[N][j]...}, heads, row_weight[j]);
+                x[j] = result.value;
+                ((at[N][j] = result.d_log_prob[N]), ...);
+            }
+        }
+        (std::make_index_sequence<Count>{});
+    }
+};
+
 /// The likelihood of one row of one panel. On entry eta[n][g] holds the unbounded parameters; with `Gradient`, on
-/// return the gradient by them times `weight`. Every entry is first taken as if its count were zero, in one loop that
-/// the compiler vectorises; the few nonzeros are computed from their gathered parameters and then overwrite it.
+/// return the gradient by them times `weight`. Every entry is taken as if its count were zero, in one loop that the
+/// compiler vectorises; the few nonzeros, which have been computed before, then overwrite it.
 ///
 /// @param eta one array of `genes` values a parameter
-/// @param gene_of, targets the row's nonzeros in this panel, `nonzeros` of them, numbered from gene `first_gene` on
+/// @param gene_of the row's nonzeros in this panel, `nonzeros` of them, numbered from gene `first_gene` on
+/// @param group holds them from number `first_nonzero` on
 /// @returns the sum of the log-probabilities, without base measures
 template <class Likelihood, bool Gradient, class Real, std::size_t Count>
-double likelihood_row(const Kokkos::Array<Real*, Count>& eta, Index genes, const GeneIndex* gene_of,
-                      const Real* targets, Index nonzeros, Index first_gene, const Heads<Real, Count>& heads,
-                      Real weight) {
+double likelihood_row(const Kokkos::Array<Real*, Count>& eta, Index genes, const GeneIndex* gene_of, Index nonzeros,
+                      Index first_gene, const GroupNonzeros<Real, Count>& group, Index first_nonzero,
+                      const Heads<Real, Count>& heads, Real weight) {
     alignas(64) Real log_prob[genes_per_panel];
-    alignas(64)
-        Real found[Count + 1][genes_per_panel];  // the nonzeros' parameters, then their gradient; last, their value
-    for (Index j = 0; j < nonzeros; ++j) {
-        const Index g = gene_of[j] - first_gene;
-        for (std::size_t n = 0; n < Count; ++n) found[n][j] = eta[n][g];
-    }
-    for (Index j = 0; j < nonzeros; ++j) {
-        Parameters<Real, Count> at{};
-        for (std::size_t n = 0; n < Count; ++n) at[n] = found[n][j];
-        const auto result = bounded_log_prob<Likelihood>(targets[j], at, heads, weight);
-        found[Count][j] = result.value;
-        for (std::size_t n = 0; n < Count; ++n) found[n][j] = result.d_log_prob[n];
-    }
     [&]<std::size_t... N>(std::index_sequence<N...>) {
         const Kokkos::Array<Real * KOKKOS_RESTRICT, Count> at{eta[N]...};
         for (Index g = 0; g < genes; ++g) {
@@ -78,9 +116,9 @@ double likelihood_row(const Kokkos::Array<Real*, Count>& eta, Index genes, const
     (std::make_index_sequence<Count>{});
     for (Index j = 0; j < nonzeros; ++j) {
         const Index g = gene_of[j] - first_gene;
-        log_prob[g] = found[Count][j];
+        log_prob[g] = group.target[first_nonzero + j];
         if constexpr (Gradient)
-            for (std::size_t n = 0; n < Count; ++n) eta[n][g] = found[n][j];
+            for (std::size_t n = 0; n < Count; ++n) eta[n][g] = group.value[n][first_nonzero + j];
     }
     return sum_in_order(log_prob, genes);
 }
@@ -98,6 +136,7 @@ struct HostOutputPass {
     Matrix<double, Space> lane_log_prob;                              ///< lanes x rows
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden;  ///< lanes x rows x hidden
     Matrix<Real, Space> lane_memory;                                  ///< lanes x lane_memory_size
+    Bfloat16Operands<Space> bfloat16;                                 ///< of products, where they are of bfloat16
     Index genes = 0;
     Index lanes = 0;
 
@@ -110,10 +149,26 @@ struct HostOutputPass {
         return eta;
     }
 
+    /// Rounds the hidden rows, where products are of bfloat16, before any lane starts.
+    void round_hidden(const Exec& exec) const {
+        if constexpr (std::is_same_v<Real, float>)
+            if (bfloat16.in_use()) bfloat16.round_hidden(exec, hidden);
+    }
+
+    /// Rounds a head's weights of a panel, where products are of bfloat16, before the panel's products.
+    void round_weights(std::size_t n, Index lane, Index first_gene, Index width) const {
+        if constexpr (std::is_same_v<Real, float>) {
+            const auto depth = static_cast<Index>(hidden.extent(1));
+            if (bfloat16.in_use() && heads[n].weight != nullptr)
+                bfloat16.round_weights(n, lane, heads[n].weight + first_gene * depth, width, depth);
+        }
+    }
+
     /// One head's parameters of a block: its products plus biases, or shared values, and what is added to each cell.
     /// Of a head that becomes a share they are the logits, to which nothing is added yet.
-    void decode(const Head<Real>& head, Real* eta, Real* packing, Index first_row, Index rows, Index first_gene,
+    void decode(std::size_t n, Real* eta, Index lane, Index first_row, Index rows, Index first_gene,
                 Index width) const {
+        const Head<Real>& head = heads[n];
         const auto depth = static_cast<Index>(hidden.extent(1));
         const Real* bias = head.bias + first_gene;
         for (Index r = 0; r < rows; ++r) {
@@ -121,16 +176,20 @@ struct HostOutputPass {
             Real* row = eta + r * genes_per_panel;
             for (Index g = 0; g < width; ++g) row[g] = bias[g] + offset;
         }
-        if (head.weight != nullptr)
-            multiply_add<Operand::as_is, Operand::transposed, Real>(rows, width, depth, &hidden(first_row, 0), depth,
-                                                                    head.weight + first_gene * depth, depth, eta,
-                                                                    genes_per_panel, packing);
+        if (head.weight == nullptr) return;
+        if constexpr (std::is_same_v<Real, float>)
+            if (bfloat16.in_use()) return bfloat16.decode(n, lane, first_row, rows, width, depth, eta);
+        multiply_add<Operand::as_is, Operand::transposed, Real>(rows, width, depth, &hidden(first_row, 0), depth,
+                                                                head.weight + first_gene * depth, depth, eta,
+                                                                genes_per_panel, &lane_memory(lane, 0));
     }
 
     void clear_gradient(const Head<Real>& head, Index first_gene, Index width) const {
         const auto depth = static_cast<Index>(hidden.extent(1));
         std::fill_n(head.d_bias + first_gene, width, Real(0));
-        if (head.weight != nullptr) std::fill_n(head.d_weight + first_gene * depth, width * depth, Real(0));
+        // products of bfloat16 overwrite it with the first block of rows
+        if (head.weight != nullptr && (!bfloat16.in_use() || hidden.extent(0) == 0))
+            std::fill_n(head.d_weight + first_gene * depth, width * depth, Real(0));
     }
 
     /// The likelihood of a block; with `Gradient` eta becomes the gradient, which is added to the biases', but for a
@@ -139,38 +198,60 @@ struct HostOutputPass {
     void likelihood(Index lane, const Kokkos::Array<Real*, Count>& eta, Index first_row, Index rows, Index panel_number,
                     Index width) const {
         const Index first_gene = panel_number * genes_per_panel;
-        for (Index r = 0; r < rows; ++r) {
-            const Index cell = row_cells.cell(first_row + r);
-            const Index begin = batch.panel_offsets(cell, panel_number);
-            const Index end = batch.panel_offsets(cell, panel_number + 1);
+        const auto row_of = [&](Index r) {
             Kokkos::Array<Real*, Count> row{};
             for (std::size_t n = 0; n < Count; ++n) row[n] = eta[n] + r * genes_per_panel;
-            const Real weight = Gradient ? weights(first_row + r) : Real(0);
-            lane_log_prob(lane, first_row + r) += likelihood_row<Likelihood, Gradient>(
-                row, width, batch.columns.data() + begin, batch.targets.data() + begin, end - begin, first_gene, heads,
-                weight);
-            if constexpr (Gradient) {
-                for (std::size_t n = 0; n < Count; ++n) {
-                    if (heads[n].share) continue;
-                    Real* d_bias = heads[n].d_bias + first_gene;
-                    for (Index g = 0; g < width; ++g) d_bias[g] += row[n][g];
+            return row;
+        };
+        const auto weight_of = [&](Index r) { return Gradient ? weights(first_row + r) : Real(0); };
+        const auto first_nonzero = [&](Index r) {
+            return batch.panel_offsets(row_cells.cell(first_row + r), panel_number);
+        };
+        const auto nonzeros = [&](Index r) {
+            return batch.panel_offsets(row_cells.cell(first_row + r), panel_number + 1) - first_nonzero(r);
+        };
+        GroupNonzeros<Real, Count> group;
+        for (Index first = 0; first < rows; first += rows_per_group) {
+            const Index last = std::min(first + rows_per_group, rows);
+            group.count = 0;
+            for (Index r = first; r < last; ++r)
+                group.gather(row_of(r), batch.columns.data() + first_nonzero(r),
+                             batch.targets.data() + first_nonzero(r), nonzeros(r), first_gene, weight_of(r));
+            group.template compute<Likelihood>(heads);
+            Index taken = 0;
+            for (Index r = first; r < last; ++r) {
+                const auto row = row_of(r);
+                lane_log_prob(lane, first_row + r) +=
+                    likelihood_row<Likelihood, Gradient>(row, width, batch.columns.data() + first_nonzero(r),
+                                                         nonzeros(r), first_gene, group, taken, heads, weight_of(r));
+                taken += nonzeros(r);
+                if constexpr (Gradient) {
+                    for (std::size_t n = 0; n < Count; ++n) {
+                        if (heads[n].share) continue;
+                        Real* d_bias = heads[n].d_bias + first_gene;
+                        for (Index g = 0; g < width; ++g) d_bias[g] += row[n][g];
+                    }
                 }
             }
         }
     }
 
     /// From the gradient by one head's parameters of a block to that by its weights and by the hidden rows.
-    void products_backward(const Head<Real>& head, const Real* d, Index lane, Index first_row, Index rows,
-                           Index first_gene, Index width) const {
+    void products_backward(std::size_t n, const Real* d, Index lane, Index first_row, Index rows, Index first_gene,
+                           Index width) const {
+        const Head<Real>& head = heads[n];
         if (head.weight == nullptr) return;
         const auto depth = static_cast<Index>(hidden.extent(1));
+        Real* d_weight = head.d_weight + first_gene * depth;
+        Real* d_hidden = &lane_d_hidden(lane, first_row, 0);
+        if constexpr (std::is_same_v<Real, float>)
+            if (bfloat16.in_use())
+                return bfloat16.backward(n, lane, first_row, rows, width, depth, d, d_weight, d_hidden);
         Real* packing = &lane_memory(lane, 0);
         multiply_add<Operand::transposed, Operand::as_is, Real>(width, depth, rows, d, genes_per_panel,
-                                                                &hidden(first_row, 0), depth,
-                                                                head.d_weight + first_gene * depth, depth, packing);
-        multiply_add<Operand::as_is, Operand::as_is, Real>(rows, depth, width, d, genes_per_panel,
-                                                           head.weight + first_gene * depth, depth,
-                                                           &lane_d_hidden(lane, first_row, 0), depth, packing);
+                                                                &hidden(first_row, 0), depth, d_weight, depth, packing);
+        multiply_add<Operand::as_is, Operand::as_is, Real>(
+            rows, depth, width, d, genes_per_panel, head.weight + first_gene * depth, depth, d_hidden, depth, packing);
     }
 
     template <class Likelihood, bool Gradient>
@@ -181,14 +262,14 @@ struct HostOutputPass {
         const Kokkos::Array<Real*, Count> eta = block(lane);
         if constexpr (Gradient)
             for (const Head<Real>& head : heads) clear_gradient(head, first_gene, width);
+        for (std::size_t n = 0; n < Count; ++n) round_weights(n, lane, first_gene, width);
         for (Index first_row = 0; first_row < all_rows; first_row += rows_per_block) {
             const Index rows = std::min(rows_per_block, all_rows - first_row);
-            for (std::size_t n = 0; n < Count; ++n)
-                decode(heads[n], eta[n], &lane_memory(lane, 0), first_row, rows, first_gene, width);
+            for (std::size_t n = 0; n < Count; ++n) decode(n, eta[n], lane, first_row, rows, first_gene, width);
             likelihood<Likelihood, Gradient>(lane, eta, first_row, rows, panel_number, width);
             if constexpr (Gradient)
                 for (std::size_t n = 0; n < Count; ++n)
-                    products_backward(heads[n], eta[n], lane, first_row, rows, first_gene, width);
+                    products_backward(n, eta[n], lane, first_row, rows, first_gene, width);
         }
     }
 
@@ -241,6 +322,7 @@ template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t C
           class HiddenView>
 void run_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>& pass, const LogProbView& log_prob,
                  const HiddenView& d_hidden) {
+    pass.round_hidden(exec);
     for_each_lane(exec, KernelLabel("cellvae::output_layer"), pass.lanes,
                   [=](const Index lane) { pass.template lane<Likelihood, Gradient>(lane); });
     add_lanes<Gradient>(exec, pass, log_prob, d_hidden);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "cellvae/nn/output_layer_host.hpp"
 
 // The output layer on the host where one head goes through a log-softmax over the genes: that head's values are needed
@@ -25,12 +27,19 @@ struct HostShare {
 
     template <class Exec>
     HostShare(const Exec& exec, Index genes)
-        : logits(Kokkos::view_alloc(exec, "cellvae::output_layer::logits"), panel_count(genes), rows_per_block,
-                 genes_per_panel),
-          gradient(Kokkos::view_alloc(exec, "cellvae::output_layer::share_gradient"), panel_count(genes),
-                   rows_per_block, genes_per_panel),
-          part(Kokkos::view_alloc(exec, "cellvae::output_layer::share_part"), lane_count(genes), 3 * rows_per_block),
-          combined(Kokkos::view_alloc(exec, "cellvae::output_layer::share_combined"), 2 * rows_per_block) {}
+        : logits(blocks(exec, "cellvae::output_layer::logits", genes)),
+          gradient(blocks(exec, "cellvae::output_layer::share_gradient", genes)),
+          part(Kokkos::view_alloc(exec, "cellvae::output_layer::share_part"),
+               static_cast<std::size_t>(lane_count(genes)), static_cast<std::size_t>(3 * rows_per_block)),
+          combined(Kokkos::view_alloc(exec, "cellvae::output_layer::share_combined"),
+                   static_cast<std::size_t>(2 * rows_per_block)) {}
+
+private:
+    template <class Exec>
+    static Panels blocks(const Exec& exec, const char* label, Index genes) {
+        return Panels(Kokkos::view_alloc(exec, std::string(label)), static_cast<std::size_t>(panel_count(genes)),
+                      static_cast<std::size_t>(rows_per_block), static_cast<std::size_t>(genes_per_panel));
+    }
 };
 
 /// A log-sum-exp as it grows: largest + log(sum) is that of all values so far.
@@ -86,8 +95,8 @@ struct HostSharePass {
                 if (first_row == 0)
                     for (const auto& each : all.heads) all.clear_gradient(each, p * genes_per_panel, width(p));
             Real* values = &memory.logits(p, 0, 0);
-            all.decode(all.heads[head], values, &all.lane_memory(lane, 0), first_row, rows, p * genes_per_panel,
-                       width(p));
+            all.round_weights(head, lane, p * genes_per_panel, width(p));
+            all.decode(head, values, lane, first_row, rows, p * genes_per_panel, width(p));
             for (Index r = 0; r < rows; ++r) sums[r].add(LogSumExp::of(values + r * genes_per_panel, width(p)));
         }
         for (Index r = 0; r < rows; ++r) {
@@ -121,15 +130,16 @@ struct HostSharePass {
                     if constexpr (Gradient) logit[g] = math::exp(log_share);
                 }
             }
-            for (std::size_t n = 0; n < Count; ++n)
-                if (n != head)
-                    all.decode(all.heads[n], eta[n], &all.lane_memory(lane, 0), first_row, rows, first_gene, width(p));
+            for (std::size_t n = 0; n < Count; ++n) {
+                if (n == head) continue;
+                all.round_weights(n, lane, first_gene, width(p));
+                all.decode(n, eta[n], lane, first_row, rows, first_gene, width(p));
+            }
             all.template likelihood<Likelihood, Gradient>(lane, eta, first_row, rows, p, width(p));
             if constexpr (Gradient) {
                 for (Index r = 0; r < rows; ++r) sums[r] += sum_in_order(eta[head] + r * genes_per_panel, width(p));
                 for (std::size_t n = 0; n < Count; ++n)
-                    if (n != head)
-                        all.products_backward(all.heads[n], eta[n], lane, first_row, rows, first_gene, width(p));
+                    if (n != head) all.products_backward(n, eta[n], lane, first_row, rows, first_gene, width(p));
             }
         }
         for (Index r = 0; r < rows; ++r) memory.part(lane, 2 * rows_per_block + r) = sums[r];
@@ -156,7 +166,8 @@ struct HostSharePass {
                     d_bias[g] += d[g];
                 }
             }
-            all.products_backward(own, &memory.gradient(p, 0, 0), lane, first_row, rows, first_gene, width(p));
+            all.round_weights(head, lane, first_gene, width(p));
+            all.products_backward(head, &memory.gradient(p, 0, 0), lane, first_row, rows, first_gene, width(p));
         }
     }
 };
@@ -168,6 +179,7 @@ void run_share_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>
                        const HostShare<Real, typename Exec::memory_space>& memory, std::size_t head,
                        const LogProbView& log_prob, const HiddenView& d_hidden) {
     const auto all_rows = static_cast<Index>(all.hidden.extent(0));
+    all.round_hidden(exec);
     for (Index first_row = 0; first_row < all_rows; first_row += rows_per_block) {
         const HostSharePass<Real, Exec, Count> pass{all, memory, head, first_row,
                                                     std::min(rows_per_block, all_rows - first_row)};

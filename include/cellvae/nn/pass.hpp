@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "cellvae/core/parameters.hpp"
 #include "cellvae/core/product.hpp"
@@ -42,6 +43,8 @@ struct Pass {
     double temperature = 1;                                             ///< of a relaxed choice of clusters
     double input_noise = 0;                                             ///< standard deviation; 0 in evaluation
     VectorSlice<const Index, typename Exec::memory_space> kept_rows{};  ///< of the decoder; empty: all (see RowCells)
+    std::optional<double> cluster_beta{};  ///< weight of the KL of clusters; empty: that of the latent's
+    double balance = 0;                    ///< weight of the balance of clusters; 0 in evaluation
 
     [[nodiscard]] RowCells<typename Exec::memory_space> row_cells() const { return {batch->cells(), kept_rows}; }
 };

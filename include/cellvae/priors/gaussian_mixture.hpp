@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "cellvae/priors/cluster_balance.hpp"
 #include "cellvae/priors/inference_options.hpp"
 #include "cellvae/priors/latent_kernels.hpp"
 #include "cellvae/priors/mixture_kernels.hpp"
@@ -92,6 +93,8 @@ struct GaussianMixture {
             d_logits_ = make("cellvae::latent::d_logits", most_cells, clusters_);
             log_q_ = make("cellvae::latent::log_q", most_cells, clusters_);
             log_pi_ = make("cellvae::latent::log_pi", 1, clusters_);
+            shares_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::shares"), 2,
+                                            static_cast<std::size_t>(clusters_));
             if (sum_.kind == ClusterSumKind::gumbel_softmax || sum_.kind == ClusterSumKind::straight_through) {
                 gumbel_ = make("cellvae::latent::gumbel", most_cells, clusters_);
                 soft_ = make("cellvae::latent::soft", most_cells, clusters_);
@@ -174,11 +177,18 @@ struct GaussianMixture {
         template <class LogProbView, class TermsView>
         void terms(const Pass<Real, Exec>& pass, double beta, const LogProbView& log_prob,
                    const TermsView& terms) const {
+            const Slice log_q = first_rows(log_q_, pass.batch->cells());
+            const double cluster_beta = pass.cluster_beta.value_or(beta);
             if (relaxed(pass))
-                priors_detail::relaxed_terms(pass, beta, first_rows(log_q_, pass.batch->cells()),
-                                             first_rows(log_pi_, 1), kl_, log_prob, terms);
+                priors_detail::relaxed_terms(pass, beta, cluster_beta, log_q, first_rows(log_pi_, 1), kl_, log_prob,
+                                             terms);
             else
-                priors_detail::mixture_terms(pass, beta, log_q_, log_pi_, kl_, kept_.decoded(pass), log_prob, terms);
+                priors_detail::mixture_terms(pass, beta, cluster_beta, log_q_, log_pi_, kl_, kept_.decoded(pass),
+                                             log_prob, terms);
+            if (pass.balance > 0) {
+                priors_detail::cluster_shares(pass, log_q, first_rows(log_pi_, 1), shares_);
+                priors_detail::subtract_balance(pass, pass.balance, shares_, terms);
+            }
         }
 
         /// log p(z, y) - log q(z | x, y) of each row: exp of log p(x | z) plus this, summed over clusters, estimates
@@ -198,6 +208,7 @@ struct GaussianMixture {
             const Slice d_mean = first_rows(d_mean_, rows(pass));
             const Slice d_log_variance = first_rows(d_log_variance_, rows(pass));
             const auto weight = static_cast<Real>(beta);
+            const double cluster_beta = pass.cluster_beta.value_or(beta);
             const Slice d_logits = first_rows(d_logits_, cells);
             if (relaxed(pass)) {
                 priors_detail::relaxed_backward_rows(pass, weight, mean(pass), log_variance(pass), noise(pass),
@@ -213,10 +224,11 @@ struct GaussianMixture {
                 priors_detail::mixture_backward_prior(
                     pass, weight, mean(pass), log_variance(pass), weights_, prior_mean, prior_log_variance,
                     pass.parameters->gradient(prior_mean_), pass.parameters->gradient(prior_log_variance_));
-                priors_detail::mixture_backward_logits(pass, beta, log_q_, log_pi_, kl_, decoded, log_prob, d_logits);
+                priors_detail::mixture_backward_logits(pass, beta, cluster_beta, log_q_, log_pi_, kl_, decoded,
+                                                       log_prob, d_logits);
             }
             if (prior_logits_ >= 0)
-                priors_detail::mixture_backward_weights(pass, beta, log_q_, log_pi_,
+                priors_detail::mixture_backward_weights(pass, cluster_beta, log_q_, log_pi_,
                                                         pass.parameters->gradient(prior_logits_));
 
             const Slice hidden = encoder_.output(rows(pass));
@@ -225,14 +237,15 @@ struct GaussianMixture {
             mean_head_.backward_input(pass, d_mean, encoder_.d_output(rows(pass)));
             log_variance_head_.backward_input(pass, d_log_variance, encoder_.d_output(rows(pass)), true);
             encoder_.backward(pass, member(pass), relaxed(pass) ? first_rows(d_member_, cells) : Slice(), rows(pass));
-            if (relaxed(pass)) backward_members(pass, weight, d_logits);
+            if (relaxed(pass)) backward_members(pass, static_cast<Real>(cluster_beta), d_logits);
+            if (pass.balance > 0) backward_balance(pass, d_logits);
             logits_head_.backward_parameters(pass, cluster_encoder_.output(cells), d_logits);
             logits_head_.backward_input(pass, d_logits, cluster_encoder_.d_output(cells));
             cluster_encoder_.backward(pass, Slice(), Slice(), cells);
         }
 
         /// Public for tests and nvcc: the gradients through the cells' members, after the encoder's.
-        void backward_members(const Pass<Real, Exec>& pass, Real beta, const Slice& d_logits) const {
+        void backward_members(const Pass<Real, Exec>& pass, Real cluster_beta, const Slice& d_logits) const {
             const Index cells = pass.batch->cells();
             const Slice cluster_mean = pass.parameters->value(prior_mean_);
             const Slice cluster_log_variance = pass.parameters->value(prior_log_variance_);
@@ -241,14 +254,25 @@ struct GaussianMixture {
             priors_detail::relaxed_backward_prior(pass, member(pass), d_mean, d_log_variance, cluster_log_variance,
                                                   pass.parameters->gradient(prior_mean_),
                                                   pass.parameters->gradient(prior_log_variance_));
-            priors_detail::relaxed_backward_logits(pass, beta, first_rows(log_q_, cells), first_rows(log_pi_, 1),
-                                                   first_rows(soft_, cells), first_rows(d_member_, cells), d_mean,
-                                                   d_log_variance, cluster_mean, cluster_log_variance, d_logits);
+            priors_detail::relaxed_backward_logits(
+                pass, cluster_beta, first_rows(log_q_, cells), first_rows(log_pi_, 1), first_rows(soft_, cells),
+                first_rows(d_member_, cells), d_mean, d_log_variance, cluster_mean, cluster_log_variance, d_logits);
+        }
+
+        /// Public as the last: adds the gradients of the balance of clusters.
+        void backward_balance(const Pass<Real, Exec>& pass, const Slice& d_logits) const {
+            const Slice log_q = first_rows(log_q_, pass.batch->cells());
+            const Slice log_pi = first_rows(log_pi_, 1);
+            priors_detail::cluster_shares(pass, log_q, log_pi, shares_);
+            priors_detail::balance_by_logits(pass, pass.balance, log_q, shares_, d_logits);
+            if (prior_logits_ >= 0)
+                priors_detail::balance_by_weights(pass, pass.balance, log_pi, shares_,
+                                                  pass.parameters->gradient(prior_logits_));
         }
 
         /// The latent coordinates of each cell: the mean of q(z | x, y) at its most probable cluster. For evaluation.
         [[nodiscard]] Slice latent(const Pass<Real, Exec>& pass) const {
-            const Slice chosen = first_rows(chosen_, pass.batch->cells());
+            Slice chosen = first_rows(chosen_, pass.batch->cells());
             priors_detail::mean_at_most_probable(pass, log_q_, mean(pass), chosen);
             return chosen;
         }
@@ -319,6 +343,7 @@ struct GaussianMixture {
         Matrix<Real, Space> chosen_;                                                           // cells x latent
         Matrix<Real, Space> logits_, d_logits_, log_q_;                                        // cells x clusters
         Matrix<Real, Space> log_pi_;                                                           // 1 x clusters
+        Matrix<double, Space> shares_;                                                         // 2 x clusters
         Vector<Real, Space> weights_;                                                          // rows
         Vector<double, Space> kl_;                                                             // rows
         priors_detail::KeptRows<Real, Exec> kept_;

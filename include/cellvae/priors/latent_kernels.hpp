@@ -21,7 +21,7 @@ KOKKOS_INLINE_FUNCTION Real limited(Real log_variance) {
 /// The gradient of a log variance: beyond the bounds what leads further out is zero.
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real let_back(Real d, Real log_variance) {
-    return nn_detail::gated(d, log_variance, Real(log_variance_bounds.lower), Real(log_variance_bounds.upper));
+    return nn_detail::gated(d, log_variance - limited(log_variance));
 }
 
 /// noise (samples x cells rows x latent): standard normal, keyed by (seed, step, cell, sample, dimension).

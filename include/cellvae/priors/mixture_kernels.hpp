@@ -73,9 +73,9 @@ void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weig
 
 /// @param log_prob decoded rows
 template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class TermsView>
-void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi, const KlView& kl,
-                   const DecodedRows<typename Exec::memory_space>& decoded, const LogProbView& log_prob,
-                   const TermsView& terms) {
+void mixture_terms(const Pass<Real, Exec>& pass, double beta, double cluster_beta, const LogQ& log_q,
+                   const LogQ& log_pi, const KlView& kl, const DecodedRows<typename Exec::memory_space>& decoded,
+                   const LogProbView& log_prob, const TermsView& terms) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
@@ -97,7 +97,7 @@ void mixture_terms(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q,
                     kl_z += q * kl(k * cells + cell);
                     kl_y += q * (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
                 }
-                terms(cell, 0) = reconstruction - beta * (kl_z + kl_y);
+                terms(cell, 0) = reconstruction - beta * kl_z - cluster_beta * kl_y;
             }
             terms(cell, 1) = reconstruction;
             terms(cell, 2) = kl_z;
@@ -159,12 +159,13 @@ void mixture_backward_prior(const Pass<Real, Exec>& pass, Real beta, const Slice
 
 /// The gradient by the logits of q(y | x). A term sum_k q_k A_k has q_k (A_k - sum_j q_j A_j): the reconstructions over
 /// the kept clusters with their responsibilities q divided by their sum, where what all share, base measures among it,
-/// cancels; and -beta (KL_z + log q_k - log pi_k) over all. Which clusters are kept is taken as given. A known label
-/// adds log q(y | x) alone.
+/// cancels; and -beta KL_z - cluster_beta (log q_k - log pi_k) over all. Which clusters are kept is taken as given. A
+/// known label adds log q(y | x) alone.
 template <class Real, class Exec, class LogQ, class KlView, class LogProbView, class Slice>
-void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi,
-                             const KlView& kl, const DecodedRows<typename Exec::memory_space>& decoded,
-                             const LogProbView& log_prob, const Slice& d_logits) {
+void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, double cluster_beta, const LogQ& log_q,
+                             const LogQ& log_pi, const KlView& kl,
+                             const DecodedRows<typename Exec::memory_space>& decoded, const LogProbView& log_prob,
+                             const Slice& d_logits) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
@@ -173,7 +174,8 @@ void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const Lo
             const auto clusters = static_cast<Index>(log_q.extent(1));
             const double mass = decoded.kept_mass(cell);
             const auto divergence = [&](const Index k) {
-                return kl(k * cells + cell) + static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k));
+                return beta * kl(k * cells + cell) +
+                       cluster_beta * (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
             };
             double reconstruction = 0, mean = 0;
             for (Index k = 0; k < clusters; ++k) {
@@ -185,7 +187,7 @@ void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const Lo
             for (Index k = 0; k < clusters; ++k) {
                 const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
                 const Index slot = decoded.slot(k * cells + cell);
-                double d = -beta * q * (divergence(k) - mean);
+                double d = -q * (divergence(k) - mean);
                 if (slot >= 0) d += q / mass * (log_prob(slot) - reconstruction);
                 if (label(cell) >= 0) d = (k == label(cell) ? 1.0 : 0.0) - q;
                 d_logits(cell, k) = static_cast<Real>(d / static_cast<double>(cells));
@@ -195,7 +197,7 @@ void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, const Lo
 
 /// The gradient by the logits of the mixing weights, summed over cells in order.
 template <class Real, class Exec, class LogQ, class Slice>
-void mixture_backward_weights(const Pass<Real, Exec>& pass, double beta, const LogQ& log_q, const LogQ& log_pi,
+void mixture_backward_weights(const Pass<Real, Exec>& pass, double cluster_beta, const LogQ& log_q, const LogQ& log_pi,
                               const Slice& d_logits) {
     const Index cells = pass.batch->cells();
     const auto label = pass.batch->label;
@@ -205,7 +207,7 @@ void mixture_backward_weights(const Pass<Real, Exec>& pass, double beta, const L
             const double pi = Kokkos::exp(static_cast<double>(log_pi(0, k)));
             double sum = 0;
             for (Index cell = 0; cell < cells; ++cell)
-                sum += label(cell) < 0 ? beta * (Kokkos::exp(static_cast<double>(log_q(cell, k))) - pi)
+                sum += label(cell) < 0 ? cluster_beta * (Kokkos::exp(static_cast<double>(log_q(cell, k))) - pi)
                                        : (k == label(cell) ? 1.0 : 0.0) - pi;
             d_logits(0, k) = static_cast<Real>(sum / static_cast<double>(cells));
         });

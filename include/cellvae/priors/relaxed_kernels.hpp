@@ -83,8 +83,8 @@ void relaxed_kl(const Pass<Real, Exec>& pass, const Slice& member, const Slice& 
 }
 
 template <class Real, class Exec, class Slice, class KlView, class LogProbView, class TermsView>
-void relaxed_terms(const Pass<Real, Exec>& pass, double beta, const Slice& log_q, const Slice& log_pi, const KlView& kl,
-                   const LogProbView& log_prob, const TermsView& terms) {
+void relaxed_terms(const Pass<Real, Exec>& pass, double beta, double cluster_beta, const Slice& log_q,
+                   const Slice& log_pi, const KlView& kl, const LogProbView& log_prob, const TermsView& terms) {
     const auto label = pass.batch->label;
     Kokkos::parallel_for(
         KernelLabel("cellvae::relaxed_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()),
@@ -96,7 +96,7 @@ void relaxed_terms(const Pass<Real, Exec>& pass, double beta, const Slice& log_q
                 for (Index k = 0; k < static_cast<Index>(log_q.extent(1)); ++k)
                     kl_y += Kokkos::exp(static_cast<double>(log_q(cell, k))) *
                             (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
-            terms(cell, 0) = log_prob(cell) - beta * kl(cell) - (label(cell) < 0 ? beta : 1.0) * kl_y;
+            terms(cell, 0) = log_prob(cell) - beta * kl(cell) - (label(cell) < 0 ? cluster_beta : 1.0) * kl_y;
             terms(cell, 1) = log_prob(cell);
             terms(cell, 2) = kl(cell);
             terms(cell, 3) = kl_y;
@@ -156,7 +156,7 @@ void relaxed_backward_prior(const Pass<Real, Exec>& pass, const Slice& member, c
 /// @param d_member cells x clusters: by what the encoder was given
 /// @param d_mean, d_log_variance as in relaxed_backward_prior
 template <class Real, class Exec, class Slice>
-void relaxed_backward_logits(const Pass<Real, Exec>& pass, Real beta, const Slice& log_q, const Slice& log_pi,
+void relaxed_backward_logits(const Pass<Real, Exec>& pass, Real cluster_beta, const Slice& log_q, const Slice& log_pi,
                              const Slice& soft, const Slice& d_member, const Slice& d_mean, const Slice& d_log_variance,
                              const Slice& cluster_mean, const Slice& cluster_log_variance, const Slice& d_logits) {
     const auto label = pass.batch->label;
@@ -181,7 +181,7 @@ void relaxed_backward_logits(const Pass<Real, Exec>& pass, Real beta, const Slic
                 const Real by_kl = q * (log_q(cell, k) - log_pi(0, k) - kl);
                 const Real by_member = soft(cell, k) * (d_member(cell, k) - through) / temperature;
                 const Real known = (k == label(cell) ? Real(1) : Real(0)) - q;
-                d_logits(cell, k) = label(cell) < 0 ? by_member - beta * share * by_kl : share * known;
+                d_logits(cell, k) = label(cell) < 0 ? by_member - cluster_beta * share * by_kl : share * known;
             }
         });
 }

@@ -99,8 +99,8 @@ public:
 
     Adam(const Exec& exec, const ParameterStore<Real, Exec>& parameters, const AdamOptions& options)
         : options_(options),
-          first_(Kokkos::view_alloc(exec, "cellvae::adam::first"), static_cast<std::size_t>(parameters.size())),
-          second_(Kokkos::view_alloc(exec, "cellvae::adam::second"), static_cast<std::size_t>(parameters.size())),
+          first_(flat_array<Real>(exec, "cellvae::adam::first", static_cast<std::size_t>(parameters.size()))),
+          second_(flat_array<Real>(exec, "cellvae::adam::second", static_cast<std::size_t>(parameters.size()))),
           partials_(Kokkos::view_alloc(exec, "cellvae::adam::partials"),
                     static_cast<std::size_t>((parameters.size() + training_detail::elements_per_task - 1) /
                                              training_detail::elements_per_task)),
@@ -128,6 +128,13 @@ public:
     }
 
     [[nodiscard]] std::int64_t steps() const { return steps_; }
+
+    /// The running means of the gradient and of its square, as flat as the parameters.
+    [[nodiscard]] const Vector<Real, Space>& first_moment() const { return first_; }
+    [[nodiscard]] const Vector<Real, Space>& second_moment() const { return second_; }
+
+    /// The moments are, as of now, those after so many steps.
+    void go_on_after(std::int64_t steps) { steps_ = steps; }
 
 private:
     AdamOptions options_;

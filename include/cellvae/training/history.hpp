@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "cellvae/training/duration.hpp"
 #include "cellvae/training/trainer.hpp"
 
 namespace cellvae {
@@ -30,20 +31,6 @@ template <std::size_t TermCount>
         }
         text << ',' << (report.best ? 1 : 0) << ',' << report.seconds << ',' << report.cells_per_second << '\n';
     }
-    return text.str();
-}
-
-/// "1h02m", "3m20s", "45s"
-[[nodiscard]] inline std::string duration_text(double seconds) {
-    const auto total = static_cast<long>(seconds + 0.5);
-    std::ostringstream text;
-    text << std::setfill('0');
-    if (total >= 3600)
-        text << total / 3600 << 'h' << std::setw(2) << total / 60 % 60 << 'm';
-    else if (total >= 60)
-        text << total / 60 << 'm' << std::setw(2) << total % 60 << 's';
-    else
-        text << total << 's';
     return text.str();
 }
 

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every benchmark, beside PyTorch and scvi-tools where they are installed, and writes one page.
+
+    python3 benchmarks/run_all.py [--build build/release] [--counts COUNTS.h5ad] [--peer PYTHON] [--threads 1,2]
+        [--repetitions 15] [--quick] [--out benchmarks.md]
+
+Needs Python's standard library alone; build first (see README.md). PYTHON is an interpreter with torch, and for the whole
+run scvi-tools; without it there are no ratios. COUNTS is trained on from start to end; without it that part is left out.
+The lines of JSON that the programs print go to the file --out with the ending .jsonl.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Page:
+    def __init__(self, path):
+        self.path = path
+        self.text = []
+        self.records = []
+
+    def write(self, line=""):
+        self.text.append(line)
+        self.path.write_text("\n".join(self.text) + "\n", encoding="utf-8")
+
+    def table(self, columns, rows):
+        self.write("| " + " | ".join(columns) + " |")
+        self.write("|" + "---|" * len(columns))
+        for row in rows:
+            self.write("| " + " | ".join(str(value) for value in row) + " |")
+        self.write()
+
+    def record(self, command, lines):
+        self.records += [json.dumps({"command": command, **line}) for line in lines]
+        self.path.with_suffix(".jsonl").write_text("\n".join(self.records) + "\n", encoding="utf-8")
+
+
+def run(command, threads, page):
+    """What a command printed as lines of JSON, with its seconds and the megabytes it took at most; [] where it failed."""
+    words = [str(word) for word in command]
+    shown = " ".join([pathlib.Path(words[0]).name] + [os.path.relpath(w, HERE.parent) if w.startswith(str(HERE)) else w for w in words[1:]])
+    print(shown, file=sys.stderr, flush=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "false"}
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(words, stdout=output, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        printed = output.read().decode("utf-8", "replace")
+    seconds = time.perf_counter() - start
+    if process.returncode != 0:
+        page.write(f"`{shown}` ended with {process.returncode}.\n")
+        return []
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    lines = lines or [{}]
+    for line in lines:
+        line["run_seconds"] = round(seconds, 2)
+        line["peak_mb"] = round(usage.ru_maxrss / 1024)
+    page.record(shown, lines)
+    return lines
+
+
+def kernels(options, page):
+    page.write("## Kernels\n")
+    page.write("128 cells x 16,791 genes, hidden 128. Quartiles in brackets. The limit is what a product in the cache, or a stream through "
+               "the memory, reached in the same moments; where a kernel has neither, the last column says how many floating-point "
+               "operations the product would do in the time of one element.\n")
+    rows = []
+    for precision in ([], ["--double"]):
+        for threads in options.threads:
+            command = [options.programs / "benchmark_kernels", "--json", "--threads", threads, "--repetitions", options.repetitions]
+            for m in run(command + precision, threads, page):
+                if "kernel" not in m:
+                    continue
+                limit = (f"{100 * m['share']:.0f}% of {m['limit']:.0f} {m['limit_unit']}" if "share" in m
+                         else f"{m['flop_at_peak']:.0f} operations each")
+                rows.append((m["group"], m["kernel"], m["type"], m["threads"], f"{m['ms']:.3g} ({m['ms_low']:.3g} to {m['ms_high']:.3g})",
+                             f"{m['rate']:.3g} {m['unit']}", limit))
+    page.table(("group", "kernel", "type", "threads", "median ms", "rate", "limit"), rows)
+
+
+def functions(options, page):
+    page.write("## Elementary functions\n")
+    page.write("One thread, in the second-level cache, beside the C++ library's in the same loop; millions a second.\n")
+    output = subprocess.run([str(options.programs / "benchmark_math"), "--json"], capture_output=True, text=True, check=False)
+    rows = [(t["function"], t["type"], f"{t['elements_per_second'] / 1e6:.0f}", f"{t['library_elements_per_second'] / 1e6:.0f}",
+             f"{t['ratio']:.1f}") for t in json.loads(output.stdout or "[]")]
+    page.table(("function", "type", "cellvae", "library", "ratio"), rows)
+
+
+MIXTURE = ["--cells", "100", "--hidden", "100"]
+BFLOAT16 = ["--products", "bfloat16"]
+
+
+def steps(options, page):
+    page.write("## A training step\n")
+    page.write("Zero-inflated negative binomial with three decoded parameters (two where the dispersion is shared), 16,791 genes, latent 10. "
+               "The share is that of the time which the output layer's products would take at the peak in the same moments, for products of bfloat16 "
+               "that of float.\n")
+    families = [("gaussian", []), ("gaussian, double", ["--double"]), ("gaussian, shared dispersion", ["--shared"]),
+                ("gaussian, 2,000 genes", ["--genes", "2000"]), ("gaussian, bfloat16", BFLOAT16),
+                ("mixture of 10, exact", ["--prior", "mixture"] + MIXTURE),
+                ("mixture of 10, exact, bfloat16", ["--prior", "mixture"] + MIXTURE + BFLOAT16),
+                ("mixture of 10, Gumbel-softmax", ["--prior", "mixture", "--sum", "gumbel_softmax"] + MIXTURE),
+                ("mixture of 10, straight-through", ["--prior", "mixture", "--sum", "straight_through"] + MIXTURE),
+                ("marginal mixture of 10", ["--prior", "marginal_mixture"]), ("VampPrior of 100", ["--prior", "vamp"])]
+    rows = []
+    for name, words in families:
+        for threads in options.threads:
+            count = max(5, options.repetitions // 3) if "exact" in name else options.repetitions
+            for m in run([options.programs / "benchmark_training_step", *words, "--threads", threads, "--steps", count], threads, page):
+                if "ms" in m:
+                    rows.append((name, m["threads"], f"{m['ms']:.1f} ({m['ms_low']:.1f} to {m['ms_high']:.1f})", m["cells_per_second"],
+                                 f"{100 * m['share']:.0f}% of {m['peak_gflops']:.0f} GFLOP/s", m["peak_mb"]))
+    page.table(("model", "threads", "median ms (quartiles)", "cells/s", "products' share", "peak MB"), rows)
+
+
+def against_torch(options, page):
+    if not options.peer:
+        return
+    page.write("### Beside PyTorch\n")
+    page.write("In turns, ours before and after. Ratios of medians. PyTorch's products are of float32 throughout.\n")
+    rows = []
+    torch_step = HERE / "training_step" / "torch_step.py"
+    step = options.programs / "benchmark_training_step"
+    mixture = ["--clusters", "10", "--no-compile"] + MIXTURE
+    for name, ours, theirs in (("gaussian", [], []), ("gaussian, bfloat16", BFLOAT16, ["--no-compile"]),
+                               ("mixture of 10, exact", ["--prior", "mixture"] + MIXTURE, mixture),
+                               ("mixture of 10, exact, bfloat16", ["--prior", "mixture"] + MIXTURE + BFLOAT16, mixture)):
+        exact = "exact" in name
+        for threads in options.threads:
+            count = ["--steps", 3 if exact else options.repetitions]
+            first = run([step, *ours, "--threads", threads, *count], threads, page)
+            peers = run([options.peer, torch_step, *theirs, "--threads", threads, *count], threads, page)
+            second = run([step, *ours, "--threads", threads, *count], threads, page)
+            if not (first and second):
+                continue
+            ms = (first[0]["ms"] + second[0]["ms"]) / 2
+            for peer in peers:
+                if "ms" in peer:
+                    rows.append((name, threads, f"{first[0]['ms']:.1f}, {second[0]['ms']:.1f}",
+                                 f"{peer['ms']:.1f} ({peer['mode']} {peer['torch']})", f"{peer['ms'] / ms:.1f}"))
+    page.table(("model", "threads", "ours, ms", "PyTorch, ms", "times as fast"), rows)
+
+
+def whole_runs(options, page):
+    if not options.counts:
+        return
+    page.write("## Whole runs\n")
+    page.write(f"`cellvae train` on {options.counts.name} with all genes, from reading the file to the last output; the architecture of "
+               "scvi-tools' defaults (share scale, batch normalisation, one dispersion a gene).\n")
+    rows, rates = [], {}
+    threads = options.threads[-1]
+    program = options.build / "cellvae"
+    settings = ["--genes", "0", "--scale", "library_share", "--normalisation", "batch", "--minibatch", "128"]
+    with tempfile.TemporaryDirectory() as folder:
+        def ours(epochs):
+            found = run([program, "train", options.counts, "--out", os.path.join(folder, f"epochs_{epochs}"), "--epochs", epochs, *settings],
+                        threads, page)
+            return found[0] if found else None
+        few, many = ours(1), ours(options.epochs + 1)
+    cells = None
+    if options.peer:
+        for peer in run([options.peer, HERE / "whole_run" / "scvi_train.py", options.counts, "--epochs", 2, "--threads", threads], threads, page):
+            if "cells_per_second" in peer:
+                cells = peer["cells"]
+                rates["peer"] = peer["cells_per_second"]
+                rows.append((peer["program"], f"{peer['cells_per_second']:.0f}", peer["peak_mb"]))
+    if few and many:
+        seconds = many["run_seconds"] - few["run_seconds"]
+        note = f"{seconds / options.epochs:.2f} s an epoch"
+        if cells:
+            rates["ours"] = 0.9 * cells * options.epochs / seconds
+            note = f"{rates['ours']:.0f}"
+        rows.insert(0, ("cellvae", note, many["peak_mb"]))
+    page.table(("program", "training cells/s", "peak MB of the whole run"), rows)
+    if len(rates) == 2:
+        page.write(f"{rates['ours'] / rates['peer']:.1f} times as fast.\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "release")
+    parser.add_argument("--counts", type=pathlib.Path)
+    parser.add_argument("--peer", help="a Python with torch and scvi-tools")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=20, help="of our whole run")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, to see that all programs run")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks.md"))
+    options = parser.parse_args()
+    options.threads = [int(number) for number in options.threads.split(",")]
+    options.build = options.build.resolve()
+    options.programs = options.build / "benchmarks"
+    if options.quick:
+        options.repetitions, options.epochs = 3, 2
+    for name in ("benchmark_kernels", "benchmark_math", "benchmark_training_step"):
+        if not (options.programs / name).exists():
+            parser.error(f"{options.programs / name} is not there: build it first, see README.md")
+    model = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.processor()) if os.path.exists("/proc/cpuinfo") else platform.processor()
+    page = Page(options.out)
+    page.write("# Benchmarks of cellvae\n")
+    page.write(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {model}; load {os.getloadavg()[0]:.1f} at the start.\n")
+    for part in (kernels, functions, steps, against_torch, whole_runs):
+        part(options, page)
+    page.write(f"Load {os.getloadavg()[0]:.1f} at the end.")
+
+
+if __name__ == "__main__":
+    main()

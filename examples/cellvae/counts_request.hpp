@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cellvae/data/filter.hpp"
+
+namespace cellvae::program {
+
+/// What is read, and which of it is used: the options of every command that begins with counts.
+struct CountsRequest {
+    std::string counts;              ///< the inputs in words, for messages
+    std::vector<std::string> files;  ///< files and folders
+    std::string orientation = "auto";
+    std::string matrix = "X";  ///< of h5ad and loom
+    std::string genome;        ///< of 10x HDF5 files of version 2 that hold several
+    FilterOptions filter;
+    Index subsample = 0;           ///< cells; 0: all
+    Index subsample_by_label = 0;  ///< cells of each label; 0: all
+};
+
+}  // namespace cellvae::program

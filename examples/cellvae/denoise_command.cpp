@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cellvae/data/gene_matching.hpp"
+#include "cellvae/io/h5ad.hpp"
+#include "model_command.hpp"
+#include "terminal.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+struct DenoiseRequest {
+    ModelRequest model;
+    std::string out;
+    std::vector<std::string> genes;
+    double library = 0;
+    Index draws = 10;
+    std::string layer = "denoised";
+};
+
+void run_denoise(const DenoiseRequest& request) {
+    const auto both = read_model_and_cells(request.model);
+    const auto genes = genes_by_name(request.genes, both->description, request.model.model);
+    const Index cells = both->matched.cells();
+    std::optional<CountMatrix> chosen;
+    if (!genes.empty()) chosen = match_genes(both->matched, request.genes, 0).counts;
+    const CountMatrix& counts = chosen ? *chosen : both->matched;
+    H5adLayerWriter file(request.out, counts, request.layer);
+    ProgressLine progress("denoise", cells);
+    both->model->denoise(
+        {.genes = genes, .library = request.library, .draws = request.draws, .seed = request.model.seed},
+        [&](Index first, Index count, std::span<const float> values) {
+            file.append(values);
+            progress(first + count);
+        });
+    file.commit();
+    print_result({{"cells", cells},
+                  {"genes", counts.genes()},
+                  {"genes_absent", both->absent},
+                  {"layer", request.layer},
+                  {"library", request.library > 0 ? nlohmann::ordered_json(request.library) : nlohmann::ordered_json()},
+                  {"file", request.out}});
+}
+
+}  // namespace
+
+void add_denoise(CLI::App& app, Invocation& invocation) {
+    const auto request = std::make_shared<DenoiseRequest>();
+    auto& denoise = add_command(app, invocation, "denoise", "Expected expression of cells under a trained model",
+                                request, run_denoise);
+    add_model_and_cells(denoise, request->model);
+    denoise.add_option("--out", request->out, "h5ad file to write, with the expectations as a dense layer")->required();
+    denoise.add_option("--genes", request->genes, "Names of genes, separated by commas; all of the model by default")
+        ->delimiter(',');
+    denoise
+        .add_option("--library", request->library,
+                    "Library size to which expected counts are brought, such as 10000; 0: each cell's own")
+        ->check(CLI::NonNegativeNumber);
+    denoise.add_option("--draws", request->draws, "Of the latent for each cell, over which the mean is taken")
+        ->check(CLI::Range(1, 1000000));
+    denoise.add_option("--layer", request->layer, "Name of the layer");
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "cellvae/io/h5ad.hpp"
+#include "mixture_clusters.hpp"
+#include "model_command.hpp"
+#include "terminal.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+struct EmbedRequest {
+    ModelRequest model;
+    std::string out;
+};
+
+void run_embed(const EmbedRequest& request) {
+    const auto both = read_model_and_cells(request.model);
+    const Index cells = both->counts.cells();
+    CountMatrix& counts = both->counts;
+    H5adExtras extras;
+    extras.obsm.push_back(
+        {"X_cellvae", both->description.options.latent, both->model->latent(ProgressLine("encode", cells))});
+    nlohmann::ordered_json result{{"cells", cells},
+                                  {"latent", both->description.options.latent},
+                                  {"genes_in_common", both->description.genes.size() - both->absent.size()},
+                                  {"genes_absent", both->absent},
+                                  {"clusters", nullptr},
+                                  {"file", request.out}};
+    if (both->model->clusters() > 0) {
+        auto responsibilities = both->model->responsibilities(ProgressLine("clusters", cells));
+        const auto found = mixture_clusters(responsibilities, cluster_components(both->description));
+        counts.obs.set({"cellvae_cluster", found.column});
+        counts.obs.set({"cellvae_certainty", found.certainty});
+        extras.obsm.push_back({"X_cellvae_responsibility", both->model->clusters(), std::move(responsibilities)});
+        result["clusters"] = found.clusters.number;
+    }
+    write_h5ad(request.out, counts, extras);
+    print_result(result);
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app, Invocation& invocation) {
+    const auto request = std::make_shared<EmbedRequest>();
+    auto& embed = add_command(app, invocation, "embed", "Latent coordinates of new cells from a trained model", request,
+                              run_embed);
+    add_model_and_cells(embed, request->model);
+    embed.add_option("--out", request->out, "h5ad file to write")->required();
+}
+
+}  // namespace cellvae::program

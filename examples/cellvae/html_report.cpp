@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "html_report.hpp"
+
+#include <sys/stat.h>
+
+#include <array>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "cellvae/io/atomic_file.hpp"
+#include "cellvae/io/h5ad.hpp"
+#include "charts.hpp"
+#include "report.hpp"
+#include "report_sections.hpp"
+#include "terminal.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+constexpr const char* page_style = R"(
+body{background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,"DejaVu Sans",sans-serif;max-width:1240px;margin:0 auto;padding:24px}
+h1{font-size:26px;margin:0}h2{font-size:19px;margin:36px 0 6px;border-bottom:1px solid var(--grid)}
+p{max-width:80ch;margin:8px 0}.soft,small{color:var(--soft)}
+.tiles{display:flex;flex-wrap:wrap;gap:10px;margin:18px 0}.tile{border:1px solid var(--grid);border-radius:6px;padding:8px 14px}
+.tile data{display:block;font-size:20px;font-weight:600}.tile span{color:var(--soft);font-size:13px}
+.figures{display:flex;flex-wrap:wrap;gap:18px 28px;align-items:flex-start}figure{margin:0;max-width:100%;break-inside:avoid}
+table{border-collapse:collapse;font-size:14px}th,td{text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-bottom:1px solid var(--grid)}
+tr{break-inside:avoid}thead th{color:var(--soft);font-weight:500}.markers th,.markers td{white-space:nowrap}.markers td:last-child{white-space:normal}
+.gene{display:inline-block;margin-right:12px;white-space:nowrap}
+.wide{overflow-x:auto}pre{font-size:12.5px;columns:3 240px;column-gap:30px;margin:8px 0;white-space:pre-wrap;overflow-wrap:anywhere}
+.scores td:last-child{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.columns{columns:2 420px;column-gap:40px}
+@page{margin:12mm}
+@media print{body{max-width:none;padding:0;font-size:11pt}h2,h2+p{break-after:avoid}p{break-inside:avoid}.figures{gap:10px 16px}.figures figure{max-width:48%}figure.large{max-width:100%}}
+)";
+
+std::string tile(const nlohmann::ordered_json& scores, const std::string& name, const std::string& words) {
+    if (!scores.contains(name) || scores[name].is_null()) return {};
+    return "<div class=\"tile\">" + score_text(scores, name) + "<span>" + words + "</span></div>\n";
+}
+
+std::string written(const Section& section, const std::filesystem::path& pictures) {
+    std::string html = "<section><h2>" + escaped(section.title) + "</h2>\n" + section.before;
+    if (!section.figures.empty()) html += "<div class=\"figures\">\n";
+    for (const auto& [name, svg] : section.figures) {
+        write_text_atomically(pictures / (name + ".svg"), stand_alone(svg));
+        const bool large = name == "confusion" || name == "markers";
+        html += message("<figure", large ? " class=\"large\"" : "", " id=\"", name, "\">", svg, "</figure>\n");
+    }
+    if (!section.figures.empty()) html += "</div>\n";
+    return html + (section.after.empty() ? "" : "<div class=\"wide\">" + section.after + "</div>\n") + "</section>\n";
+}
+
+std::string what_was_run(const RunResults& run) {
+    std::string html = "<section><h2>What was run</h2>\n";
+    html += "<table class=\"scores columns\"><tbody>\n";
+    for (const auto& [name, value] : run.scores.items())
+        html +=
+            "<tr><td>" + escaped(name) + "</td><td><data class=\"whole\" data-name=\"" + escaped(name) + "\">" +
+            escaped(value.is_string() ? value.get<std::string>()
+                                      : value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
+            "</data></td></tr>\n";
+    html += "</tbody></table>\n";
+    if (!run.options.empty()) html += "<h3>Options</h3>\n<pre>" + escaped(run.options) + "</pre>\n";
+    return html + "</section>\n";
+}
+
+/// The whole file, or nothing where there is none.
+std::string text_of(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::string date_of(const std::filesystem::path& file) {
+    struct stat about {};
+    if (::stat(file.c_str(), &about) != 0) return {};
+    std::tm parts{};
+    ::gmtime_r(&about.st_mtime, &parts);
+    std::array<char, 40> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M UTC", &parts);
+    return text.data();
+}
+
+/// The latent coordinates of a file that train wrote: cells x latent, row-major.
+std::vector<float> latent_of(const std::filesystem::path& path, Index cells) {
+    using namespace io_detail;
+    const QuietHdf5 quiet;
+    const Hdf5File file = open_hdf5(path);
+    const Handle group = open_object(file.handle.get(), "obsm");
+    if (!is_group(group)) file.fail("obsm", "is missing; expected what cellvae train writes");
+    const Dataset dataset(file, group.get(), "X_cellvae", "obsm/X_cellvae");
+    dataset.require_numbers();
+    const auto& shape = dataset.shape();
+    if (shape.size() != 2 || shape[0] != static_cast<hsize_t>(cells) || shape[1] < 1)
+        file.fail("obsm/X_cellvae", "does not fit ", cells, " cells; expected cells x latent");
+    std::vector<float> latent(static_cast<std::size_t>(shape[0] * shape[1]));
+    dataset.read({0, 0}, {shape[0], shape[1]}, H5T_NATIVE_FLOAT, latent.data());
+    return latent;
+}
+
+}  // namespace
+
+void report_on_folder(const std::filesystem::path& folder) {
+    const auto text = text_of(folder / "scores.json");
+    auto scores_read = nlohmann::ordered_json::parse(text, nullptr, false);
+    if (!scores_read.is_object())
+        throw InputError(message((folder / "scores.json").string(),
+                                 text.empty() ? ": is missing or empty" : ": is no JSON object",
+                                 "; expected what cellvae train writes"));
+    const auto counts = read_h5ad(folder / "cells.h5ad");
+    const auto latent = latent_of(folder / "cells.h5ad", counts.cells());
+    write_report(folder, {counts, latent, std::move(scores_read), text_of(folder / "history.csv"),
+                          text_of(folder / "options.toml")});
+}
+
+void write_report(const std::filesystem::path& folder, const RunResults& results) {
+    Run run = describe(results);
+    const auto pictures = made_folder((folder / "pictures").string());
+    const auto& scores = results.scores;
+    std::string sections;
+    sections += written(training_section(run), pictures);
+    sections += written(latent_section(run), pictures);
+    sections += written(cluster_section(run), pictures);
+    sections += written(unit_section(run), pictures);
+    sections += written(marker_section(run), pictures);
+    if (const auto predictive = predictive_section(run); !predictive.figures.empty())
+        sections += written(predictive, pictures);
+
+    std::string page =
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" "
+        "content=\"light dark\">\n";
+    const std::string name = escaped(std::filesystem::absolute(folder).lexically_normal().filename().string());
+    page += "<title>cellvae: " + name + "</title>\n<style>" + chart_style() + page_style + "</style></head><body>\n";
+    page += "<h1>" + (name.empty() ? std::string("A run of cellvae") : name) + "</h1>\n<p class=\"soft\">" +
+            score_text(scores, "model") + ". " + score_text(scores, "cells") + " cells x " +
+            score_text(scores, "genes") + " genes, " + score_text(scores, "genes_used") +
+            " of them trained on. cellvae " + score_text(scores, "version") + ", " +
+            escaped(date_of(folder / "scores.json")) + ".</p>\n<div class=\"tiles\">\n";
+    for (const auto& [score, words] : {std::pair{"bound_test", "held-out bound, nats a cell"},
+                                       {"bound_train", "training bound"},
+                                       {"log_likelihood_test", "held-out log-likelihood"},
+                                       {"clusters", "clusters"},
+                                       {"ari", "adjusted Rand index"},
+                                       {"nmi", "mutual information"},
+                                       {"silhouette", "silhouette of the types"},
+                                       {"active_units", "active units"},
+                                       {"best_epoch", "best epoch"},
+                                       {"epochs", "epochs"},
+                                       {"seed", "seed"},
+                                       {"seconds", "seconds"},
+                                       {"peak_memory_mb", "MB at the peak"}})
+        page += tile(scores, score, words);
+    page += "</div>\n" + sections + what_was_run(results) + "</body></html>\n";
+    write_text_atomically(folder / "markers.csv", run.markers);
+    write_text_atomically(folder / "report.html", page);
+    print_notice(message("written to ", (folder / "report.html").string(), ", pictures and markers.csv beside it"));
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cellvae/io/counts.hpp"
+#include "cellvae/io/model_file.hpp"
+#include "options.hpp"
+#include "report.hpp"
+#include "run_folder.hpp"
+#include "terminal.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct InfoRequest {
+    std::string file;
+    std::string orientation = "auto";
+};
+
+std::string list_of(const std::vector<Index>& numbers) {
+    std::string text;
+    for (const Index number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+    return text.empty() ? "none" : text;
+}
+
+Json info_of_model(const std::string& file, const ModelDescription& model) {
+    Json info{{"file", file},
+              {"what", "model file"},
+              {"model", model.type},
+              {"likelihood", model.likelihood},
+              {"prior", std::string(name_of(model.options.prior))},
+              {"genes", model.genes.size()},
+              {"latent", model.options.latent},
+              {"hidden", list_of(model.options.hidden)},
+              {"components", nullptr},
+              {"clusters", nullptr},
+              {"scale", std::string(name_of(model.options.scale))},
+              {"input", std::string(name_of(model.input))},
+              {"target", std::string(name_of(model.target))}};
+    if (model.options.prior == PriorKind::mixture || model.options.prior == PriorKind::marginal_mixture)
+        info["components"] = model.options.clusters;
+    if (!model.cluster_of.empty())
+        info["clusters"] = 1 + *std::max_element(model.cluster_of.begin(), model.cluster_of.end());
+    info["conditions"] = model.condition_names;
+    info["label_names"] = model.label_names;
+    info["latent_names"] = model.latent_names;
+    info["trained_on_cells"] = model.cells;
+    info["held_out_cells"] = model.held_out.size();
+    info["epochs_trained"] = model.epochs_trained;
+    info["best_epoch"] = model.best_epoch;
+    info["seed"] = model.options.seed;
+    info["can_be_resumed"] = model.can_be_resumed;
+    return info;
+}
+
+Json info_of_counts(const std::string& file, const std::string& orientation) {
+    const CountsRead read = read_and_describe(file, orientation);
+    const CountMatrix& counts = read.counts;
+    bool whole = true;
+    float largest = 0;
+    for (const float value : counts.values) {
+        whole = whole && value == std::floor(value);
+        largest = std::max(largest, value);
+    }
+    std::vector<double> library;
+    for (Index cell = 0; cell < counts.cells(); ++cell) library.push_back(counts.library_size(cell));
+    std::sort(library.begin(), library.end());
+    std::vector<std::string> obs, var;
+    for (const auto& column : counts.obs.columns) obs.push_back(column.name);
+    for (const auto& column : counts.var.columns) var.push_back(column.name);
+    const double entries = static_cast<double>(counts.cells()) * static_cast<double>(counts.genes());
+    return {{"file", file},
+            {"what", "cells and genes"},
+            {"form", read.form},
+            {"cells", counts.cells()},
+            {"genes", counts.genes()},
+            {"nonzeros", counts.nonzeros()},
+            {"share_of_zeros", entries > 0 ? Json(1 - static_cast<double>(counts.nonzeros()) / entries) : Json()},
+            {"whole_counts", whole},
+            {"largest_count", largest},
+            {"median_library_size", library.empty() ? Json() : Json(library[library.size() / 2])},
+            {"obs", obs},
+            {"var", var},
+            {"notes", read.notes}};
+}
+
+void run_info(const InfoRequest& request) {
+    const std::filesystem::path path(request.file);
+    if (std::filesystem::is_directory(path) && std::filesystem::exists(path / "scores.json")) {
+        Json info{{"file", request.file}, {"what", "folder of a run"}};
+        std::vector<std::string> files;
+        for (const char* name : {"model.h5", "cells.h5ad", "history.csv", "report.html"})
+            if (std::filesystem::exists(path / name)) files.emplace_back(name);
+        info["files"] = files;
+        info.update(read_scores(request.file));
+        print_result(info);
+    } else if (is_model_file(path)) {
+        print_result(info_of_model(request.file, read_model_description(path)));
+    } else {
+        print_result(info_of_counts(request.file, request.orientation));
+    }
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Invocation& invocation) {
+    const auto request = std::make_shared<InfoRequest>();
+    auto& info = add_command(app, invocation, "info", "What is in a count file, a model file or a run's folder",
+                             request, run_info);
+    info.add_option("file", request->file, "Count file in any form, model file, or folder of a run")->required();
+    add_orientation(info, request->orientation);
+}
+
+}  // namespace cellvae::program

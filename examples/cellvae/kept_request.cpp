@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kept_request.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "cellvae/core/error.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class Value>
+Json or_null(const std::optional<Value>& value) {
+    return value ? Json(*value) : Json();
+}
+
+Json options_of(const TrainRequest& request) {
+    return {{"likelihood", request.likelihood},
+            {"genes", request.genes},
+            {"prior", request.prior},
+            {"sum", request.sum},
+            {"threshold", request.threshold},
+            {"temperature", request.temperature},
+            {"weights", request.weights},
+            {"start", request.start},
+            {"start-resolution", request.start_resolution},
+            {"start-epochs", request.start_epochs},
+            {"clusters", request.clusters},
+            {"pseudo-inputs", request.pseudo_inputs},
+            {"bound", request.bound},
+            {"training-samples", request.training_samples},
+            {"decoder", request.decoder},
+            {"gene-sets", request.gene_sets},
+            {"least-genes", request.least_genes},
+            {"known-labels", request.known_labels},
+            {"condition", request.condition},
+            {"input", request.input},
+            {"input-noise", request.input_noise},
+            {"target", request.target},
+            {"scale", request.scale},
+            {"shared", request.shared},
+            {"latent", request.latent},
+            {"hidden", request.hidden},
+            {"activation", request.activation},
+            {"normalisation", request.normalisation},
+            {"dropout", request.dropout},
+            {"products", request.products},
+            {"epochs", request.epochs},
+            {"minibatch", request.minibatch},
+            {"learning-rate", request.learning_rate},
+            {"weight-decay", request.weight_decay},
+            {"clip-norm", request.clip_norm},
+            {"warm-up", request.warm_up},
+            {"kl-weight", request.kl_weight},
+            {"cluster-warm-up", or_null(request.cluster_warm_up)},
+            {"cluster-kl-weight", or_null(request.cluster_kl_weight)},
+            {"balance", request.balance},
+            {"free-nats", request.free_nats},
+            {"cluster-free-nats", request.cluster_free_nats},
+            {"hold-prior", request.hold_prior},
+            {"patience", request.patience},
+            {"held-out", request.held_out},
+            {"seed", request.seed}};
+}
+
+}  // namespace
+
+std::string kept_request(const TrainRequest& request, Stage stage) {
+    return Json{{"stage", stage == Stage::start ? "start" : "model"}, {"options", options_of(request)}}.dump();
+}
+
+Stage require_same_request(const std::string& kept, const TrainRequest& request, const std::string& file) {
+    const auto parsed = Json::parse(kept, nullptr, false);
+    if (!parsed.is_object() || !parsed.contains("options") || !parsed.contains("stage"))
+        throw InputError(message(file, ": does not have the options of cellvae train; expected a file that it wrote"));
+    const auto here = options_of(request);
+    const auto& there = parsed["options"];
+    for (const auto& [name, value] : here.items()) {
+        const Json found = there.contains(name) ? there[name] : Json();
+        if (found != value)
+            throw OptionError(message("--resume: --", name, " is ", found.dump(), " in ", file, " and ", value.dump(),
+                                      " here; expected the same options"));
+    }
+    return parsed["stage"] == "start" ? Stage::start : Stage::model;
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cellvae/evaluation/denoised.hpp"
+#include "cellvae/evaluation/differential_expression.hpp"
+#include "cellvae/evaluation/posterior_predictive.hpp"
+#include "cellvae/io/model_file_description.hpp"
+
+namespace cellvae::program {
+
+/// A trained model, whichever likelihood it has, and the cells that it is asked about. Each function works through all
+/// of them and tells `progress` how many are done.
+class LoadedModel {
+public:
+    LoadedModel() = default;
+    LoadedModel(const LoadedModel&) = delete;
+    LoadedModel& operator=(const LoadedModel&) = delete;
+    virtual ~LoadedModel() = default;
+
+    /// Takes the cells, which must outlive it: cells x the model's genes. @throws InputError for values that its
+    /// likelihood does not explain @param condition of each cell; empty for a model without
+    virtual void take_cells(const CountMatrix& cells, std::span<const std::int32_t> condition) = 0;
+
+    /// Means of q(z | x): cells x latent.
+    [[nodiscard]] virtual std::vector<float> latent(const CellProgress& progress) = 0;
+    /// q(y | x): cells x clusters(); empty for a prior without.
+    [[nodiscard]] virtual std::vector<float> responsibilities(const CellProgress& progress) = 0;
+    [[nodiscard]] virtual Index clusters() const = 0;
+
+    virtual void denoise(const DenoisedOptions& options, const TakeCells& take) = 0;
+    virtual void sample(const PosteriorPredictiveOptions& options, const TakeDraw& take) = 0;
+    [[nodiscard]] virtual std::vector<GeneDifference> differences(std::span<const Index> group,
+                                                                  std::span<const Index> reference,
+                                                                  const DifferentialExpressionOptions& options,
+                                                                  const CellProgress& progress) = 0;
+
+    /// Means over cells of the bound and its terms: bound, reconstruction, kl_z, kl_y (0 without clusters).
+    [[nodiscard]] virtual std::array<double, 4> bound(std::uint64_t seed, const CellProgress& progress) = 0;
+    [[nodiscard]] virtual double log_likelihood(Index samples, std::uint64_t seed, const CellProgress& progress) = 0;
+};
+
+}  // namespace cellvae::program

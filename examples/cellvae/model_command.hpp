@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cellvae/io/counts.hpp"
+#include "loaded_model.hpp"
+#include "options.hpp"
+
+// What the commands share that ask a trained model about cells.
+
+namespace cellvae::program {
+
+struct ModelRequest {
+    std::string model;
+    std::string counts;
+    std::string orientation = "auto";
+    std::string condition = "auto";
+    double least_common = 0.5;
+    std::uint64_t seed = 1;
+};
+
+/// The model file and the cells that it is asked about.
+void add_model_and_cells(CLI::App& command, ModelRequest& request);
+
+/// A model with the cells of a file, brought to its genes.
+struct ModelAndCells {
+    ModelDescription description;
+    CountMatrix counts;   ///< as the file has them
+    CountMatrix matched;  ///< cells x the model's genes
+    std::vector<std::string> absent;
+    std::unique_ptr<LoadedModel> model;
+};
+
+/// Reads both, and says what they are. @throws Error where they do not fit each other
+[[nodiscard]] std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request);
+
+/// Numbers of the named genes in the model; empty for no names. @throws OptionError for one that it does not have
+[[nodiscard]] std::vector<GeneIndex> genes_by_name(const std::vector<std::string>& names,
+                                                   const ModelDescription& description, const std::string& file);
+
+}  // namespace cellvae::program

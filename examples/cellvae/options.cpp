@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+namespace cellvae::program {
+
+void add_counts(CLI::App& command, std::string& counts, std::string& orientation) {
+    command.add_option("counts", counts, "Counts: h5ad, 10x HDF5 or MEX folder, loom, Matrix Market, or CSV/TSV")
+        ->required();
+    add_orientation(command, orientation);
+}
+
+void add_orientation(CLI::App& command, std::string& orientation) {
+    command
+        .add_option("--orientation", orientation, "Of CSV/TSV and Matrix Market: auto, cells-in-rows or genes-in-rows")
+        ->check(CLI::IsMember({"auto", "cells-in-rows", "genes-in-rows"}));
+}
+
+void add_counts(CLI::App& command, CountsRequest& request) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            "counts",
+            [&request](const std::vector<std::string>& files) {
+                request.files = files;
+                request.counts = files.front();
+                if (files.size() > 1) request.counts += " and " + std::to_string(files.size() - 1) + " more";
+            },
+            "Counts: h5ad, 10x HDF5 or MEX folder, loom, Matrix Market, CSV/TSV (text with or without gzip). Several, "
+            "or a folder of several: merged on common genes, their names as obs/cell_type and obs/origin")
+        ->required();
+    add_orientation(command, request.orientation);
+    command.add_option("--matrix", request.matrix, "Of h5ad and loom: X, layers/NAME or raw/X");
+    command.add_option("--genome", request.genome, "Of 10x HDF5 files of version 2 that hold several");
+    command.add_option("--min-counts", request.filter.min_counts, "Cells with a smaller total count are dropped");
+    command.add_option("--max-counts", request.filter.max_counts, "Cells with a larger total count are dropped");
+    command.add_option("--min-genes", request.filter.min_genes, "Cells with fewer detected genes are dropped");
+    command.add_option("--max-mitochondrial", request.filter.max_mitochondrial,
+                       "Cells with a larger share of counts in genes named MT-* are dropped");
+    command.add_option("--min-cells", request.filter.min_cells, "Genes detected in fewer cells are dropped");
+    command.add_option("--subsample", request.subsample, "Cells drawn at random, after the filters; 0: all")
+        ->check(CLI::NonNegativeNumber);
+    command
+        .add_option("--subsample-by-label", request.subsample_by_label,
+                    "Cells of each label (see --labels) drawn at random, after the filters; 0: all")
+        ->check(CLI::NonNegativeNumber);
+}
+
+void add_labels(CLI::App& command, std::string& labels) {
+    command.add_option(
+        "--labels", labels,
+        "Column of the cells' known types, for scores alone; auto: a well-known name such as cell_type; none");
+}
+
+void add_clustering(CLI::App& command, ClusteringRequest& request, const std::string& what) {
+    command.add_option("--cluster-by", request.by, "kmeans or leiden")->check(CLI::IsMember({"kmeans", "leiden"}));
+    command.add_option("--resolution", request.resolution, "Of leiden: higher means more clusters")
+        ->check(CLI::PositiveNumber);
+    command
+        .add_option("--clusters", request.clusters,
+                    "Clusters of k-means on " + what +
+                        "; 0: as many as labels, or the number from 2 to 25 with the best silhouette")
+        ->check(CLI::NonNegativeNumber);
+    add_seed(command, request.seed);
+}
+
+void add_seed(CLI::App& command, std::uint64_t& seed) {
+    command.add_option("--seed", seed, "Same seed, same result, for any number of threads");
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "options.hpp"
+#include "request.hpp"
+
+namespace cellvae::program {
+
+namespace {
+
+/// The options of priors and bounds.
+void add_prior(CLI::App& train, TrainRequest& request) {
+    train
+        .add_option("--prior", request.prior,
+                    "gaussian: N(0, I); mixture: clusters with networks q(y|x) and q(z|x, y); marginal_mixture: the "
+                    "clusters summed out, as VaDE; vamp: the encoder at learned pseudo-inputs")
+        ->check(CLI::IsMember({"gaussian", "mixture", "marginal_mixture", "vamp"}));
+    train
+        .add_option("--sum", request.sum,
+                    "Over the clusters of --prior mixture: exact, threshold (without small responsibilities), "
+                    "gumbel_softmax or straight_through")
+        ->check(CLI::IsMember({"exact", "threshold", "gumbel_softmax", "straight_through"}));
+    train.add_option("--threshold", request.threshold, "Of responsibilities, for --sum threshold");
+    train
+        .add_option("--temperature", request.temperature,
+                    "Of gumbel_softmax and straight_through: at the first and the last step (1,0.1)")
+        ->delimiter(',')
+        ->expected(1, 2);
+    train.add_option("--weights", request.weights, "Of a mixture's clusters: learned or uniform")
+        ->check(CLI::IsMember({"learned", "uniform"}));
+    train
+        .add_option("--start", request.start,
+                    "Of a mixture, after a plain model: groups of its latent's neighbour graph (leiden) or of kmeans; "
+                    "random: at once; auto: leiden where it is built in")
+        ->check(CLI::IsMember({"auto", "leiden", "kmeans", "random"}));
+    train.add_option("--start-resolution", request.start_resolution, "Of --start leiden")->check(CLI::PositiveNumber);
+    train
+        .add_option("--start-epochs", request.start_epochs,
+                    "Of the plain model before a mixture; 0: 25, fewer above 10,000 cells")
+        ->check(CLI::NonNegativeNumber);
+    train
+        .add_option("--merge", request.merge,
+                    "Components that overlap more than this (Hennig's misclassification probability) are one cluster; "
+                    "1: never")
+        ->check(CLI::Range(0.0, 1.0));
+    train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
+    train
+        .add_option("--bound", request.bound, "What is trained: elbo, or importance_weighted (see --training-samples)")
+        ->check(CLI::IsMember({"elbo", "importance_weighted"}));
+    train.add_option("--training-samples", request.training_samples, "Samples of z a cell in each step")
+        ->check(CLI::Range(1, 1000));
+    train.add_option("--known-labels", request.known_labels,
+                     "Column of known types, with missing values, that a mixture learns from; none");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Invocation& invocation) {
+    const auto asked = std::make_shared<TrainRequest>();
+    auto& request = *asked;
+    auto* train =
+        &add_command(app, invocation, "train", "Train on a count file; write latent coordinates, clusters and scores",
+                     asked, run_train);
+    add_counts(*train, request);
+    train->add_option("--out", request.out, "Folder for cells.h5ad, history.csv, scores.json and report.html")
+        ->required();
+    add_labels(*train, request.labels);
+    std::string names;
+    for (const auto& row : likelihoods()) names += std::string("\n  ") + row.option + ": " + row.description;
+    train->add_option("--likelihood", request.likelihood, "What explains a count given the latent:" + names);
+    train->add_option("--genes", request.genes, "Most variable genes (Seurat v3) that are trained on; 0: all genes")
+        ->check(CLI::NonNegativeNumber);
+    add_prior(*train, request);
+    train->add_option("--latent", request.latent, "Dimensions of the latent")->check(CLI::Range(1, 10000));
+    train
+        ->add_option("--hidden", request.hidden,
+                     "Width of each hidden layer of the encoder (128,64: two); the decoder's are reversed")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1000000));
+    train->add_option("--activation", request.activation, "relu, silu, tanh or identity");
+    train->add_option("--normalisation", request.normalisation, "Of the hidden layers: none, layer or batch");
+    train->add_option("--dropout", request.dropout, "Share of the encoder's hidden units dropped in training");
+    train->add_option(
+        "--scale", request.scale,
+        "What the mean is relative to: none, library (the cell's total count), share (of all genes), library_share, or "
+        "auto: library where it can be");
+    train
+        ->add_option("--decoder", request.decoder,
+                     "mlp; linear: no hidden layer; masked: linear, and each latent dimension is a gene set")
+        ->check(CLI::IsMember({"mlp", "linear", "masked"}));
+    train->add_option("--gene-sets", request.gene_sets, "GMT file of the gene sets of --decoder masked");
+    train->add_option("--least-genes", request.least_genes, "Sets with fewer of the genes in use are left out")
+        ->check(CLI::PositiveNumber);
+    train->add_option("--condition", request.condition,
+                      "Column of a batch covariate (donor, protocol) that encoder and decoder are given; none");
+    train
+        ->add_option(
+            "--shared", request.shared,
+            "Likelihood parameters with one value a gene for all cells; auto: the dispersion; none: all decoded")
+        ->delimiter(',');
+    train->add_option("--input", request.input,
+                      "What the encoder sees: raw, log1p, log1p_normalised, standardised or target");
+    train->add_option("--input-noise", request.input_noise,
+                      "Standard deviation of noise on every gene's input in training; see --input standardised");
+    train->add_option(
+        "--target", request.target,
+        "What the likelihood explains: counts, unit_maximum, log_normalised, or auto: what it is meant for");
+    train->add_option("--products", request.products,
+                      "Of the output layer in training: float32, or bfloat16, which is faster where the processor has "
+                      "AVX512-BF16, and less precise; scores are in float32");
+    train
+        ->add_option("--epochs", request.epochs,
+                     "Passes over the training cells; 0: 400, fewer above 20,000 cells; of a mixture 10, from a random "
+                     "start 40, fewer "
+                     "above 10,000 cells")
+        ->check(CLI::NonNegativeNumber);
+    train->add_option("--minibatch", request.minibatch, "Cells a step")->check(CLI::Range(1, 1000000));
+    train->add_option("--learning-rate", request.learning_rate, "Of Adam");
+    train->add_option("--weight-decay", request.weight_decay, "Decoupled");
+    train->add_option("--clip-norm", request.clip_norm, "Longer gradients are scaled down to this norm; 0: never");
+    train->add_option("--warm-up", request.warm_up, "Epochs over which the weight of the KL rises from 0 on");
+    train->add_option("--kl-weight", request.kl_weight, "Of the KL, after the warm-up");
+    train->add_option("--cluster-warm-up", request.cluster_warm_up,
+                      "As --warm-up, of the KL of a mixture's clusters; by default --warm-up");
+    train->add_option("--cluster-kl-weight", request.cluster_kl_weight,
+                      "Of the KL of a mixture's clusters; by default --kl-weight");
+    train->add_option("--balance", request.balance,
+                      "Weight at first, falling to 0, of how far a minibatch's mean responsibilities are from the "
+                      "clusters' weights (--prior mixture)");
+    train->add_option("--free-nats", request.free_nats, "A minibatch's mean KL up to this has no gradient");
+    train->add_option("--cluster-free-nats", request.cluster_free_nats, "As --free-nats, of the KL of clusters");
+    train->add_option("--hold-prior", request.hold_prior,
+                      "Epochs at first in which a learned prior stays as it started");
+    train->add_option("--patience", request.patience,
+                      "Epochs without a better held-out bound before training stops; 0: never");
+    train->add_option("--held-out", request.held_out, "Share of the cells that is not trained on");
+    train->add_option("--samples", request.samples, "Samples a cell of the importance-weighted log-likelihood")
+        ->check(CLI::Range(1, 1000000));
+    train
+        ->add_option("--clusters", request.clusters,
+                     "Clusters of k-means on the latent, or the most components of a mixture; 0: as many as labels, or "
+                     "by silhouette; of a mixture as many as its start finds")
+        ->check(CLI::NonNegativeNumber);
+    train
+        ->add_option("--cluster-by", request.cluster_by,
+                     "How cells are clustered: mixture (its own clusters), kmeans or leiden on the latent; auto: "
+                     "mixture where there is one, else kmeans")
+        ->check(CLI::IsMember({"auto", "mixture", "kmeans", "leiden"}));
+    train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(CLI::PositiveNumber);
+    train->add_flag("--compare", request.compare,
+                    "Score k-means and Leiden (resolutions .3, .6, 1) on the latent as well");
+    train->add_flag("--resume", request.resume,
+                    "Go on from DIR/model.h5, with the same options; the result is that of training without a stop");
+    train
+        ->add_option("--checkpoint-epochs", request.checkpoint_epochs,
+                     "Write DIR/model.h5 every so many epochs of training as well; 0: not by epochs")
+        ->check(CLI::NonNegativeNumber);
+    train
+        ->add_option("--checkpoint-minutes", request.checkpoint_minutes,
+                     "Write DIR/model.h5 every so many minutes of training; 0: not by time")
+        ->check(CLI::NonNegativeNumber);
+    add_seed(*train, request.seed);
+    train->add_flag("--report,!--no-report", request.report, "Whether to write report.html, with pictures")
+        ->default_str("true");
+    train->callback([train, asked, &invocation] {
+        asked->options = train->config_to_str(true);
+        invocation.run = [asked] { run_train(*asked); };
+    });
+}
+
+}  // namespace cellvae::program

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cellvae/core/count_matrix.hpp"
+#include "cellvae/core/error.hpp"
+#include "cellvae/data/keep.hpp"
+
+namespace cellvae {
+
+/// Which cells and genes are kept. The defaults keep all.
+struct FilterOptions {
+    double min_counts = 0;  ///< total count of a cell
+    double max_counts = std::numeric_limits<double>::infinity();
+    Index min_genes = 0;           ///< detected (count above 0) in a cell
+    double max_mitochondrial = 1;  ///< share of a cell's count in genes whose name begins with MT- (any case)
+    Index min_cells = 0;           ///< in which a gene is detected, of the cells that are kept
+};
+
+/// What filter_counts() did.
+struct FilterReport {
+    std::vector<GeneIndex> cells;    ///< that were kept, by their old numbers, ascending
+    std::vector<GeneIndex> genes;    ///< that were kept, by their old numbers, ascending
+    std::vector<std::string> notes;  ///< one sentence for each reason that dropped something
+};
+
+namespace data_detail {
+
+/// True for names of mitochondrial genes: MT-CO1 (human), mt-Co1 (mouse).
+inline bool names_mitochondrial(std::string_view name) {
+    return name.size() > 3 && (name[0] == 'M' || name[0] == 'm') && (name[1] == 'T' || name[1] == 't') &&
+           name[2] == '-';
+}
+
+inline void check_filter(const FilterOptions& options) {
+    if (!(options.min_counts >= 0) || !(options.max_counts >= options.min_counts))
+        throw OptionError(message("counts of a cell to keep: found ", options.min_counts, " to ", options.max_counts,
+                                  ", expected 0 or more, and the most not below the least"));
+    if (options.min_genes < 0 || options.min_cells < 0)
+        throw OptionError(message("least genes of a cell and cells of a gene: found ", options.min_genes, " and ",
+                                  options.min_cells, ", expected 0 or more"));
+    if (!(options.max_mitochondrial >= 0 && options.max_mitochondrial <= 1))
+        throw OptionError(
+            message("largest mitochondrial share: found ", options.max_mitochondrial, ", expected 0 to 1"));
+}
+
+}  // namespace data_detail
+
+/// Drops cells, then genes, in place. A cell that several options drop is counted for the first of them. Where genes
+/// are dropped, `library_sizes` keeps each cell's total count over all genes of the file.
+/// @throws OptionError for options outside their range; InputError where no cell or no gene is left, or where a
+///   mitochondrial share is asked for and no gene's name begins with MT-.
+inline FilterReport filter_counts(CountMatrix& counts, const FilterOptions& options) {
+    data_detail::check_filter(options);
+    FilterReport report;
+    std::vector<char> mitochondrial(static_cast<std::size_t>(counts.genes()), 0);
+    for (std::size_t gene = 0; gene < mitochondrial.size(); ++gene)
+        mitochondrial[gene] = data_detail::names_mitochondrial(counts.var.names[gene]) ? 1 : 0;
+    if (options.max_mitochondrial < 1 &&
+        std::find(mitochondrial.begin(), mitochondrial.end(), 1) == mitochondrial.end())
+        throw InputError(
+            "largest mitochondrial share: no gene's name begins with MT-; expected genes named by their symbols");
+    Index few_counts = 0, many_counts = 0, few_genes = 0, much_mitochondrial = 0;
+    for (Index cell = 0; cell < counts.cells(); ++cell) {
+        const auto begin = static_cast<std::size_t>(counts.row_offsets[static_cast<std::size_t>(cell)]);
+        const auto end = static_cast<std::size_t>(counts.row_offsets[static_cast<std::size_t>(cell) + 1]);
+        const double total = counts.library_size(cell);
+        double share = 0;
+        for (std::size_t k = begin; k < end; ++k)
+            if (mitochondrial[static_cast<std::size_t>(counts.columns[k])] != 0)
+                share += static_cast<double>(counts.values[k]);
+        if (total < options.min_counts)
+            ++few_counts;
+        else if (total > options.max_counts)
+            ++many_counts;
+        else if (static_cast<Index>(end - begin) < options.min_genes)
+            ++few_genes;
+        else if (share > options.max_mitochondrial * total)
+            ++much_mitochondrial;
+        else
+            report.cells.push_back(static_cast<GeneIndex>(cell));
+    }
+    const auto note = [&](Index number, const auto&... reason) {
+        if (number > 0) report.notes.push_back(message("dropped: ", number, reason...));
+    };
+    note(few_counts, " cells with a total count below ", options.min_counts);
+    note(many_counts, " cells with a total count above ", options.max_counts);
+    note(few_genes, " cells with fewer than ", options.min_genes, " detected genes");
+    note(much_mitochondrial, " cells with a mitochondrial share above ", options.max_mitochondrial);
+    const auto said = [&] {
+        std::string text;
+        for (const auto& line : report.notes) text += "; " + line;
+        return text;
+    };
+    if (report.cells.empty()) throw InputError(message("filters: no cell is left of ", counts.cells(), said()));
+    if (static_cast<Index>(report.cells.size()) < counts.cells()) drop_other_cells(counts, report.cells);
+
+    std::vector<Index> detected(static_cast<std::size_t>(counts.genes()), 0);
+    for (const GeneIndex gene : counts.columns) ++detected[static_cast<std::size_t>(gene)];
+    for (std::size_t gene = 0; gene < detected.size(); ++gene)
+        if (detected[gene] >= options.min_cells) report.genes.push_back(static_cast<GeneIndex>(gene));
+    note(counts.genes() - static_cast<Index>(report.genes.size()), " genes detected in fewer than ", options.min_cells,
+         " cells");
+    if (report.genes.empty()) throw InputError(message("filters: no gene is left of ", counts.genes(), said()));
+    if (static_cast<Index>(report.genes.size()) < counts.genes()) {
+        if (counts.library_sizes.empty()) {
+            std::vector<double> sizes;
+            for (Index cell = 0; cell < counts.cells(); ++cell) sizes.push_back(counts.library_size(cell));
+            counts.library_sizes = std::move(sizes);
+        }
+        data_detail::drop_other_genes(counts, report.genes);
+    }
+    return report;
+}
+
+}  // namespace cellvae

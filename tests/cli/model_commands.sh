@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The commands that ask a trained model about cells, and what they refuse: model_commands.sh PROGRAM FOLDER
+set -eu
+program=$1
+folder=$2
+here=$(cd "$(dirname "$0")" && pwd)
+rm -rf "$folder"
+mkdir -p "$folder/with space"
+cd "$folder"
+failed=0
+fail() { echo "model_commands.sh: $*" >&2; failed=1; }
+
+# refused TEXT ARGUMENTS...: the program must end with 2, and its last line on the standard error must hold the text
+refused() {
+    text=$1
+    shift
+    code=0
+    "$program" "$@" >out 2>err || code=$?
+    line=$(tail -n 1 err)
+    case $line in
+        "cellvae: "*"$text"*) ;;
+        *) fail "$*: expected '$text', found '$line'" ;;
+    esac
+    [ $code -eq 2 ] || fail "$*: exit code $code"
+}
+
+# has TEXT ARGUMENTS...: the program must end with 0 and its standard output must hold the text
+has() {
+    text=$1
+    shift
+    "$program" "$@" >out 2>err || fail "$*: exit code $?: $(cat err)"
+    grep -q -- "$text" out || fail "$*: no '$text' in: $(cat out)"
+}
+
+counts="with space/zähl.h5ad"
+"$program" simulate --cells 120 --genes 200 --types 3 --seed 2 --out "$counts" >/dev/null
+for seed in 1 2; do
+    "$program" train "$counts" --out "run $seed" --epochs 4 --hidden 16 --latent 4 --samples 5 --genes 100 --seed $seed \
+        >/dev/null 2>train.err || fail "train: $(cat train.err)"
+done
+"$program" train "$counts" --out mixture --prior mixture --clusters 4 --start kmeans --epochs 4 --hidden 16 --latent 4 --samples 5 \
+    --genes 100 --merge 1 >/dev/null 2>train.err || fail "train: $(cat train.err)"
+model="run 1/model.h5"
+
+python=${CELLVAE_TEST_PYTHON:-python3}
+has '"genes_absent": \[\]' embed "$model" "$counts" --out embedded.h5ad --json
+has '"clusters": [1-4]' embed mixture/model.h5 "$counts" --out mixture.h5ad --json
+has '"layer": "denoised"' denoise "$model" "$counts" --out denoised.h5ad --library 10000 --draws 3 --json
+has '"cells_group"' de "$model" "$counts" --groupby cell_type --group type_1 --out de.csv --pairs 300 --json
+gene=$(sed -n '2s/,.*//p' de.csv)
+[ -n "$gene" ] || fail "de.csv has no second line"
+[ "$(wc -l <de.csv)" -eq 101 ] || fail "de.csv has not a header and 100 genes"
+has genes_called de "$model" "$counts" --groupby cell_type --group type_1 --out again.csv --pairs 300 --threads 1
+cmp -s de.csv again.csv || fail "de: another table with the same seed and one thread"
+has 'genes_called' de "$model" "$counts" --groupby cell_type --group type_1 --reference type_2 --out de.tsv --pairs 300
+[ "$(head -1 de.tsv | tr '\t' '\n' | wc -l)" -eq 12 ] || fail "de.tsv has not twelve columns"
+has '"genes": 1' denoise "$model" "$counts" --out one.h5ad --genes "$gene" --json
+has '"draws": 2' sample "$model" "$counts" --out sampled.h5ad --draws 2 --json
+has '"kl_y": null' evaluate "$model" "$counts" --samples 5 --json
+has 'log_likelihood' evaluate "$model" "$counts" --samples 5
+has '"cluster_by": "mixture"' evaluate mixture/model.h5 "$counts" --samples 5 --json
+has '"what": "model file"' info "$model" --json
+has '"components": 4' info mixture/model.h5 --json
+has '"trained_on_cells": 120' info "$model" --json
+has '"what": "cells and genes"' info "$counts" --json
+has '"whole_counts": true' info "$counts" --json
+has '"what": "folder of a run"' info "run 1" --json
+has '"runs": \[' compare "run 1" "run 2" mixture --json
+has 'mixture' compare "run 1" "run 2" mixture
+grep -q 'gaussian' out || fail "compare does not name the group of the plain model"
+"$program" compare "run 1" "run 2" mixture --json >out 2>err
+grep -A3 '"ari": {' out | grep -q '"seeds": 1' || fail "compare did not pair the seed that both groups have"
+
+# the model's latent is that of its training
+if "$python" -c 'import anndata' 2>/dev/null; then
+    "$python" "$here/model_output_check.py" "$folder" "$gene" || fail "model_output_check.py"
+else
+    echo "model_commands.sh: no anndata, the outputs were not opened"
+fi
+
+# what is refused
+: >empty.h5ad
+head -c 3000 "$model" >truncated.h5
+head -c 5000 "$counts" >truncated.h5ad
+printf ',g1,g2\nc1,1,2\nc2,3,4\n' >others.csv
+refused 'no such file' embed missing.h5 "$counts" --out o.h5ad
+refused 'no such file' embed "$model" missing.h5ad --out o.h5ad
+refused 'is empty (0 bytes)' embed "$model" empty.h5ad --out o.h5ad
+refused 'truncated.h5' embed truncated.h5 "$counts" --out o.h5ad
+refused 'truncated.h5ad' embed "$model" truncated.h5ad --out o.h5ad
+refused 'is no model file' embed "$counts" "$counts" --out o.h5ad
+refused 'genes are there by name' embed "$model" others.csv --out o.h5ad
+refused 'no folder' embed "$model" "$counts" --out nowhere/o.h5ad
+refused 'has no gene nowhere' denoise "$model" "$counts" --out o.h5ad --genes nowhere
+refused '--draws' denoise "$model" "$counts" --out o.h5ad --draws 0
+refused '--draws' sample "$model" "$counts" --out o.h5ad --draws 0
+refused 'has no value type_9' de "$model" "$counts" --groupby cell_type --group type_9 --out o.csv
+refused 'there is no column kind' de "$model" "$counts" --groupby kind --group a --out o.csv
+refused 'are the same' de "$model" "$counts" --groupby cell_type --group type_1 --reference type_1 --out o.csv
+refused 'has no clusters' evaluate "$model" "$counts" --cluster-by mixture
+refused 'more than the 120 cells' evaluate "$model" "$counts" --clusters 121 --cluster-by kmeans
+refused 'scores.json' compare "run 1" nowhere
+refused 'no such file' info missing.h5ad
+refused 'is required' compare
+"$program" info missing.h5ad --json >out 2>err || true
+grep -q '"exit_code": 2' out || fail "--json: the error is not JSON: $(cat out)"
+if "$python" -c 'import anndata' 2>/dev/null; then
+    "$python" - "$counts" <<'P'
+import sys, anndata, numpy
+cells = anndata.read_h5ad(sys.argv[1])
+cells.X = numpy.log1p(cells.X.toarray())
+cells.write_h5ad("normalised.h5ad")
+P
+    refused 'raw counts, not normalised values' embed "$model" normalised.h5ad --out o.h5ad
+
+    # genes in another order, some absent; conditions and standardised inputs of few cells
+    "$python" "$here/model_output_check.py" "$folder" make
+    "$program" train donors.h5ad --out donors --condition donor --input standardised --genes 0 --epochs 3 --hidden 16 --latent 4 \
+        --samples 2 >/dev/null 2>train.err || fail "train: $(cat train.err)"
+    has '"genes_absent": \[\]' embed "$model" reversed.h5ad --out reversed_embedded.h5ad --json
+    has '"genes_in_common": 90' embed "$model" fewer.h5ad --out fewer_embedded.h5ad --json
+    grep -q "warning: 10 of the model's 100 genes are absent and taken as zero" err || fail "absent genes were not named: $(cat err)"
+    has '"clusters": [2-4]' embed mixture/model.h5 last_cluster.h5ad --out last_cluster_embedded.h5ad --json
+    has '"latent": 4' embed donors/model.h5 one_donor.h5ad --out one_donor_embedded.h5ad --json
+    refused 'has stranger, and the model knows the conditions' embed donors/model.h5 strangers.h5ad --condition donor --out o.h5ad
+    refused "no column has the model's conditions" embed donors/model.h5 strangers.h5ad --out o.h5ad
+    "$python" "$here/model_output_check.py" "$folder" "$gene" cells || fail "model_output_check.py: other cells"
+fi
+[ ! -e o.h5ad ] && [ ! -e o.csv ] || fail "a file was written for what was refused"
+[ $failed -eq 0 ] && echo "model_commands.sh: right"
+exit $failed

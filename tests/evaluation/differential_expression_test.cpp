@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/evaluation/differential_expression.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "../models/small_model.hpp"
+#include "cellvae/distributions/poisson.hpp"
+#include "cellvae/evaluation/denoised.hpp"
+
+using namespace cellvae;
+using namespace cellvae_tests;
+
+namespace {
+
+constexpr Index cells = 10, genes = 9;
+
+/// A model whose q(z | x) has no variance to speak of, so that a cell's expression is one number a gene.
+struct Certain : SmallModel<Poisson> {
+    Certain()
+        : SmallModel<Poisson>(
+              cells, genes,
+              {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .scale = MeanScale::library}) {
+        const auto& store = model.parameters();
+        Kokkos::deep_copy(store.value(store.find("encoder/log_variance/weight")), 0.0);
+        Kokkos::deep_copy(store.value(store.find("encoder/log_variance/bias")), -20.0);
+        expression = denoised(exec, model, data, batch, {.library = 1e4, .draws = 1});
+    }
+
+    std::vector<GeneDifference> compare(const std::vector<Index>& group, const std::vector<Index>& reference,
+                                        const DifferentialExpressionOptions& options, Index most = cells) {
+        Minibatch<double, HostExec> minibatch(exec, data, most);
+        return differential_expression(exec, model, data, minibatch, group, reference, options);
+    }
+
+    double of(Index cell, GeneIndex gene) const {
+        return static_cast<double>(expression[static_cast<std::size_t>(cell * genes + gene)]);
+    }
+
+    std::vector<float> expression;
+};
+
+}  // namespace
+
+TEST_CASE("of two certain cells the change is the ratio of their expression") {
+    Certain certain;
+    const auto found = certain.compare({4}, {7}, {.pairs = 6, .delta = 0.1, .pseudocount = 2});
+    REQUIRE(found.size() == genes);
+    for (const auto& gene : found) {
+        const double a = certain.of(4, gene.gene), b = certain.of(7, gene.gene);
+        const double change = std::log2((a + 2) / (b + 2));
+        CAPTURE(gene.gene, change);
+        CHECK(std::abs(gene.mean_change - change) < 1e-3);
+        CHECK(gene.deviation_change < 1e-2);
+        CHECK(std::abs(gene.mean_group - a) < 1e-3 * a);
+        CHECK(std::abs(gene.mean_reference - b) < 1e-3 * b);
+        CHECK(gene.probability == (std::abs(change) > 0.1 ? 1 : 0));
+        CHECK(gene.probability_up == (change > 0 ? 1 : 0));
+        CHECK(std::abs(gene.bayes_factor - (gene.probability == 1 ? 1 : -1) * std::log(13.0)) < 1e-12);
+        const auto dense = random_counts(cells, genes, 0.4);
+        CHECK(gene.share_group == (dense[4][static_cast<std::size_t>(gene.gene)] > 0 ? 1 : 0));
+        CHECK(gene.share_reference == (dense[7][static_cast<std::size_t>(gene.gene)] > 0 ? 1 : 0));
+    }
+}
+
+TEST_CASE("pairs take every cell of a group equally often, whatever the minibatch") {
+    Certain certain;
+    const std::vector<Index> group{0, 3, 8}, reference{1, 2, 5, 9};
+    for (const Index most : {1, 4, 10}) {
+        std::map<GeneIndex, GeneDifference> found;
+        for (const auto& gene : certain.compare(group, reference, {.pairs = 24}, most)) found[gene.gene] = gene;
+        REQUIRE(found.size() == genes);
+        for (GeneIndex gene = 0; gene < genes; ++gene) {
+            double a = 0, b = 0, change = 0;
+            for (const Index cell : group) a += certain.of(cell, gene) / 3;
+            for (const Index cell : reference) b += certain.of(cell, gene) / 4;
+            for (const Index cell : group) change += std::log2(certain.of(cell, gene) + 0.1) / 3;
+            for (const Index cell : reference) change -= std::log2(certain.of(cell, gene) + 0.1) / 4;
+            CHECK(std::abs(found[gene].mean_group - a) < 1e-3 * a);
+            CHECK(std::abs(found[gene].mean_reference - b) < 1e-3 * b);
+            CHECK(std::abs(found[gene].mean_change - change) < 2e-3);
+            CHECK(found[gene].deviation_change > 0);
+        }
+    }
+}
+
+TEST_CASE("the same seed gives the same differences, and uncertainty about z is in them") {
+    SmallModel<Poisson> small(cells, genes, {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh});
+    const std::vector<Index> group{4}, reference{7};
+    const auto compare = [&](std::uint64_t seed) {
+        return differential_expression(small.exec, small.model, small.data, small.batch, group, reference,
+                                       {.pairs = 50, .seed = seed});
+    };
+    const auto first = compare(1), again = compare(1), other = compare(2);
+    bool differs = false;
+    for (std::size_t i = 0; i < genes; ++i) {
+        CHECK(first[i].gene == again[i].gene);
+        CHECK(first[i].mean_change == again[i].mean_change);
+        CHECK(first[i].bayes_factor == again[i].bayes_factor);
+        CHECK(first[i].deviation_change > 1e-3);
+        differs = differs || first[i].mean_change != other[i].mean_change;
+    }
+    CHECK(differs);
+}
+
+TEST_CASE("genes are ranked by certainty and called while few are expected to be false") {
+    std::vector<GeneDifference> ranked(4);
+    const double probability[] = {0.5, 1, 0.96, 0.96}, change[] = {9, -1, 0.3, -2};
+    for (std::size_t i = 0; i < 4; ++i) {
+        ranked[i].gene = static_cast<GeneIndex>(i);
+        ranked[i].probability = probability[i];
+        ranked[i].mean_change = change[i];
+    }
+    evaluation_detail::rank_and_call(ranked, 0.03);
+    const GeneIndex order[] = {1, 3, 2, 0};
+    const double fdr[] = {0, 0.02, 0.08 / 3, 0.58 / 4};
+    for (std::size_t i = 0; i < 4; ++i) {
+        CHECK(ranked[i].gene == order[i]);
+        CHECK(std::abs(ranked[i].expected_fdr - fdr[i]) < 1e-12);
+        CHECK(ranked[i].called == (i < 3));
+    }
+}
+
+TEST_CASE("groups that cannot be compared are refused") {
+    using Catch::Matchers::Message;
+    Certain certain;
+    CHECK_THROWS_MATCHES(certain.compare({}, {1}, {}), OptionError,
+                         Message("there are 0 cells in the group and 1 in the reference: both need at least one"));
+    CHECK_THROWS_MATCHES(certain.compare({1}, {2, 1}, {}), OptionError,
+                         Message("cell 1 of a group is not in the data set, or is there twice"));
+    CHECK_THROWS_MATCHES(certain.compare({1}, {10}, {}), OptionError,
+                         Message("cell 10 of a group is not in the data set, or is there twice"));
+    CHECK_THROWS_MATCHES(certain.compare({1}, {2}, {.pairs = 0}), OptionError,
+                         Message("pairs of cells: found 0, at least 1 is needed"));
+    CHECK_THROWS_AS(certain.compare({1}, {2}, {.delta = 0}), OptionError);
+}
