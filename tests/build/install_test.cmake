@@ -12,7 +12,9 @@ function(run)
   endif()
 endfunction()
 
-set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
+# The launcher is a list, which would come apart on its way through three commands: the environment carries it whole.
+set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
+set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER})
 set(without_files -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DWITH_IO=OFF)
 
 function(check name program)
