@@ -1,16 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows that a compiler vectorises plain loops over the functions of cellvae::math, with no flags but -O3 and a target:
-# compiles loops.cpp to assembly and requires of every loop_* function a backward branch over packed multiplications or
-# additions on whole vectors, no scalar arithmetic between, and no call anywhere.
+# Shows that a compiler vectorises plain loops with no flags but -O3 and a target: compiles a source to assembly and
+# requires of every function loop_*_float and loop_*_double a backward branch over packed multiplications or additions on
+# whole vectors, no scalar arithmetic between, and no call anywhere.
 #
-#     sh vectorised.sh COMPILER FLAGS...        FLAGS: include folders, as -I or -isystem
+#     sh vectorised.sh COMPILER SOURCE LOOPS TARGETS FLAGS...
 #
-# Prints what each loop is made of. Exit 0: all vectorised; 1: some are not; 77: not an x86-64 compiler (skipped).
+# LOOPS: how many functions of each precision the source has. TARGETS: of x86-64, x86-64-v3 and x86-64-v4. FLAGS: include
+# folders. Compiling for a target needs no such processor. Prints what each loop is made of. Exit 0: all vectorised; 1: some
+# are not; 77: not an x86-64 compiler (skipped).
 set -u
 compiler=$1
-shift
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+source=$2
+loops=$3
+targets=$4
+shift 4
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
@@ -23,24 +27,27 @@ x86_64*) ;;
 esac
 
 status=0
-for target in "x86-64-v3 ymm" "x86-64-v4 [yz]mm" "x86-64 xmm"; do
-    march=${target% *}
-    register=${target#* }
+for march in $targets; do
+    case $march in
+    x86-64-v4) register='[yz]mm' ;;
+    x86-64-v3) register=ymm ;;
+    *) register=xmm ;;
+    esac
     types="float double"
     # SSE2 alone has no comparison of 64-bit lanes, and GCC 12 then leaves double as it is.
     [ "$march" = x86-64 ] && types=float
-    if ! "$compiler" -std=c++20 -O3 "-march=$march" "$@" -S "$here/loops.cpp" -o "$work/$march.s" 2>"$work/errors"; then
+    if ! "$compiler" -std=c++20 -O3 -DNDEBUG "-march=$march" "$@" -S "$source" -o "$work/$march.s" 2>"$work/errors"; then
         cat "$work/errors"
         exit 1
     fi
     for type in $types; do
-        awk -v type="$type" -v march="$march" -v register="$register" '
+        awk -v loops="$loops" -v type="$type" -v march="$march" -v register="$register" '
             # One innermost loop: from a label to the branch back to it. Of a function the widest counts.
             function finish() {
                 if (name == "") return
                 functions++
                 good = calls == 0 && best_packed >= 5
-                printf "%-9s %-32s %4d packed, %d calls%s\n", march, name, best_packed, calls,
+                printf "%-9s %-52s %4d packed, %d calls%s\n", march, name, best_packed, calls,
                        good ? "" : "   NOT VECTORISED"
                 if (!good) failures++
                 name = ""
@@ -72,7 +79,7 @@ for target in "x86-64-v3 ymm" "x86-64-v4 [yz]mm" "x86-64 xmm"; do
             }
             END {
                 finish()
-                if (functions < 13) { print march " " type ": only " functions + 0 " loops found"; failures++ }
+                if (functions < loops) { print march " " type ": only " functions + 0 " loops found"; failures++ }
                 exit failures > 0
             }' "$work/$march.s" || status=1
     done
