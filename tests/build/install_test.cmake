@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs cellvae into a folder of its own, and configures, builds and runs a project outside the tree three times: against
 # the install without zlib (so without files), against the install with files, and with the sources as a folder of its own.
-# SOURCE and BUILD are this project's folders, WORK is an empty one; GENERATOR and COMPILER are those of BUILD.
+# SOURCE and BUILD are this project's folders, WORK is an empty one; GENERATOR, COMPILER and LAUNCHER are those of BUILD.
+# Where KOKKOS is the folder of an installed Kokkos's package and CUDA's toolkit is there, also that a Kokkos with CUDA brings
+# cuBLAS to what links.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -30,3 +32,22 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix --component cell
 check(installed_without_files consumer -DCMAKE_PREFIX_PATH=${WORK}/prefix ${without_files})
 check(installed_with_files consumer_of_files -DCMAKE_PREFIX_PATH=${WORK}/prefix -DWITH_IO=ON)
 check(as_a_folder consumer -DCELLVAE_SOURCE=${SOURCE} ${without_files})
+
+# This Kokkos, said to have CUDA. Nothing is compiled; only how it would be linked is read.
+function(check_cublas name)
+  message(NOTICE "${name}")
+  file(WRITE ${WORK}/kokkos_with_cuda/KokkosConfig.cmake
+    "include(${KOKKOS}/KokkosConfig.cmake)\nset(Kokkos_ENABLE_CUDA ON)\n")
+  file(COPY ${KOKKOS}/KokkosConfigVersion.cmake DESTINATION ${WORK}/kokkos_with_cuda)
+  run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/consumer -B ${WORK}/${name} -G Ninja
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DKokkos_DIR=${WORK}/kokkos_with_cuda ${ARGN})
+  file(STRINGS ${WORK}/${name}/build.ninja links REGEX "LINK_LIBRARIES.*cublas")
+  if(NOT links)
+    message(FATAL_ERROR "Kokkos has CUDA, and cellvae::cellvae does not link cuBLAS")
+  endif()
+endfunction()
+
+if(KOKKOS AND CUDA AND GENERATOR STREQUAL "Ninja")
+  check_cublas(installed_with_cuda -DCMAKE_PREFIX_PATH=${WORK}/prefix -DWITH_IO=ON)
+  check_cublas(as_a_folder_with_cuda -DCELLVAE_SOURCE=${SOURCE} ${without_files})
+endif()
