@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes the build's dependencies available: sh cmake/set-up.sh
 #
-# Changes nothing where CMake finds all of them already. On Debian, and as root, it installs packages and says which before
-# it does. Kokkos 5 and Eigen 5 are in Debian unstable alone: on Debian 12 and 13 that becomes a source for these two
-# packages and no other, and on Debian 12 the C and C++ run-time libraries go up to Debian 13's, which Kokkos needs.
+# Changes nothing where CMake finds all of them already. Where apt is, and as root, it installs packages and says which
+# before it does. Kokkos 5 and Eigen 5 are in Debian unstable alone: on Debian 12 and 13 that becomes a source for these two
+# packages and no other, and on Debian 12 the C and C++ run-time libraries go up to Debian 13's, which Kokkos needs. Where
+# they cannot be installed so, and on other systems with apt, CMake fetches pinned versions.
 set -eu
 
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -16,6 +17,7 @@ packages="g++ cmake ninja-build ccache librandom123-dev libboost-dev libhdf5-dev
 # The program cellvae does without, but then has no Leiden clusters.
 optional_packages="libigraph-dev"
 newer_packages="libkokkos-dev libeigen3-dev libcatch2-dev"
+fetched_with="git ca-certificates"
 
 say() { printf 'set-up: %s\n' "$*"; }
 
@@ -74,17 +76,32 @@ if everything_is_there; then
     exit 0
 fi
 
-. /etc/os-release 2>/dev/null || ID=unknown
-if [ "${ID:-}" != debian ] || ! command -v apt-get >/dev/null; then
-    say "this is not Debian: please install a C++20 compiler, CMake 3.25 or later, Ninja, HDF5 (C library), zlib and Boost"
-    say "CMake fetches what it does not find of Kokkos, Eigen, Random123, Catch2, CLI11 and nlohmann-json"
-    exit 0
-fi
-if [ "$(id -u)" -ne 0 ]; then
-    say "dependencies are missing, and only root can install them. Please run:"
-    say "    sudo sh '$project/cmake/set-up.sh'"
+# CMake fetches what is missing, into the folder that both commands build in.
+fetch_the_rest() {
+    say "CMake now fetches what is still missing, in pinned versions (build/release/_deps)"
+    if (cd "$project" && cmake --preset release </dev/null); then
+        say "done: what this machine lacks was fetched"
+        exit 0
+    fi
+    say "CMake still misses a dependency, and could not fetch it: its words are above"
+    exit 1
+}
+
+if ! command -v apt-get >/dev/null; then
+    say "this machine has no apt. Please install a C++20 compiler, CMake 3.25 or later, Ninja, git, HDF5 (C library), zlib and Boost:"
+    say "  dnf install gcc-c++ cmake ninja-build git ccache hdf5-devel zlib-devel boost-devel"
+    say "  pacman -S gcc cmake ninja git ccache hdf5 zlib boost"
+    say "  brew install cmake ninja git ccache hdf5 boost libomp"
+    if command -v cmake >/dev/null && command -v ninja >/dev/null; then fetch_the_rest; fi
     exit 1
 fi
+if [ "$(id -u)" -ne 0 ]; then
+    say "dependencies are missing, and only root can install packages: sudo sh '$project/cmake/set-up.sh'"
+    if command -v cmake >/dev/null && command -v ninja >/dev/null; then fetch_the_rest; fi
+    exit 1
+fi
+ID=unknown
+. /etc/os-release 2>/dev/null || true
 
 apt-get update </dev/null
 codenames=$(apt-get indextargets --format '$(CODENAME)' 'Created-By: Packages' | sort -u)
@@ -93,6 +110,7 @@ for codename in trixie bookworm; do
     # The older of the two is the system; the newer may have come from an earlier run of this script.
     if printf '%s\n' "$codenames" | grep -qx "$codename"; then release=$codename; fi
 done
+[ "$ID" = debian ] || release=other
 mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
     awk -v release="$release" '$1 == release { print $2; exit }')
 
@@ -101,44 +119,66 @@ case $release in
     bookworm) suites="trixie sid" ;;
     trixie) suites="sid" ;;
 esac
-if [ ! -e "$sources_file" ] && printf '%s\n' "$codenames" | grep -qx sid; then
+if [ ! -e "$sources_file" ] && [ "$ID" = debian ] && printf '%s\n' "$codenames" | grep -qx sid; then
     suites=    # unstable is in use here by its owner's choice, with its owner's pins
 fi
 
-say "this is Debian ($release). What will be done:"
+system="Debian ($release)"
+[ "$ID" = debian ] || system="a system with apt ($ID)"
+say "this is $system. What will be done:"
 say "  install from it: $packages"
 say "  and where it has them: $optional_packages"
 if [ -n "$suites" ]; then
     say "  add to apt's sources, from $mirror: $suites ($sources_file)"
     say "  keep every other package at this system's version ($pins_file)"
 fi
-say "  install: $newer_packages"
+if [ "$ID" = debian ]; then
+    say "  install: $newer_packages"
+    say "  or, where that fails, let CMake fetch pinned versions"
+else
+    say "  install for it: $fetched_with"
+    say "  let CMake fetch pinned versions of what it does not find: Kokkos, Eigen, Catch2"
+fi
 if [ "$release" = bookworm ]; then
     say "  THIS CHANGES THE C LIBRARY: libc6, libstdc++6 and what hangs on them go up to Debian 13's (trixie)"
 fi
 
 # The keyring must know the newer releases' keys.
-install_packages debian-archive-keyring $packages
+[ "$ID" != debian ] || install_packages debian-archive-keyring
+install_packages $packages
 install_packages $optional_packages || say "not installed: $optional_packages (the program cellvae will have no Leiden clusters)"
-if [ -n "$suites" ]; then
-    for suite in $suites; do source_of "$suite"; done >"$sources_file"
-    {
-        if [ "$release" = bookworm ]; then pin_of '*' trixie 95; fi
-        pin_of '*' sid -1
-        pin_of 'libkokkos* libeigen3-dev' sid 995
-    } >"$pins_file"
-    apt-get update </dev/null
-fi
-if [ "$release" = bookworm ]; then
-    install_packages -t trixie $newer_packages libc6-dev
-else
-    install_packages $newer_packages
+newer_installed=
+if [ "$ID" = debian ]; then
+    newer_installed=yes
+    if [ -n "$suites" ]; then
+        for suite in $suites; do source_of "$suite"; done >"$sources_file"
+        {
+            if [ "$release" = bookworm ]; then pin_of '*' trixie 95; fi
+            pin_of '*' sid -1
+            pin_of 'libkokkos* libeigen3-dev' sid 995
+        } >"$pins_file"
+        if ! apt-get update </dev/null; then
+            say "taking these sources away again: this mirror does not have them"
+            rm -f "$sources_file" "$pins_file"
+            newer_installed=
+        fi
+    fi
+    if [ -z "$newer_installed" ]; then
+        apt-get update </dev/null
+    elif [ "$release" = bookworm ]; then
+        install_packages -t trixie $newer_packages libc6-dev || newer_installed=
+    else
+        install_packages $newer_packages || newer_installed=
+    fi
 fi
 complete_kokkos
 
 if everything_is_there; then
     say "done: every dependency is there"
-else
-    say "CMake still misses a dependency; this says which: cmake --preset release"
-    exit 1
+    exit 0
 fi
+if [ "$ID" = debian ] && [ -z "$newer_installed" ]; then
+    say "Debian's packages of Kokkos and Eigen could not be installed (unstable may have moved on)"
+fi
+install_packages $fetched_with || say "not installed: $fetched_with"
+fetch_the_rest
