@@ -223,7 +223,7 @@ std::string names_on(const std::vector<PlacedName>& names, const Plot& plot) {
     return lines + texts;
 }
 
-double median(std::vector<double> values) {
+double upper_median(std::vector<double> values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
     return *middle;
@@ -363,7 +363,7 @@ std::string draw(const ScatterChart& chart) {
         }
         if (places.empty()) continue;
         body += marks(places, static_cast<int>(g), chart.ramp, radius);
-        names.push_back({median(std::move(xs)), median(std::move(ys)), chart.groups[g].name});
+        names.push_back({upper_median(std::move(xs)), upper_median(std::move(ys)), chart.groups[g].name});
     }
     if (chart.names_on_points) body += names_on(names, plot);
 

@@ -30,7 +30,7 @@ constexpr std::array<const char*, 9> settings{"cells", "genes",  "genes_used", "
 constexpr std::array<const char*, 9> measures{"bound_test", "log_likelihood_test", "ari",    "nmi",    "silhouette",
                                               "clusters",   "active_units",        "epochs", "seconds"};
 
-struct Run {
+struct ComparedRun {
     std::string folder;
     Json scores;
     std::size_t group = 0;
@@ -38,7 +38,7 @@ struct Run {
 
 struct Group {
     std::string name;
-    std::vector<const Run*> runs;
+    std::vector<const ComparedRun*> runs;
 };
 
 /// The settings in which not all runs agree; "all" where they do.
@@ -94,7 +94,7 @@ void print_columns(const std::vector<std::vector<std::string>>& rows) {
 }
 
 /// The runs, the groups' medians and ranges, and what each group has over the first at the seeds that both have.
-Json comparison(const std::vector<Run>& runs, const std::vector<Group>& groups) {
+Json comparison(const std::vector<ComparedRun>& runs, const std::vector<Group>& groups) {
     Json result{{"runs", Json::array()}, {"groups", Json::array()}, {"paired", Json::array()}};
     for (const auto& run : runs) {
         Json row{{"folder", run.folder}, {"group", groups[run.group].name}, {"seed", run.scores.value("seed", Json())}};
@@ -164,11 +164,11 @@ void print_comparison(const Json& found) {
 }
 
 void run_compare(const CompareRequest& request) {
-    std::vector<Run> runs;
+    std::vector<ComparedRun> runs;
     for (const auto& folder : request.folders) runs.push_back({folder, read_scores(folder)});
     std::vector<const char*> differing;
     for (const char* setting : settings)
-        if (std::any_of(runs.begin(), runs.end(), [&](const Run& run) {
+        if (std::any_of(runs.begin(), runs.end(), [&](const ComparedRun& run) {
                 return run.scores.value(setting, Json()) != runs.front().scores.value(setting, Json());
             }))
             differing.push_back(setting);

@@ -92,7 +92,7 @@ std::vector<float> latent_of(const std::filesystem::path& path, Index cells) {
     const Hdf5File file = open_hdf5(path);
     const Handle group = open_object(file.handle.get(), "obsm");
     if (!is_group(group)) file.fail("obsm", "is missing; expected what cellvae train writes");
-    const Dataset dataset(file, group.get(), "X_cellvae", "obsm/X_cellvae");
+    const io_detail::Dataset dataset(file, group.get(), "X_cellvae", "obsm/X_cellvae");
     dataset.require_numbers();
     const auto& shape = dataset.shape();
     if (shape.size() != 2 || shape[0] != static_cast<hsize_t>(cells) || shape[1] < 1)

@@ -16,6 +16,8 @@ using Catch::Approx;
 using Catch::Matchers::Message;
 using namespace cellvae;
 
+namespace k_means_test {
+
 namespace {
 
 /// The generator that the Python script behind the figures below used too (Numerical Recipes' ranqd1, upper 24 bits).
@@ -132,3 +134,5 @@ TEST_CASE("k-means says what is wrong with its arguments") {
     CHECK_THROWS_MATCHES(k_means(host(), broken, 2, 2, {.clusters = 2}), InputError,
                          Message("values given to k-means: row 1, column 1 is nan, expected a finite number"));
 }
+
+}  // namespace k_means_test

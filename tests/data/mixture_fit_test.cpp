@@ -6,6 +6,8 @@
 
 using namespace cellvae;
 
+namespace mixture_fit_test {
+
 namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
@@ -76,3 +78,5 @@ TEST_CASE("a fit refuses what does not fit") {
     const std::vector<float> noise{1};
     CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1}, noise), ShapeError);
 }
+
+}  // namespace mixture_fit_test

@@ -21,6 +21,8 @@ using Catch::Approx;
 using Catch::Matchers::Message;
 using namespace cellvae;
 
+namespace principal_components_test {
+
 namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
@@ -187,3 +189,5 @@ TEST_CASE("empty cells, constant genes and too many components") {
     CHECK_THROWS_MATCHES(principal_components(host(), negative, {.components = 1}), InputError,
                          Message("counts given to principal components: cell 1, gene 0 is -1, expected 0 or more"));
 }
+
+}  // namespace principal_components_test

@@ -18,6 +18,8 @@ using Catch::Approx;
 using Catch::Matchers::Message;
 using namespace cellvae;
 
+namespace simulator_test {
+
 namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
@@ -227,3 +229,5 @@ TEST_CASE("options out of range are refused") {
     CHECK_THROWS_MATCHES(simulate(host(), {.mean_count = std::numeric_limits<double>::quiet_NaN()}), OptionError,
                          Message("mean count to simulate: found nan, expected more than 0 and below 10000"));
 }
+
+}  // namespace simulator_test

@@ -16,6 +16,8 @@
 using Catch::Matchers::Message;
 using namespace cellvae;
 
+namespace cluster_count_test {
+
 namespace {
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
 }  // namespace
@@ -60,3 +62,5 @@ TEST_CASE("few cells, equal cells and empty ranges") {
         choose_cluster_count(host(), std::vector<float>{0, 1, 2}, 3, 1, {.smallest = 1}), OptionError,
         Message("numbers of clusters to try: found 1 to 25, expected an ascending range from 2 or more"));
 }
+
+}  // namespace cluster_count_test

@@ -16,6 +16,8 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
+namespace denoised_test {
+
 namespace {
 
 using Small = SmallModel<ZeroInflated<NegativeBinomial<>>>;
@@ -151,3 +153,5 @@ TEST_CASE("denoising refuses what it cannot do") {
                          Message("the model explains the target log_normalised, which is normalised already: it has no "
                                  "expected counts of another library size"));
 }
+
+}  // namespace denoised_test

@@ -15,6 +15,8 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
+namespace differential_expression_test {
+
 namespace {
 
 constexpr Index cells = 10, genes = 9;
@@ -138,3 +140,5 @@ TEST_CASE("groups that cannot be compared are refused") {
                          Message("pairs of cells: found 0, at least 1 is needed"));
     CHECK_THROWS_AS(certain.compare({1}, {2}, {.delta = 0}), OptionError);
 }
+
+}  // namespace differential_expression_test

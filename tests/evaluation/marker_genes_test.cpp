@@ -13,6 +13,8 @@
 using Catch::Approx;
 using namespace cellvae;
 
+namespace marker_genes_test {
+
 namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
@@ -97,3 +99,5 @@ TEST_CASE("Shares of cells, empty clusters and cells without one", "[marker_gene
     counts.values[2] = -1;
     CHECK_THROWS_AS(marker_genes(host(), counts, clusters, 3), InputError);
 }
+
+}  // namespace marker_genes_test

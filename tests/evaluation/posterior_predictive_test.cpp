@@ -15,6 +15,8 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
+namespace posterior_predictive_test {
+
 namespace {
 
 using Small = SmallModel<Poisson, Mlp<>, GaussianMixture<>>;
@@ -137,3 +139,5 @@ TEST_CASE("no draws, and cells that are not there, are refused") {
     CHECK_THROWS_MATCHES(draws_of(small, 4, {.cells = {6}}), ShapeError,
                          Catch::Matchers::Message("cells to sample for: found 6, expected 0 to 5"));
 }
+
+}  // namespace posterior_predictive_test

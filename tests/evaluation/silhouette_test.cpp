@@ -15,6 +15,8 @@ using Catch::Approx;
 using Catch::Matchers::Message;
 using namespace cellvae;
 
+namespace silhouette_test {
+
 namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
@@ -150,3 +152,5 @@ TEST_CASE("the silhouette refuses what it cannot score") {
     CHECK_THROWS_MATCHES(silhouette(host(), broken, 3, 1, std::vector<std::int32_t>{0, 0, 1}), InputError,
                          Message("values given to the silhouette: cell 1, column 0 is inf, expected a finite number"));
 }
+
+}  // namespace silhouette_test

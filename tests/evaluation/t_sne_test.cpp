@@ -16,6 +16,8 @@ using Catch::Approx;
 using Catch::Matchers::Message;
 using namespace cellvae;
 
+namespace t_sne_test {
+
 namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
@@ -78,3 +80,5 @@ TEST_CASE("t-SNE refuses what it cannot do", "[t_sne]") {
     CHECK_THROWS_MATCHES(t_sne(host(), points, 4, 10, start, {.perplexity = 2}), InputError,
                          Message("values given to t-SNE: row 1, column 3 is inf, expected a finite number"));
 }
+
+}  // namespace t_sne_test

@@ -17,6 +17,8 @@ using io_files::H5adParts;
 using io_files::Handle;
 using io_files::refusal;
 
+namespace counts_test {
+
 namespace {
 
 std::string read_refusal(const std::filesystem::path& path) {
@@ -89,3 +91,5 @@ TEST_CASE("folders and HDF5 files of other kinds are named") {
     const std::string whole = io_files::content_of(folder.path("d.h5"));
     CHECK(read_refusal(folder.text("e.h5", whole.substr(0, 100))).find("e.h5: cannot be opened as HDF5 (") == 0);
 }
+
+}  // namespace counts_test

@@ -21,6 +21,8 @@ using io_files::Folder;
 using io_files::is_tidy;
 using io_files::refusal;
 
+namespace delimited_test {
+
 namespace {
 
 using Names = std::vector<std::string>;
@@ -256,3 +258,5 @@ TEST_CASE("damaged gzip is refused at every length") {
         CHECK(read_refusal(folder.text("t.csv.gz", damaged)) != "(accepted)");
     }
 }
+
+}  // namespace delimited_test

@@ -26,6 +26,8 @@ using io_files::Handle;
 using io_files::is_tidy;
 using io_files::refusal;
 
+namespace h5ad_test {
+
 namespace {
 
 using Names = std::vector<std::string>;
@@ -558,3 +560,5 @@ TEST_CASE("reads the files that anndata_check.py made", "[anndata]") {
     }
     CHECK(files >= 10);
 }
+
+}  // namespace h5ad_test

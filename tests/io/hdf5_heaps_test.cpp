@@ -10,6 +10,8 @@
 using cellvae::io_detail::damaged_heap;
 using io_files::Folder;
 
+namespace hdf5_heaps_test {
+
 namespace {
 
 std::string word(std::uint64_t number, std::size_t width) {
@@ -45,3 +47,5 @@ TEST_CASE("heaps inside heaps are damaged: following each to the end of all woul
     for (std::uint64_t k = 0; k < depth; ++k) bytes += heads(32 * (depth - k));
     CHECK(damaged_heap(folder.text("file", bytes), bytes.size()) == 32);
 }
+
+}  // namespace hdf5_heaps_test

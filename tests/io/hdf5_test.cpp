@@ -21,6 +21,8 @@ using io_files::H5adParts;
 using io_files::Handle;
 using io_files::refusal;
 
+namespace hdf5_test {
+
 namespace {
 
 std::string read_refusal(const std::filesystem::path& path) {
@@ -193,3 +195,5 @@ TEST_CASE("an attribute does not take memory that its file has not") {
     CHECK_FALSE(cellvae::io_detail::text_attribute(file.get(), "large").has_value());
     CHECK(cellvae::io_detail::texts_attribute(file.get(), "large").empty());
 }
+
+}  // namespace hdf5_test

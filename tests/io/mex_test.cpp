@@ -20,6 +20,8 @@ using io_files::Folder;
 using io_files::is_tidy;
 using io_files::refusal;
 
+namespace mex_test {
+
 namespace {
 
 using Names = std::vector<std::string>;
@@ -186,3 +188,5 @@ TEST_CASE("lists that do not fit the matrix are refused") {
     CHECK(says(features) ==
           std::string("barcodes.tsv: has 2 lines, but matrix.mtx has 3 columns; expected one line for each"));
 }
+
+}  // namespace mex_test

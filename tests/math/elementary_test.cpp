@@ -8,6 +8,8 @@
 
 namespace math = cellvae::math;
 
+namespace elementary_test {
+
 namespace {
 
 template <class Real>
@@ -181,3 +183,5 @@ TEMPLATE_TEST_CASE("log1p at the ends and for tiny arguments", "[math]", float, 
     CHECK(std::signbit(math::log1p(Real(-0.0))));
     CHECK_FALSE(std::signbit(math::log1p(Real(0.0))));
 }
+
+}  // namespace elementary_test

@@ -13,6 +13,8 @@
 
 namespace math = cellvae::math;
 
+namespace gamma_test {
+
 namespace {
 
 template <class Real>
@@ -179,3 +181,5 @@ TEMPLATE_TEST_CASE("gamma differences at a count of zero, at one, and at the end
     CHECK(std::isnan(math::lgamma_difference(Real(2), nan_value<Real>)));
     CHECK(std::isnan(math::digamma_difference(Real(2), nan_value<Real>)));
 }
+
+}  // namespace gamma_test

@@ -8,6 +8,8 @@
 
 namespace math = cellvae::math;
 
+namespace logistic_test {
+
 namespace {
 
 template <class Real>
@@ -137,3 +139,5 @@ TEMPLATE_TEST_CASE("LogSumExp agrees with the sum of exponentials, in one pass a
     whole.add(nan_value<Real>);
     CHECK(std::isnan(whole.value()));
 }
+
+}  // namespace logistic_test

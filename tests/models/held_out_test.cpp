@@ -13,6 +13,8 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
+namespace held_out_test {
+
 namespace {
 
 ModelOptions options(Index samples = 1) {
@@ -150,3 +152,5 @@ TEST_CASE("latent means are those of each cell, in the cells' order") {
     for (std::size_t cell = 1; cell < 10; ++cell) spread = std::max(spread, std::abs(means(cell, 0) - means(0, 0)));
     CHECK(spread > 1e-3);
 }
+
+}  // namespace held_out_test

@@ -14,6 +14,8 @@ using namespace cellvae;
 using namespace cellvae_tests;
 using Catch::Matchers::Message;
 
+namespace importance_weighted_test {
+
 namespace {
 
 ModelOptions sizes(Index samples, Bound bound = Bound::importance_weighted) {
@@ -118,3 +120,5 @@ TEST_CASE("a mixture with networks of its own for q(y | x) refuses the importanc
                          Message("the importance-weighted bound is for priors with one q(z | x) a cell, and not for "
                                  "mixture: train it with the bound elbo; its estimate of log p(x) sums clusters"));
 }
+
+}  // namespace importance_weighted_test

@@ -19,6 +19,8 @@ using namespace cellvae_tests;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 
+namespace mixture_sum_test {
+
 namespace {
 
 using Small = SmallModel<Poisson, Mlp<>, GaussianMixture<>>;
@@ -340,3 +342,5 @@ TEST_CASE("sums over clusters that cannot be taken are refused") {
     CHECK_THROWS_MATCHES(Fixed(5, 6, with_sum({.kind = ClusterSumKind::straight_through})), OptionError,
                          MessageMatches(ContainsSubstring("has no sum straight_through")));
 }
+
+}  // namespace mixture_sum_test

@@ -13,6 +13,8 @@ using namespace cellvae;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 
+namespace mixture_test {
+
 namespace {
 
 using Exec = Kokkos::DefaultExecutionSpace;
@@ -122,3 +124,5 @@ TEST_CASE("a mixture refuses what it cannot do") {
     CHECK_THROWS_MATCHES(train(exec, mixture, data, split_cells(3, {.held_out = 0, .seed = 1}), {.epochs = 1}),
                          OptionError, MessageMatches(ContainsSubstring("known label 2, but there are 2 clusters")));
 }
+
+}  // namespace mixture_test

@@ -16,6 +16,8 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Equals;
 using Catch::Matchers::StartsWith;
 
+namespace non_finite_test {
+
 namespace {
 
 /// Fails at one count: in its value at 77, in its gradient at 78.
@@ -109,3 +111,5 @@ TEST_CASE("where every entry is finite, the array whose gradient is not is named
     CHECK_THAT(describe_non_finite(small.exec, small.model, small.batch, small.matrix, {.seed = 1}),
                StartsWith("every log-probability is finite, but the gradient of encoder/hidden/weight has "));
 }
+
+}  // namespace non_finite_test

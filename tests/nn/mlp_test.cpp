@@ -15,6 +15,8 @@ using namespace cellvae;
 using namespace cellvae_tests;
 using Catch::Matchers::Message;
 
+namespace mlp_test {
+
 namespace {
 
 /// A user's own activation: u / (1 + |u|).
@@ -254,3 +256,5 @@ TEST_CASE("extra dense rows go through a sparse network after the cells, without
     built.bench.check_parameters(value, true);
     cellvae_tests::check_gradient("extra", extra, copy_of(d_extra), value);
 }
+
+}  // namespace mlp_test

@@ -11,6 +11,8 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
+namespace sparse_linear_test {
+
 namespace {
 
 /// Random cells in an order that is not theirs, sparse and dense.
@@ -135,3 +137,5 @@ TEST_CASE("the sparse layer starts uniform in +-1/sqrt(genes)") {
     CHECK(largest <= 0.05);
     CHECK(largest > 0.0499);
 }
+
+}  // namespace sparse_linear_test

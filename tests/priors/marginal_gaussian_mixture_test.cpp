@@ -13,6 +13,8 @@ using namespace cellvae;
 using namespace cellvae_tests;
 using Catch::Matchers::Message;
 
+namespace marginal_gaussian_mixture_test {
+
 namespace {
 
 ModelOptions sizes(Index clusters, bool learned = true) {
@@ -103,3 +105,5 @@ TEST_CASE("a marginal mixture needs a cluster") {
     CHECK_THROWS_MATCHES((SmallVae<Poisson, Mlp<>, MarginalGaussianMixture>(HostExec(), 5, sizes(0))), OptionError,
                          Message("a mixture needs at least one cluster, found 0"));
 }
+
+}  // namespace marginal_gaussian_mixture_test

@@ -16,6 +16,8 @@ using namespace cellvae;
 using namespace cellvae_tests;
 using Catch::Matchers::Message;
 
+namespace vamp_prior_test {
+
 namespace {
 
 using Vamp = SmallVae<Poisson, Mlp<>, VampPrior>;
@@ -98,3 +100,5 @@ TEST_CASE("a VampPrior refuses what it cannot do") {
     CHECK_THROWS_MATCHES(start_pseudo_inputs(exec, none, small.data, std::span<const Index>(all), 1), OptionError,
                          Message("a model without a VampPrior has no pseudo-inputs to start from cells"));
 }
+
+}  // namespace vamp_prior_test

@@ -2,6 +2,7 @@
 // Counts every allocation of the process, of all threads and libraries, during training steps: after the first step
 // there must be none. Takes malloc's place, which glibc allows; operator new of every kind comes from malloc and
 // aligned_alloc.
+#include <Eigen/Core>
 #include <Kokkos_Core.hpp>
 
 #include <atomic>
@@ -140,7 +141,7 @@ int main() {
     int failures = check_counter();
     if (counted_views([] { Kokkos::View<int*> view("view on purpose", 10); }) != 1) ++failures;
     const cellvae_tests::Exec exec;
-    cellvae_tests::for_each_model(exec, [&](auto& steps, const std::string& name) {
+    cellvae_tests::for_each_model(exec, [&](cellvae_tests::Steps& steps, const std::string& name) {
         steps.step(0);
         const auto eight_more = [&] {
             for (std::uint32_t number = 1; number < 9; ++number) steps.step(number);

@@ -115,7 +115,7 @@ int main() {
 #endif
     if (!by_number && !by_threads)
         std::printf("skipped: the instances of this backend cannot be told apart; labels are checked\n");
-    cellvae_tests::for_each_model(exec, [&](auto& steps, const std::string& name) {
+    cellvae_tests::for_each_model(exec, [&](cellvae_tests::Steps& steps, const std::string& name) {
         steps.step(0);  // memory is made in the first step
         const int before = failures;
         watch(true);

@@ -19,6 +19,8 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 using cellvae_tests::MatrixReader;
 
+namespace trainer_test {
+
 namespace {
 
 using Exec = Kokkos::DefaultExecutionSpace;
@@ -325,3 +327,5 @@ TEST_CASE("the history is a table with a line an epoch") {
     CHECK_THAT(progress_line(with, names), ContainsSubstring("epoch 2/2") && ContainsSubstring("held-out -4.0"));
     CHECK(duration_text(3725) == "1h02m");
 }
+
+}  // namespace trainer_test
