@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ struct Spread {
     explicit Spread(std::vector<double> values) {
         std::sort(values.begin(), values.end());
         const auto at = [&](double part) {
-            return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1) + 0.5)];
+            return values[static_cast<std::size_t>(std::lround(part * static_cast<double>(values.size() - 1)))];
         };
         median = at(0.5);
         low = at(0.25);

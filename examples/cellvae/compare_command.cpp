@@ -138,7 +138,7 @@ Json comparison(const std::vector<ComparedRun>& runs, const std::vector<Group>& 
 }
 
 void print_comparison(const Json& found) {
-    const auto print = [](const Json& list, std::vector<std::string> names, const auto& text) {
+    const auto print = [](const Json& list, const std::vector<std::string>& names, const auto& text) {
         std::vector<std::string> used;
         for (const char* measure : measures)
             if (std::any_of(list.begin(), list.end(), [&](const Json& row) { return !row[measure].is_null(); }))

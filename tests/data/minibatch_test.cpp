@@ -22,7 +22,7 @@ namespace {
 using Exec = Kokkos::DefaultHostExecutionSpace;
 
 Kokkos::View<Index*, Exec> order_of(const std::vector<Index>& cells) {
-    const Kokkos::View<Index*, Exec> order("order", cells.size());
+    Kokkos::View<Index*, Exec> order("order", cells.size());
     std::copy(cells.begin(), cells.end(), order.data());
     return order;
 }

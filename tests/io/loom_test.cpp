@@ -13,8 +13,6 @@ using cellvae::read_loom_with_notes;
 using io_files::dense;
 using io_files::expected_dense;
 using io_files::Folder;
-using io_files::group;
-using io_files::Handle;
 using io_files::refusal;
 using io_files::write_loom;
 

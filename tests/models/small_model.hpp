@@ -20,7 +20,7 @@ template <class L, class Encoder = cellvae::Mlp<>, class Prior = cellvae::Standa
 using SmallVae = cellvae::Vae<Encoder, Prior, L, double, HostExec>;
 
 inline Kokkos::View<Index*, HostExec> order_of(const std::vector<Index>& cells) {
-    const Kokkos::View<Index*, HostExec> order("order", cells.size());
+    Kokkos::View<Index*, HostExec> order("order", cells.size());
     for (std::size_t i = 0; i < cells.size(); ++i) order(i) = cells[i];
     return order;
 }

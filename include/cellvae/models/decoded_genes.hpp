@@ -159,8 +159,7 @@ private:
     template <class BiasView>
     auto decode(const DecodedDraws<Real, Exec>& draws, std::size_t n, const BiasView& bias, const Real* weight,
                 Index first, Index width) {
-        const auto eta =
-            Kokkos::subview(eta_, n, std::make_pair(Index{0}, draws.rows()), std::make_pair(Index{0}, width));
+        auto eta = Kokkos::subview(eta_, n, std::make_pair(Index{0}, draws.rows()), std::make_pair(Index{0}, width));
         models_detail::start_panel(draws.pass, heads_[n], bias, first, eta);
         const auto depth = draws.hidden.extent(1);
         if (weight != nullptr)
