@@ -17,4 +17,4 @@ endif()
 # Sources of one program are compiled several at a time: they share headers and models, and take half as long. Whoever
 # works on one file may prefer -DCMAKE_UNITY_BUILD=OFF.
 option(CMAKE_UNITY_BUILD "Compile several sources of a program at a time" ON)
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 5 CACHE STRING "How many sources of a program at a time")

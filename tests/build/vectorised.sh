@@ -8,7 +8,7 @@
 #
 # LOOPS: how many functions of each precision the source has. TARGETS: of x86-64, x86-64-v3 and x86-64-v4. FLAGS: include
 # folders. Compiling for a target needs no such processor. Prints what each loop is made of. Exit 0: all vectorised; 1: some
-# are not; 77: not an x86-64 compiler (skipped).
+# are not; 77: not an x86-64 compiler, or one without OpenMP (skipped).
 set -u
 compiler=$1
 source=$2
@@ -25,6 +25,12 @@ x86_64*) ;;
     exit 77
     ;;
 esac
+
+# Some compilers have OpenMP's header in a package of its own.
+if ! echo '#include <omp.h>' | "$compiler" -x c++ "$@" -fsyntax-only - 2>/dev/null; then
+    echo "skipped: $compiler has no omp.h"
+    exit 77
+fi
 
 status=0
 for march in $targets; do
