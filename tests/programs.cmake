@@ -10,27 +10,28 @@ if(NOT sanitized)
   cellvae_add_test_program(same_bits)
   add_test(NAME same_bits COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/programs/same_bits.sh
     $<TARGET_FILE:same_bits_program> ${CMAKE_CURRENT_BINARY_DIR}/same_bits)
+
+  # Steps that two programs watch: what they allocate and what they launch is the same at each level of optimisation.
+  add_library(cellvae_test_steps OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/programs/steps.cpp)
+  target_link_libraries(cellvae_test_steps PUBLIC cellvae cellvae_warnings)
+  target_compile_options(cellvae_test_steps PRIVATE $<$<CONFIG:Release>:-O1>)
+
+  cellvae_add_test_program(kernels)
+  target_link_libraries(kernels_program PRIVATE cellvae_test_steps ${CMAKE_DL_LIBS})
+  add_test(NAME kernels COMMAND kernels_program)
+
+  include(CheckCXXSymbolExists)
+  check_cxx_symbol_exists(__GLIBC__ features.h CELLVAE_HAS_GLIBC)
+  if(CELLVAE_HAS_GLIBC)  # no other C library lets a program take malloc's place
+    cellvae_add_test_program(allocations)
+    target_link_libraries(allocations_program PRIVATE cellvae_test_steps)
+    add_test(NAME allocations COMMAND allocations_program)
+  endif()
 endif()
-
-add_library(cellvae_test_steps OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/programs/steps.cpp)
-target_link_libraries(cellvae_test_steps PUBLIC cellvae cellvae_warnings)
-
-cellvae_add_test_program(kernels)
-target_link_libraries(kernels_program PRIVATE cellvae_test_steps ${CMAKE_DL_LIBS})
-add_test(NAME kernels COMMAND kernels_program)
 
 cellvae_add_test_program(model_file_kill)
 target_link_libraries(model_file_kill_program PRIVATE cellvae_io)
 add_test(NAME model_file_kill COMMAND model_file_kill_program 40 ${CMAKE_CURRENT_BINARY_DIR}/model_file_kill)
-
-# A sanitizer has the place of malloc for itself, and only glibc lets a program take it.
-include(CheckCXXSymbolExists)
-check_cxx_symbol_exists(__GLIBC__ features.h CELLVAE_HAS_GLIBC)
-if(CELLVAE_HAS_GLIBC AND NOT sanitized)
-  cellvae_add_test_program(allocations)
-  target_link_libraries(allocations_program PRIVATE cellvae_test_steps)
-  add_test(NAME allocations COMMAND allocations_program)
-endif()
 
 foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
   if(TEST ${name})

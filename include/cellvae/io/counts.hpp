@@ -132,6 +132,13 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
 /// Several inputs are merged (merge_counts()): on the genes that all have, with obs/origin and obs/cell_type from the
 /// names of files and folders. Names of genes and cells that repeat are made unique as anndata does; the notes say so.
 /// @throws InputError where a file is of none of these forms (it says what it is), and as the reader of each form.
+//
+// Every reader is behind this one function, a third of a small program's compilation. A project of several programs can
+// compile it once: it defines CELLVAE_COMPILED_READERS for all sources but one, which takes the function's address.
+#ifdef CELLVAE_COMPILED_READERS
+[[nodiscard]] CountsRead read_counts_with_notes(std::span<const std::filesystem::path> paths,
+                                                const ReadOptions& options = {});
+#else
 [[nodiscard]] inline CountsRead read_counts_with_notes(std::span<const std::filesystem::path> paths,
                                                        const ReadOptions& options = {}) {
     using namespace io_detail;
@@ -172,6 +179,7 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
                                  "nonzero count to be free"));
     }
 }
+#endif
 
 [[nodiscard]] inline CountsRead read_counts_with_notes(const std::filesystem::path& path,
                                                        const ReadOptions& options = {}) {

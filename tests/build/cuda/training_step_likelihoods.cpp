@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every kernel of training and evaluation; those that depend on the likelihood, for Poisson, alone and zero-inflated.
-// The other files of this name look for the kernels that depend on theirs.
+// Every kernel of training and evaluation; those that depend on the likelihood, for each of them.
 //
 // clang-format off
 // expect-kernel: ParallelScan<cellvae::data_detail::assemble_minibatch<
@@ -48,7 +47,25 @@
 // expect-kernel: device_nonzeros<cellvae::Poisson[,>]
 // expect-kernel: device_zeros<cellvae::ZeroInflated<cellvae::Poisson[,>]
 // expect-kernel: device_nonzeros<cellvae::ZeroInflated<cellvae::Poisson[,>]
+// expect-kernel: device_zeros<cellvae::NegativeBinomial<cellvae::MeanDispersion[,>]
+// expect-kernel: device_nonzeros<cellvae::NegativeBinomial<cellvae::MeanDispersion[,>]
+// expect-kernel: device_zeros<cellvae::NegativeBinomial<cellvae::TotalCountProbability[,>]
+// expect-kernel: device_nonzeros<cellvae::NegativeBinomial<cellvae::TotalCountProbability[,>]
+// expect-kernel: device_zeros<cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::MeanDispersion[,>]
+// expect-kernel: device_nonzeros<cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::MeanDispersion[,>]
+// expect-kernel: device_zeros<cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::TotalCountProbability[,>]
+// expect-kernel: device_nonzeros<cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::TotalCountProbability[,>]
+// expect-kernel: device_zeros<cellvae::Bernoulli[,>]
+// expect-kernel: device_nonzeros<cellvae::Bernoulli[,>]
+// expect-kernel: device_zeros<cellvae::ContinuousBernoulli[,>]
+// expect-kernel: device_nonzeros<cellvae::ContinuousBernoulli[,>]
+// expect-kernel: device_zeros<cellvae::Gaussian[,>]
+// expect-kernel: device_nonzeros<cellvae::Gaussian[,>]
 // clang-format on
+#include "cellvae/distributions/bernoulli.hpp"
+#include "cellvae/distributions/continuous_bernoulli.hpp"
+#include "cellvae/distributions/gaussian.hpp"
+#include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
 
@@ -58,3 +75,18 @@ template double train_on_device<cellvae::Poisson>(const Kokkos::Cuda&, const cel
                                                   const cellvae::ModelOptions&);
 template double train_on_device<cellvae::ZeroInflated<cellvae::Poisson>>(const Kokkos::Cuda&, const cellvae::CellsView&,
                                                                          const cellvae::ModelOptions&);
+template double train_on_device<cellvae::NegativeBinomial<cellvae::MeanDispersion>>(const Kokkos::Cuda&,
+                                                                                    const cellvae::CellsView&,
+                                                                                    const cellvae::ModelOptions&);
+template double train_on_device<cellvae::NegativeBinomial<cellvae::TotalCountProbability>>(
+    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
+template double train_on_device<cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::MeanDispersion>>>(
+    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
+template double train_on_device<cellvae::ZeroInflated<cellvae::NegativeBinomial<cellvae::TotalCountProbability>>>(
+    const Kokkos::Cuda&, const cellvae::CellsView&, const cellvae::ModelOptions&);
+template double train_on_device<cellvae::Bernoulli>(const Kokkos::Cuda&, const cellvae::CellsView&,
+                                                    const cellvae::ModelOptions&);
+template double train_on_device<cellvae::ContinuousBernoulli>(const Kokkos::Cuda&, const cellvae::CellsView&,
+                                                              const cellvae::ModelOptions&);
+template double train_on_device<cellvae::Gaussian>(const Kokkos::Cuda&, const cellvae::CellsView&,
+                                                   const cellvae::ModelOptions&);
