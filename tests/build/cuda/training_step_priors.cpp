@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels of the priors beside the standard one: of the mixture its exact sum over clusters, the one that leaves out
-// some, and Gumbel-softmax; of those whose KL is sampled theirs, and of the importance-weighted bound.
+// The kernels of the priors beside the standard one: of the mixture its exact sum over clusters, the one that leaves
+// out some, and Gumbel-softmax; of those whose KL is sampled theirs, and of the importance-weighted bound.
 //
 // clang-format off
 // expect-kernel: Parallel[A-Za-z]+<cellvae::nn_detail::add_clusters<
