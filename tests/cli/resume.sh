@@ -18,12 +18,15 @@ train() {
     "$program" train "$folder/cells.h5ad" --out "$folder/$name" $common "$@" >>"$folder/$name.out" 2>>"$folder/$name.err" ||
         fail "$name: $(cat "$folder/$name.err")"
 }
-# stopped SIGNAL SECONDS NAME OPTIONS...: the same, stopped after so long
+file_of() { stat -c '%i %y' "$folder/$1/model.h5" 2>/dev/null || echo none; }
+# stopped SIGNAL SECONDS NAME OPTIONS...: the same, stopped that long after the next checkpoint, whenever that comes
 stopped() {
     signal=$1 seconds=$2 name=$3
     shift 3
+    before=$(file_of "$name")
     "$program" train "$folder/cells.h5ad" --out "$folder/$name" $common "$@" >>"$folder/$name.out" 2>>"$folder/$name.err" &
     job=$!
+    while [ "$(file_of "$name")" = "$before" ] && kill -0 $job 2>/dev/null; do sleep 0.005; done
     sleep "$seconds"
     kill "-$signal" $job 2>/dev/null || true
     code=0
@@ -44,7 +47,7 @@ train mixture $mixture --threads 2
 resume=
 kills=0
 for n in 1 2 3 4 5 6 7 8 9 10; do
-    stopped KILL 0.$((3 + n % 4)) killed $mixture --checkpoint-epochs 1 --threads $((1 + n % 2)) $resume
+    stopped KILL 0.0$((n % 4)) killed $mixture --checkpoint-epochs 1 --threads $((1 + n % 2)) $resume
     [ $code -eq 137 ] || break
     kills=$((kills + 1))
 done
@@ -56,8 +59,8 @@ same mixture killed
 # Ctrl-C within the plain model that a mixture starts from, then within the mixture
 long='--prior mixture --start kmeans --patience 0 --epochs 300 --start-epochs 100'
 resume=
-for n in 1 2 3; do
-    stopped INT 1 interrupted $long --threads 2 $resume
+for every in 20 150 150; do
+    stopped INT 0 interrupted $long --checkpoint-epochs $every --threads 2 $resume
     [ $code -eq 0 ] || fail "interrupted: exit code $code: $(cat "$folder/interrupted.err")"
 done
 grep -q 'interrupted' "$folder/interrupted.err" || fail "nothing was interrupted"
