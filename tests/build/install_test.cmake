@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Installs cellvae into a folder of its own, and configures, builds and runs a project outside the tree three times: against
-# the install without zlib (so without files), against the install with files, and with the sources as a folder of its own.
+# Installs cellvae into a folder of its own, and configures, builds and runs projects outside the tree: against the install
+# without zlib (so without files), against the install with files as the README says, and with the sources as a folder of its
+# own. One that is not optimised is told so.
 # SOURCE and BUILD are this project's folders, WORK is an empty one; GENERATOR, COMPILER and LAUNCHER are those of BUILD.
 # Where KOKKOS is the folder of an installed Kokkos's package and CUDA's toolkit is there, also that a Kokkos with CUDA brings
 # cuBLAS to what links.
@@ -12,6 +13,7 @@ function(run)
     list(JOIN ARGN " " command)
     message(FATAL_ERROR "${command}\n${said}")
   endif()
+  set(said "${said}" PARENT_SCOPE)
 endfunction()
 
 # The launcher is a list, which would come apart on its way through three commands: the environment carries it whole.
@@ -22,6 +24,9 @@ set(without_files -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DWITH_IO=OFF)
 function(check name program)
   message(NOTICE "${name}")
   run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/consumer -B ${WORK}/${name} ${common} ${ARGN})
+  if(NOT said MATCHES "CMAKE_BUILD_TYPE is empty")
+    message(FATAL_ERROR "a build without optimisation is not warned of:\n${said}")
+  endif()
   run(${CMAKE_COMMAND} --build ${WORK}/${name} --target ${program})
   run(${WORK}/${name}/${program})
 endfunction()
@@ -30,8 +35,23 @@ file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix --component cellvae_development)
 
 check(installed_without_files consumer -DCMAKE_PREFIX_PATH=${WORK}/prefix ${without_files})
-check(installed_with_files consumer_of_files -DCMAKE_PREFIX_PATH=${WORK}/prefix -DWITH_IO=ON)
 check(as_a_folder consumer -DCELLVAE_SOURCE=${SOURCE} ${without_files})
+
+# The README's own CMakeLists.txt, with the README that was installed.
+file(READ ${WORK}/prefix/share/doc/cellvae/README.md text)
+if(NOT text MATCHES "```cmake\n(cmake_minimum_required[^`]*)```")
+  message(FATAL_ERROR "the README has no CMakeLists.txt for users")
+endif()
+file(WRITE ${WORK}/mine/CMakeLists.txt "${CMAKE_MATCH_1}")
+configure_file(${CMAKE_CURRENT_LIST_DIR}/consumer/files.cpp ${WORK}/mine/main.cpp COPYONLY)
+message(NOTICE "as_the_readme_says")
+run(${CMAKE_COMMAND} -S ${WORK}/mine -B ${WORK}/mine/build ${common} -DCMAKE_PREFIX_PATH=${WORK}/prefix
+  -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O1)
+if(said MATCHES "CMAKE_BUILD_TYPE is empty")
+  message(FATAL_ERROR "a build with a type is warned of:\n${said}")
+endif()
+run(${CMAKE_COMMAND} --build ${WORK}/mine/build)
+run(${WORK}/mine/build/mine)
 
 # This Kokkos, said to have CUDA. Nothing is compiled; only how it would be linked is read.
 function(check_cublas name)
