@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program cellvae: latent coordinates and clusters of the cells of a count file, without knowing C++.
+#include <unistd.h>
+
 #include <algorithm>
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <exception>
 #include <Kokkos_Core.hpp>
 #include <new>
@@ -16,7 +19,25 @@
 using namespace cellvae;
 using namespace cellvae::program;
 
+namespace {
+
+/// Threads that wait for one another look a while whether they may go on before they sleep. By default they look so
+/// long that on a machine with other work they take the cores from the thread that they wait for: two trainings at a
+/// time took tens of times as long as one (examples/cellvae/README.md). OpenMP reads what it is told when it is loaded,
+/// so the program tells it and begins anew; whoever has told it something is left alone.
+void look_briefly_while_waiting([[maybe_unused]] char* argv[]) {
+#ifdef __linux__
+    for (const char* const name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"})
+        if (std::getenv(name) != nullptr) return;
+    ::setenv("GOMP_SPINCOUNT", "2000", 1);
+    ::execv("/proc/self/exe", argv);  // where it fails, all goes on as it was
+#endif
+}
+
+}  // namespace
+
 int main(int argc, char* argv[]) {
+    look_briefly_while_waiting(argv);
     Invocation invocation;
     CLI::App app("cellvae: variational autoencoders for single-cell counts", "cellvae");
     app.set_version_flag("--version", message("cellvae ", version_major, '.', version_minor, '.', version_patch));
