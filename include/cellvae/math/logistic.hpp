@@ -52,28 +52,4 @@ KOKKOS_FORCEINLINE_FUNCTION Real log_sum_exp(Real a, Real b) {
     return larger + log1p_of_unit(math::exp(difference));
 }
 
-/// log(sum of e^x_i) of values that come one by one, in one pass. Starts as the logarithm of zero.
-///
-///     LogSumExp<float> total;
-///     for (float x : values) total.add(x);
-///     total.value();
-template <class Real>
-struct LogSumExp {
-    Real largest = -math_detail::FloatingPoint<Real>::infinity;
-    Real sum = 0;  ///< of e^(x_i - largest)
-
-    KOKKOS_FORCEINLINE_FUNCTION void add(Real x) { add(LogSumExp{x, Real(1)}); }
-
-    /// Adds the values that another one has seen.
-    KOKKOS_FORCEINLINE_FUNCTION void add(const LogSumExp& other) {
-        using namespace math_detail;
-        const Real top = select(largest > other.largest, largest, other.largest);
-        sum = sum * math::exp(select(largest == top, Real(0), largest - top)) +
-              other.sum * math::exp(select(other.largest == top, Real(0), other.largest - top));
-        largest = top;
-    }
-
-    KOKKOS_FORCEINLINE_FUNCTION Real value() const { return largest + math::log(sum); }
-};
-
 }  // namespace cellvae::math

@@ -95,7 +95,8 @@ void mixture_terms(const Pass<Real, Exec>& pass, double beta, double cluster_bet
                     const Index slot = decoded.slot(k * cells + cell);
                     if (slot >= 0) reconstruction += q / decoded.kept_mass(cell) * log_prob(slot);
                     kl_z += q * kl(k * cells + cell);
-                    kl_y += q * (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
+                    kl_y +=
+                        categorical_kl_term(q, static_cast<double>(log_q(cell, k)), static_cast<double>(log_pi(0, k)));
                 }
                 terms(cell, 0) = reconstruction - beta * kl_z - cluster_beta * kl_y;
             }
@@ -173,21 +174,22 @@ void mixture_backward_logits(const Pass<Real, Exec>& pass, double beta, double c
         KOKKOS_LAMBDA(const Index cell) {
             const auto clusters = static_cast<Index>(log_q.extent(1));
             const double mass = decoded.kept_mass(cell);
-            const auto divergence = [&](const Index k) {
-                return beta * kl(k * cells + cell) +
-                       cluster_beta * (static_cast<double>(log_q(cell, k)) - static_cast<double>(log_pi(0, k)));
+            const auto term = [&](const Index k, const double q) {
+                return beta * q * kl(k * cells + cell) +
+                       cluster_beta * categorical_kl_term(q, static_cast<double>(log_q(cell, k)),
+                                                          static_cast<double>(log_pi(0, k)));
             };
-            double reconstruction = 0, mean = 0;
+            double reconstruction = 0, divergence = 0;
             for (Index k = 0; k < clusters; ++k) {
                 const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
                 const Index slot = decoded.slot(k * cells + cell);
                 if (slot >= 0) reconstruction += q / mass * log_prob(slot);
-                mean += q * divergence(k);
+                divergence += term(k, q);
             }
             for (Index k = 0; k < clusters; ++k) {
                 const double q = Kokkos::exp(static_cast<double>(log_q(cell, k)));
                 const Index slot = decoded.slot(k * cells + cell);
-                double d = -q * (divergence(k) - mean);
+                double d = q * divergence - term(k, q);
                 if (slot >= 0) d += q / mass * (log_prob(slot) - reconstruction);
                 if (label(cell) >= 0) d = (k == label(cell) ? 1.0 : 0.0) - q;
                 d_logits(cell, k) = static_cast<Real>(d / static_cast<double>(cells));
