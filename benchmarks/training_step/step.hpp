@@ -78,7 +78,7 @@ void time_steps(const StepSizes& sizes, const cellvae::ModelOptions& options) {
         "\"products\": \"%s\", \"threads\": %d, \"ms\": %.2f, \"ms_low\": %.2f, \"ms_high\": %.2f, \"ms_least\": %.2f, "
         "\"cells_per_second\": %.0f, \"rows\": %.1f, \"products_gflop\": %.2f, \"peak_gflops\": %.1f, "
         "\"share\": %.3f, \"bound\": %.3f}\n",
-        Model::name().c_str(), sizes.cells, sizes.genes, options.hidden[0], options.latent,
+        Model::composition().c_str(), sizes.cells, sizes.genes, options.hidden[0], options.latent,
         options.shared.empty() ? "false" : "true", std::string(name_of(options.products)).c_str(), exec.concurrency(),
         ms.median, ms.low, ms.high, *std::min_element(times.begin(), times.end()),
         static_cast<double>(sizes.cells) / ms.median * 1000, rows, gflop, most, 1000 * gflop / most / ms.median, bound);

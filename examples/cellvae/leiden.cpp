@@ -110,6 +110,7 @@ std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_
         VECTOR(strength.values)[edge.to] += edge.weight;
         total += 2 * edge.weight;
     }
+    igraph_set_error_handler(igraph_error_handler_ignore);  // by default it ends the program: its errors are read below
     igraph_t graph;
     if (igraph_create(&graph, &ends.values, static_cast<igraph_integer_t>(cells_), IGRAPH_UNDIRECTED) != IGRAPH_SUCCESS)
         throw Error("igraph could not make the neighbour graph");

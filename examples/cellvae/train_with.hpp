@@ -218,8 +218,9 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     const Kokkos::DefaultHostExecutionSpace host;
     auto plan = plan_of<L>(counts, request, annotated);
     auto& [sizes, views, training, start_epochs] = plan;
-    const auto data = make_dataset<L>(exec, counts, views);
     const auto split = split_cells(counts.cells(), {.held_out = request.held_out, .seed = request.seed});
+    views.standardise_from = split.train;
+    const auto data = make_dataset<L>(exec, counts, views);
 
     const std::filesystem::path file = std::filesystem::path(request.out) / "model.h5";
     const auto kept = kept_model(request, counts, file);
@@ -324,7 +325,7 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     if (!started) ready();
     plain.reset();
 
-    trained.model = message("vae, prior ", name_of(sizes.prior), ", likelihood ", L::name, ", float");
+    trained.model = model.name();
     trained.history = history_csv(result.history, Model::term_names);
     trained.epochs = static_cast<Index>(result.history.size());
     trained.start_epochs = start_epochs;

@@ -6,6 +6,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "small_cells.hpp"
@@ -123,4 +124,29 @@ TEST_CASE("cells that are not compressed rows are refused, with what is wrong wh
     const std::vector<GeneIndex> repeated{1, 3, 2, 2};
     CHECK_THROWS_MATCHES(CellsView(good.row_offsets, repeated, good.values, 4).check(), ShapeError,
                          Message("cell 2: its genes must ascend and none may appear twice, found 2 after 2"));
+}
+
+// A matrix that nobody keeps would be gone before its cells are read.
+static_assert(std::is_constructible_v<CellsView, const CountMatrix&> &&
+              std::is_constructible_v<CellsView, CountMatrix&>);
+static_assert(!std::is_constructible_v<CellsView, CountMatrix>);
+static_assert(!std::is_constructible_v<CellsView, const CountMatrix>);
+
+TEST_CASE("views of cells must be contiguous") {
+    const Kokkos::View<std::int64_t*, Kokkos::HostSpace> offsets("offsets", 2);
+    const Kokkos::View<GeneIndex*, Kokkos::HostSpace> columns("columns", 3);
+    const Kokkos::View<float* [2], Kokkos::LayoutRight, Kokkos::HostSpace> two("values", 3);
+    const auto apart = Kokkos::subview(two, Kokkos::ALL(), 0);
+    CHECK_THROWS_MATCHES(
+        CellsView(offsets, columns, apart, 4), ShapeError,
+        Message("views of cells must be contiguous: copy row offsets, genes and counts to arrays of their own"));
+}
+
+TEST_CASE("a matrix whose genes have no names has no genes, and says so") {
+    CountMatrix nameless = count_matrix({{0, 2}, {1, 0}});
+    nameless.var.names.clear();
+    CHECK_THROWS_MATCHES(CellsView(nameless), ShapeError,
+                         Message("the counts have no genes, since a CountMatrix has one for each name: fill var.names, "
+                                 "or make the CellsView from row_offsets, columns and values with a number of genes"));
+    CHECK_NOTHROW(CellsView(nameless.row_offsets, nameless.columns, nameless.values, 2).check());
 }

@@ -3,9 +3,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "../distributions/shipped.hpp"
 #include "cellvae/data/minibatch.hpp"
@@ -14,6 +18,7 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 using Catch::Matchers::Message;
+using Catch::Matchers::WithinRel;
 
 namespace {
 
@@ -132,6 +137,7 @@ TEST_CASE("the most nonzeros of a minibatch are those of the fullest cells") {
 TEST_CASE("values outside the likelihood's support are refused with cell, gene and value") {
     // a normalised matrix where raw counts belong
     const std::string counts = "which wants whole counts from 0 on; give the raw counts, not normalised values";
+    const std::string whole = "which wants whole counts from 0 on";
     const CountMatrix normalised = count_matrix({{1, 0, 3}, {0, 0, 2.5}});
     refused<Poisson>(
         normalised, {},
@@ -140,15 +146,19 @@ TEST_CASE("values outside the likelihood's support are refused with cell, gene a
                                                 "cell 1 (c1), gene 2 (g2): the value 2.5 is outside the support of the "
                                                 "likelihood zero_inflated_negative_binomial_mean, " +
                                                     counts);
+    // what is no whole number is written as none
+    refused<Poisson>(
+        count_matrix({{2.9999995f}}), {},
+        "cell 0 (c0), gene 0 (g0): the value 2.9999995 is outside the support of the likelihood poisson, " + counts);
     refused<Poisson>(
         count_matrix({{1, -2}}), {},
-        "cell 0 (c0), gene 1 (g1): the value -2 is outside the support of the likelihood poisson, " + counts);
+        "cell 0 (c0), gene 1 (g1): the value -2 is outside the support of the likelihood poisson, " + whole);
     refused<Poisson>(
         count_matrix({{1, 1}, {0, not_a_number}}), {},
-        "cell 1 (c1), gene 1 (g1): the value nan is outside the support of the likelihood poisson, " + counts);
+        "cell 1 (c1), gene 1 (g1): the value nan is outside the support of the likelihood poisson, " + whole);
     refused<Poisson>(
         count_matrix({{std::numeric_limits<float>::infinity()}}), {},
-        "cell 0 (c0), gene 0 (g0): the value inf is outside the support of the likelihood poisson, " + counts);
+        "cell 0 (c0), gene 0 (g0): the value inf is outside the support of the likelihood poisson, " + whole);
 
     const std::string share = "which wants values in [0, 1]; use the target unit_maximum";
     const CountMatrix above_one = count_matrix({{0.5, 1.5}});
@@ -175,17 +185,13 @@ TEST_CASE("negative values are for the raw input, and normalisation is for count
     CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), centred, {.input = Input::raw, .target = Target::counts}));
     CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), centred, {.input = Input::target, .target = Target::counts}));
 
-    CountMatrix cells = count_matrix({{1, 2}, {3, 0}});
-    cells.library_sizes = {3, 0};
+    const CountMatrix negative = count_matrix({{1, 2}, {-3, 1}});
     refused<Gaussian>(
-        cells, {},
-        "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
-    refused<Poisson>(
-        cells, {.input = Input::log1p_normalised},
-        "cell 1 (c1) has the library size 0: normalised values need counts from 0 on that add up to more than 0");
-    CHECK_NOTHROW(make_dataset<Poisson, Exec>(Exec(), cells));
+        negative, {},
+        "cell 1 (c1) has the library size -2: normalised values need counts from 0 on that add up to more than 0");
     // a cell without counts has nothing to divide
-    CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), count_matrix({{1, 2}, {0, 0}})));
+    const CountMatrix empty = count_matrix({{1, 2}, {0, 0}});
+    CHECK_NOTHROW(make_dataset<Gaussian, Exec>(Exec(), empty));
 }
 
 TEST_CASE("no cells, no genes, zeros without mass and misshapen arrays are refused") {
@@ -197,8 +203,64 @@ TEST_CASE("no cells, no genes, zeros without mass and misshapen arrays are refus
     refused<Poisson>(cells, {}, "there are 1 cells and 0 genes: at least one of each is needed");
     refused<AboveZero>(count_matrix({{1, 0}}), {},
                        "the likelihood above_zero does not support zero, which most counts are");
-    CHECK_NOTHROW(make_dataset<AboveZero, Exec>(Exec(), count_matrix({{1, 2}})));
+    const CountMatrix above = count_matrix({{1, 2}});
+    CHECK_NOTHROW(make_dataset<AboveZero, Exec>(Exec(), above));
     CountMatrix bad = count_matrix({{1, 2}});
     bad.columns = {0, 0};
     CHECK_THROWS_AS((make_dataset<Poisson, Exec>(Exec(), bad)), ShapeError);
+}
+
+TEST_CASE("standardised inputs have mean and deviation of the cells that are to be trained on") {
+    const auto counts = random_counts(9, 6, 0.6);
+    const std::vector<Index> train{7, 2, 3, 5};
+    std::vector<std::vector<float>> trained;
+    for (const Index cell : train) trained.push_back(counts[static_cast<std::size_t>(cell)]);
+    const CountMatrix all = count_matrix(counts), some = count_matrix(trained);
+    const auto data =
+        make_dataset<Poisson, Exec>(Exec(), all, {.input = Input::standardised, .standardise_from = train});
+    const auto expected = make_dataset<Poisson, Exec>(Exec(), some, {.input = Input::standardised});
+    const auto with_held_out = make_dataset<Poisson, Exec>(Exec(), all, {.input = Input::standardised});
+    for (std::size_t gene = 0; gene < 6; ++gene) {
+        CHECK_THAT(data.input_shift(gene), WithinRel(expected.input_shift(gene), 1e-12));
+        CHECK_THAT(data.input_scale(gene), WithinRel(expected.input_scale(gene), 1e-12));
+        CHECK_THAT(with_held_out.input_shift(gene), !WithinRel(expected.input_shift(gene), 1e-3));
+    }
+    const std::vector<Index> none{9};
+    CHECK_THROWS_MATCHES(
+        (make_dataset<Poisson, Exec>(Exec(), all, {.input = Input::standardised, .standardise_from = none})),
+        ShapeError, Message("cell 9 is one to standardise from, but there are 9 cells, numbered from 0"));
+}
+
+TEST_CASE("library sizes that are given are finite, and above 0 where there are counts") {
+    CountMatrix cells = count_matrix({{1, 2}, {0, 0}});
+    const Kokkos::DefaultHostExecutionSpace exec;
+    cells.library_sizes = {5, 0};  // an empty cell may have none
+    CHECK(make_dataset<Poisson>(exec, cells).cells() == 2);
+    for (const auto& [bad, text] :
+         {std::pair(std::numeric_limits<double>::quiet_NaN(), "nan"),
+          std::pair(std::numeric_limits<double>::infinity(), "inf"), std::pair(-3.0, "-3"), std::pair(0.0, "0")}) {
+        cells.library_sizes = {bad, 0};
+        CHECK_THROWS_MATCHES(make_dataset<Poisson>(exec, cells), InputError,
+                             Message("cell 0 (c0) was given the library size " + std::string(text) +
+                                     ": a cell's total count over all genes is finite, and above 0 where it has any"));
+    }
+}
+
+TEST_CASE("counts that nobody else keeps stay as long as the data set and its copies") {
+    const auto counts = random_counts(5, 40);
+    const CountMatrix same = count_matrix(counts);
+    Dataset<Exec> copy;
+    {
+        const auto data = make_dataset<Poisson>(Exec(), count_matrix(counts));
+        copy = data;
+    }
+    const std::vector<float> other(same.values.size() * 4, -1);  // what would take the place of freed memory
+    CHECK(copy.kept.use_count() == 1);
+    for (std::size_t k = 0; k < same.values.size(); ++k) CHECK(copy.values(k) == same.values[k]);
+    CHECK(copy.cells_view.cell_name(3) == "cell 3 (c3)");
+
+    Eigen::SparseMatrix<double> eigen(3, 4);
+    eigen.insert(1, 2) = 6;
+    const auto from_eigen = make_dataset<Poisson>(Exec(), eigen);
+    CHECK((from_eigen.cells() == 3 && from_eigen.genes() == 4 && from_eigen.values(0) == 6));
 }

@@ -87,20 +87,24 @@ TEST_CASE("where fewer genes vary than are asked for, those are chosen") {
     CHECK(std::count(result.genes.begin(), result.genes.end(), 200) == 0);
     CHECK(std::count(result.genes.begin(), result.genes.end(), 300) == 0);
     // two cells and two genes are few, but no error
-    CHECK(select_variable_genes(cellvae_tests::count_matrix({{1, 0}, {2, 5}})).genes == std::vector<GeneIndex>{0, 1});
+    const auto few = cellvae_tests::count_matrix({{1, 0}, {2, 5}});
+    CHECK(select_variable_genes(few).genes == std::vector<GeneIndex>{0, 1});
 }
 
 TEST_CASE("what the choice of genes refuses") {
-    using cellvae_tests::count_matrix;
-    CHECK_THROWS_MATCHES(select_variable_genes(count_matrix({{1, 2}, {3, 4}}), {.genes = 0}), OptionError,
+    const auto choose = [](const std::vector<std::vector<float>>& counts, const GeneSelectionOptions& options = {}) {
+        const auto cells = cellvae_tests::count_matrix(counts);
+        return select_variable_genes(cells, options);
+    };
+    CHECK_THROWS_MATCHES(choose({{1, 2}, {3, 4}}, {.genes = 0}), OptionError,
                          Message("variable genes to choose: found 0, expected 1 or more"));
-    CHECK_THROWS_MATCHES(select_variable_genes(count_matrix({{1, 2}, {3, 4}}), {.span = 2}), OptionError,
+    CHECK_THROWS_MATCHES(choose({{1, 2}, {3, 4}}, {.span = 2}), OptionError,
                          Message("share of the points of a local regression: found 2, expected above 0 and at most 1"));
-    CHECK_THROWS_MATCHES(select_variable_genes(count_matrix({{1, 2}})), InputError,
+    CHECK_THROWS_MATCHES(choose({{1, 2}}), InputError,
                          Message("choice of variable genes: found 1 cells, expected 2 or more"));
-    CHECK_THROWS_MATCHES(select_variable_genes(count_matrix({{1, 2}, {1, 2}})), InputError,
+    CHECK_THROWS_MATCHES(choose({{1, 2}, {1, 2}}), InputError,
                          Message("choice of variable genes: every gene has the same count in all cells"));
-    CHECK_THROWS_MATCHES(select_variable_genes(count_matrix({{1, 2}, {3, -4}})), InputError,
+    CHECK_THROWS_MATCHES(choose({{1, 2}, {3, -4}}), InputError,
                          Message("choice of variable genes: cell 1 (c1), gene 1 (g1) is -4, expected 0 or more"));
 }
 

@@ -133,3 +133,40 @@ TEST_CASE("a minibatch is no larger than the data set, and takes no more cells t
                          Message("a minibatch of 3 cells was asked of one made for 2"));
     CHECK(batch.cells() == 0);  // and what was refused left it as it was
 }
+
+TEST_CASE("a minibatch refuses denser cells and other genes than those it was made for, and holds at least one cell") {
+    const CountMatrix sparse = count_matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}});
+    const CountMatrix dense = count_matrix({{1, 2, 3}, {4, 5, 6}, {7, 8, 9}});
+    const CountMatrix wide = count_matrix({{1, 0, 0, 0}, {0, 1, 0, 0}});
+    const Exec exec;
+    const auto sparse_data = make_dataset<Poisson, Exec>(exec, sparse);
+    const auto dense_data = make_dataset<Poisson, Exec>(exec, dense);
+    const auto wide_data = make_dataset<Poisson, Exec>(exec, wide);
+    Minibatch<double, Exec> batch(exec, sparse_data, 2);
+    CHECK_THROWS_MATCHES(
+        batch.assemble(exec, dense_data, order_of({0, 1})), ShapeError,
+        Message("2 cells of this data set may have 6 nonzeros, but the minibatch was made for 2: make it "
+                "for the data set that it is filled from"));
+    CHECK_THROWS_MATCHES(batch.assemble(exec, wide_data, order_of({0, 1})), ShapeError,
+                         Message("genes of a minibatch's data set: found 4, expected 3"));
+    CHECK_THROWS_MATCHES((Minibatch<double, Exec>(exec, sparse_data, 0)), OptionError,
+                         Message("a minibatch has at least one cell, found 0"));
+    CHECK_THROWS_MATCHES(begin_pass(exec, sparse_data, std::vector<Index>{0, 3}, 2), ShapeError,
+                         Message("cell 3 is asked for at position 1, but there are 3 cells, numbered from 0: was the "
+                                 "split made for other data?"));
+}
+
+TEST_CASE("a cell whose counts are stored zeros is an empty cell") {
+    CountMatrix cells = count_matrix({{1, 2}, {3, 4}});
+    cells.values = {1, 2, 0, 0};
+    const Exec exec;
+    for (const auto target : {Target::counts, Target::unit_maximum, Target::log_normalised}) {
+        const auto data =
+            make_dataset<Gaussian, Exec>(exec, cells, {.input = Input::log1p_normalised, .target = target});
+        Minibatch<double, Exec> batch(exec, data, 1);
+        batch.assemble(exec, data, order_of({1}));
+        exec.fence();
+        CHECK(batch.log_library(0) == 0);
+        for (Index k = 0; k < 2; ++k) CHECK((batch.inputs(k) == 0 && batch.targets(k) == 0));
+    }
+}

@@ -2,7 +2,9 @@
 #include "cellvae/data/neighbours.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
 #include <cmath>
+#include <limits>
 
 #include "cellvae/core/random.hpp"
 
@@ -50,4 +52,12 @@ TEST_CASE("neighbours are refused where there are too few rows") {
     CHECK_THROWS_AS(nearest_neighbours(host, values, 3, 1, 3), OptionError);
     CHECK_THROWS_AS(nearest_neighbours(host, values, 3, 1, 0), OptionError);
     CHECK_THROWS_AS(nearest_neighbours(host, values, 2, 1, 1), ShapeError);
+}
+
+TEST_CASE("neighbours among values that are not finite are refused") {
+    std::vector<float> values{0, 1, 2, 3};
+    values[2] = std::numeric_limits<float>::quiet_NaN();
+    CHECK_THROWS_MATCHES(
+        cellvae::nearest_neighbours({}, values, 4, 1, 2), cellvae::InputError,
+        Catch::Matchers::Message("values to find neighbours in: one is not finite, or their mean is not"));
 }

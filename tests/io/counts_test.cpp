@@ -48,7 +48,18 @@ TEST_CASE("the content decides the form, not the name") {
     CHECK(read_counts(folder.path("b.h5ad"), options).cells() == 4);
     options.h5ad.matrix = "layers/counts";
     CHECK(refusal(folder.path("a.csv"), [&](const auto& path) { return read_counts(path, options); }) ==
-          "a.csv: layers/counts: is missing; expected a matrix of counts of that name");
+          "a.csv: layers/counts: is missing; expected a matrix of counts of that name (the file has: X)");
+}
+
+TEST_CASE("counts that went through arithmetic are rounded, and values that are no counts are left") {
+    const Folder folder;
+    const auto near =
+        read_counts_with_notes(folder.text("near.csv", "cell,Actb,Gapdh\nc1,2.9999995,0\nc2,6.0000005,1\n"));
+    CHECK(dense(near.counts) == std::vector<float>{3, 0, 6, 1});
+    CHECK(near.notes.back() == "2 counts are up to 4.76837e-07 from a whole number, and were rounded to it");
+    const auto far = read_counts_with_notes(folder.text("far.csv", "cell,Actb,Gapdh\nc1,2.9999995,0\nc2,6.002,1\n"));
+    CHECK(dense(far.counts) == std::vector<float>{2.9999995f, 0, 6.002f, 1});
+    CHECK(far.notes.back().find("rounded") == std::string::npos);
 }
 
 TEST_CASE("other forms are named") {

@@ -88,6 +88,26 @@ TEST_CASE("line ends, byte order mark, quotes and delimiters") {
     }
 }
 
+TEST_CASE("a separator at the end of each line, as spreadsheets write it, is the end of no column") {
+    const Folder folder;
+    const std::vector<float> counts{1, 0, 2, 3};
+    for (const char* const text : {"\xEF\xBB\xBFgene;c1;c2;\r\nActb;1;2;\r\nGapdh;0;3;\r\n",  // with a byte order mark
+                                   "gene;c1;c2\nActb;1;2;\nGapdh;0;3;\n",                     // rows alone
+                                   "c1,c2,\nActb,1,2,\nGapdh,0,3,\n",                         // R's header
+                                   "gene,c1,c2,\nActb,1,2,\nGapdh,0,3\n"}) {
+        CAPTURE(text);
+        const auto read = read_delimited_with_notes(folder.text("a.csv", text));
+        CHECK(read.counts.obs.names == Names{"c1", "c2"});
+        CHECK(read.counts.var.names == Names{"Actb", "Gapdh"});
+        CHECK(dense(read.counts) == counts);
+    }
+    // one that is no separator's doing
+    CHECK(read_refusal(folder.text("b.csv", "gene,c1,c2\nActb,1,\nGapdh,0,3\n")) ==
+          "b.csv: line 2 (row 'Actb'), column 3 ('c2'): empty field; expected a count, finite and at least 0");
+    CHECK(read_refusal(folder.text("c.csv", "gene,c1,c2,\nActb,1,2,\nGapdh,0,3,4\n")) ==
+          "c.csv: line 3 (row 'Gapdh') has 4 fields; expected 3, as the header has");
+}
+
 TEST_CASE("which side the cells are on") {
     const Folder folder;
     const auto cells_in_rows = [&](const std::string& text, DelimitedOptions options = {}) {

@@ -273,7 +273,8 @@ TEST_CASE("layers and raw") {
     CHECK(read_h5ad(path, options).var.names == Names{"only"});
     options.matrix = "layers/none";
     CHECK(refusal(path, [&](const auto& file) { return read_h5ad(file, options); }) ==
-          "a.h5ad: layers/none: is missing; expected a matrix of counts of that name (there is: layers/counts raw/X)");
+          "a.h5ad: layers/none: is missing; expected a matrix of counts of that name (the file has: X, "
+          "raw/X, layers/counts)");
 }
 
 TEST_CASE("columns as other versions write them") {
@@ -403,7 +404,21 @@ TEST_CASE("wrong h5ad files are refused with file and dataset") {
     CHECK(with([](hid_t, hid_t obs) { H5Ldelete(obs, "_index", H5P_DEFAULT); }) ==
           "a.h5ad: obs/_index: is missing; expected the names (the attribute _index of obs says under which name)");
     CHECK(with([](hid_t file, hid_t) { H5Ldelete(file, "X", H5P_DEFAULT); }) ==
-          "a.h5ad: X: is missing; expected a matrix of counts of that name");
+          "a.h5ad: X: is missing; expected a matrix of counts of that name, and the file has no other");
+    // as anndata writes an object without X
+    const auto without_x = [](hid_t file) {
+        H5Ldelete(file, "X", H5P_DEFAULT);
+        const Handle space(H5Screate(H5S_NULL));
+        const Handle null(H5Dcreate2(file, "X", H5T_NATIVE_FLOAT, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+        io_files::text_attribute(null.get(), "encoding-type", "null");
+    };
+    CHECK(with([&](hid_t file, hid_t) {
+              without_x(file);
+              const Handle layers = group(file, "layers");
+              (void)group(layers.get(), "counts");
+          }) == "a.h5ad: X: holds no matrix; expected a matrix of counts of that name (the file has: layers/counts)");
+    CHECK(with([&](hid_t file, hid_t) { without_x(file); }) ==
+          "a.h5ad: X: holds no matrix; expected a matrix of counts of that name, and the file has no other");
     CHECK(with([](hid_t file, hid_t) { H5Ldelete(file, "X/data", H5P_DEFAULT); }) ==
           "a.h5ad: X/data: is missing or no dataset; expected a dataset of that name");
     CHECK(with([](hid_t file, hid_t) {

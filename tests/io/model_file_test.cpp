@@ -160,7 +160,7 @@ TEST_CASE("a loaded model is the one of the best epoch, and its file says all th
     const auto result = train(cells.exec, model, cells.data, cells.split, schedule(), callbacks);
 
     const auto description = read_model_description(path);
-    CHECK(description.type == Model::name());
+    CHECK(description.type == Model::composition());
     CHECK(description.likelihood == L::name);
     CHECK(description.genes == cells.matrix.var.names);
     CHECK(description.condition_names == described.condition_names);

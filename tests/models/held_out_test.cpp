@@ -153,4 +153,11 @@ TEST_CASE("latent means are those of each cell, in the cells' order") {
     CHECK(spread > 1e-3);
 }
 
+TEST_CASE("a cell's cluster is that of its largest responsibility") {
+    const std::vector<float> shares{0.2f, 0.5f, 0.3f, 0.4f, 0.4f, 0.2f};
+    CHECK(most_likely_clusters(shares, 3) == std::vector<std::int32_t>{1, 0});
+    CHECK_THROWS_AS(most_likely_clusters(shares, 4), ShapeError);
+    CHECK_THROWS_AS(most_likely_clusters(shares, 0), ShapeError);
+}
+
 }  // namespace held_out_test

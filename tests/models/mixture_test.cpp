@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "../data/small_cells.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"
 #include "cellvae/training/trainer.hpp"
@@ -123,6 +124,18 @@ TEST_CASE("a mixture refuses what it cannot do") {
     Mixture mixture(exec, cells.genes(), sizes(2));
     CHECK_THROWS_MATCHES(train(exec, mixture, data, split_cells(3, {.held_out = 0, .seed = 1}), {.epochs = 1}),
                          OptionError, MessageMatches(ContainsSubstring("known label 2, but there are 2 clusters")));
+}
+
+TEST_CASE("a mixture refuses known labels beyond its clusters wherever it is given them") {
+    const Exec exec;
+    const auto cells = cellvae_tests::count_matrix(cellvae_tests::random_counts(4, 6));
+    const std::vector<std::int32_t> labels{0, 1, 2, -1};
+    const auto data = make_dataset<Poisson>(exec, cells, {.labels = labels});
+    Mixture mixture(exec, 6, sizes(2));
+    Minibatch<double, Exec> batch(exec, data, 4);
+    const auto text = ContainsSubstring("the known label 2, but there are 2 clusters");
+    CHECK_THROWS_MATCHES(responsibilities(exec, mixture, data, batch), OptionError, MessageMatches(text));
+    CHECK_THROWS_MATCHES(mixture.start_from(exec, data), OptionError, MessageMatches(text));
 }
 
 }  // namespace mixture_test

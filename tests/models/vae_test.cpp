@@ -5,7 +5,10 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include "cellvae/distributions/bernoulli.hpp"
+#include "cellvae/distributions/gaussian.hpp"
 #include "cellvae/distributions/poisson.hpp"
+#include "cellvae/models/held_out.hpp"
+#include "cellvae/priors/any_prior.hpp"
 #include "small_model.hpp"
 
 using namespace cellvae;
@@ -65,7 +68,7 @@ TEST_CASE("options that do not fit each other or the likelihood are refused") {
         {.scale = MeanScale::library},
         "the likelihood bernoulli has no log-mean parameter for the scale library: use the scale none, or a likelihood "
         "with log_mean or log_rate");
-    refused<Poisson>({.hidden = {}}, "an encoder needs at least one hidden layer: give its width, as in --hidden 128");
+    refused<Poisson>({.hidden = {}}, "an encoder needs at least one hidden layer: give its width in hidden");
     refused<Poisson>({.hidden = {8, -1}}, "a hidden layer needs at least one unit, found -1");
     refused<Poisson>({.dropout = 1}, "dropout is a share from 0 to below 1, found 1");
     refused<Poisson>({.conditions = -1}, "conditions are counted from 0 on, found -1");
@@ -138,7 +141,26 @@ TEST_CASE("the decoder mirrors the encoder unless it has widths of its own") {
     CHECK(width({.latent = 2, .hidden = {6, 4}, .decoder_hidden = std::vector<Index>{3}}, "decoder/hidden_2/weight") ==
           -1);
     CHECK(width({.latent = 2, .hidden = {6}, .decoder_hidden = std::vector<Index>{}}, "decoder/hidden/weight") == -1);
-    CHECK(SmallVae<Poisson>::name() == "vae, prior gaussian, likelihood poisson, double");
+}
+
+TEST_CASE("a model is named by what it is made of, and options of another composition are refused") {
+    const HostExec exec;
+    CHECK(SmallVae<Poisson>::composition() == "vae, prior gaussian, likelihood poisson, double");
+    using Any = SmallVae<Poisson, Mlp<>, AnyPrior>;
+    CHECK(Any::composition() == "vae, prior any, likelihood poisson, double");
+    const Any mixture(exec, 7, {.latent = 2, .hidden = {4}, .prior = PriorKind::mixture, .clusters = 3});
+    CHECK(mixture.name() == "vae, prior mixture, likelihood poisson, double");
+    CHECK(mixture.clusters() == 3);
+    CHECK(SmallVae<Poisson>(exec, 7, {.latent = 2, .hidden = {4}}).clusters() == 0);
+
+    CHECK_THROWS_MATCHES(SmallVae<Poisson>(exec, 7, {.hidden = {4}, .prior = PriorKind::vamp}), OptionError,
+                         Message("the option prior is vamp, and the model's type says gaussian: leave the option out, "
+                                 "or take AnyPrior"));
+    using Fixed = SmallVae<Poisson, Mlp<Silu>>;
+    CHECK_NOTHROW(Fixed(exec, 7, {.hidden = {4}}));
+    CHECK_THROWS_MATCHES(Fixed(exec, 7, {.hidden = {4}, .activation = ActivationKind::tanh}), OptionError,
+                         Message("the option activation is tanh, and the network's type has its own: leave the option "
+                                 "out, or take Mlp<>"));
 }
 
 TEST_CASE("the initial values follow the seed") {
@@ -313,4 +335,33 @@ TEST_CASE("log variances are used inside their limits, and only their outward gr
     CHECK(d_log_variance(0, 1) < 0);
     CHECK(d_log_variance(1, 0) > 0);
     CHECK(d_log_variance(1, 1) == 0);
+}
+
+TEST_CASE("every entry of a model refuses data that do not fit it") {
+    SmallModel<Poisson> small(6, 5, {.latent = 2, .hidden = {4}});
+    const HostExec exec;
+    const auto wide = count_matrix(random_counts(6, 9));
+    const auto wide_data = make_dataset<Poisson, HostExec>(exec, wide);
+    const auto other = make_dataset<Gaussian, HostExec>(exec, small.matrix);
+    const std::string genes = "genes of the data set: found 9, expected 5";
+    const std::string likelihood =
+        "the data set was made for the likelihood gaussian, and the model has poisson: make it for the model's";
+    CHECK_THROWS_MATCHES(small.model.start_from(exec, wide_data), ShapeError, Message(genes));
+    CHECK_THROWS_MATCHES(small.model.start_from(exec, other), OptionError, Message(likelihood));
+    const Matrix<double, HostExec> latent("latent", 6, 2);
+    const Vector<double, HostExec> result("result", 6);
+    const auto refused = [&](const Dataset<HostExec>& data, const std::string& text) {
+        Minibatch<double, HostExec> batch(exec, data, 6);
+        batch.assemble(exec, data, order_of({0, 1, 2, 3, 4, 5}));
+        exec.fence();
+        const auto with = Message(text);
+        CHECK_THROWS_MATCHES(small.model.gradient(exec, batch, {}), Error, with);
+        CHECK_THROWS_MATCHES(small.model.bound(exec, batch, {}), Error, with);
+        CHECK_THROWS_MATCHES(small.model.encode(exec, batch, latent), Error, with);
+        CHECK_THROWS_MATCHES(small.model.log_likelihood(exec, batch, 1, 1, result), Error, with);
+        CHECK_THROWS_MATCHES(small.model.decode_draws(exec, batch, 0, 1, 1, [](const auto&) {}), Error, with);
+        CHECK_THROWS_MATCHES(latent_means(exec, small.model, data, batch), Error, with);
+    };
+    refused(wide_data, genes);
+    refused(other, likelihood);
 }

@@ -154,15 +154,17 @@ TEST_CASE("dropout sets its share of units to zero and scales the others") {
     CHECK(std::abs(static_cast<double>(zeros) - rate * all) < 5 * std::sqrt(rate * (1 - rate) * all));
 }
 
-TEST_CASE("a cell's dropout mask depends on seed, step, sample and layer, and not on its place in the minibatch") {
+TEST_CASE(
+    "a cell's dropout mask depends on seed, step, sample, layer and network, and not on its place in the minibatch") {
     const Index rows = 10;
     const std::size_t units = 200;
     const Cells cells(rows, 3), reversed(rows, 3, true);
     // the output is the mask: no weights, and biases of one
     const MlpOptions options{.hidden = {200, 200}, .activation = ActivationKind::identity, .dropout = 0.5};
     const auto mask = [&](const Minibatch<double, HostExec>& batch, std::uint64_t seed, std::uint32_t step,
-                          Index all_rows = 10, std::size_t layers = 1) {
+                          Index all_rows = 10, std::size_t layers = 1, std::uint32_t network = 0) {
         auto chosen = options;
+        chosen.network = network;
         chosen.hidden.resize(layers);
         const Built<> built(3, false, chosen, all_rows);
         for (const auto& entry : built.bench.parameters.entries()) {
@@ -190,6 +192,7 @@ TEST_CASE("a cell's dropout mask depends on seed, step, sample and layer, and no
     CHECK(differing(base, mask(cells.batch, 3, 2)) > 0.4);
     CHECK(differing(base, mask(cells.batch, 4, 1)) > 0.4);
     CHECK(differing(base, mask(cells.batch, 3, 1, 10, 2)) > 0.4);
+    CHECK(differing(base, mask(cells.batch, 3, 1, 10, 1, 1)) > 0.4);
     const auto two_samples = mask(cells.batch, 3, 1, 20);
     CHECK(differing(base, two_samples) == 0);
     CHECK(differing(base, two_samples, 10) > 0.4);
@@ -199,7 +202,7 @@ TEST_CASE("networks that cannot be are refused") {
     const auto refused = [](const MlpOptions& options, bool sparse, const std::string& text) {
         CHECK_THROWS_MATCHES(Built<>(3, sparse, options, 1), OptionError, Message(text));
     };
-    refused({.hidden = {}}, true, "an encoder needs at least one hidden layer: give its width, as in --hidden 128");
+    refused({.hidden = {}}, true, "an encoder needs at least one hidden layer: give its width in hidden");
     refused({.hidden = {4, 0}}, false, "a hidden layer needs at least one unit, found 0");
     refused({.hidden = {4}, .dropout = 1}, false, "dropout is a share from 0 to below 1, found 1");
     refused({.hidden = {4}, .dropout = -0.5}, false, "dropout is a share from 0 to below 1, found -0.5");

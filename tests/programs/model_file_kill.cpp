@@ -32,7 +32,7 @@ void save(const std::filesystem::path& file, int first, int count) {
     const Exec exec;
     Model model(exec, genes, {.latent = 4, .hidden = {32}, .seed = 1});
     ModelDescription description;
-    description.type = Model::name();
+    description.type = Model::composition();
     description.likelihood = Poisson::name;
     description.options = model.options();
     for (Index gene = 0; gene < genes; ++gene) description.genes.push_back(message("gene", gene));

@@ -328,4 +328,62 @@ TEST_CASE("the history is a table with a line an epoch") {
     CHECK(duration_text(3725) == "1h02m");
 }
 
+TEST_CASE("a split that was made for other data is refused, and patience without held-out cells is said") {
+    const Exec exec;
+    const auto cells = two_kinds(60, 20);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    Model model(exec, 20, small());
+    CHECK_THROWS_MATCHES(train(exec, model, data, split_cells(61), quick(1)), ShapeError,
+                         MessageMatches(ContainsSubstring("but there are 60 cells, numbered from 0")));
+    auto options = quick(1);
+    options.patience = 3;
+    std::vector<std::string> notices;
+    TrainingCallbacks<Model::term_count> callbacks;
+    callbacks.notice = [&](const std::string& text) { notices.push_back(text); };
+    (void)train(exec, model, data, split_cells(60, {.held_out = 0}), options, callbacks);
+    CHECK(notices == std::vector<std::string>{"the patience of 3 epochs says nothing: no cells are held out"});
+
+    notices.clear();
+    const std::vector<std::int32_t> labels(static_cast<std::size_t>(cells.cells()), 1);
+    const auto labelled = make_dataset<Zinb>(exec, cells, {.labels = labels});
+    train(exec, model, labelled, split_cells(cells.cells()), quick(1), callbacks);
+    CHECK(notices ==
+          std::vector<std::string>{"the known labels of cells are not used: the model's prior has no clusters"});
+}
+
+TEST_CASE("a bound of held-out cells that is not finite ends training") {
+    const Exec exec;
+    auto cells = two_kinds(60, 20);
+    const auto split = split_cells(60);
+    // the value at which this likelihood fails, in one held-out cell
+    cells.values[static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(split.held_out[0])])] = 77;
+    const auto data = make_dataset<Breaks>(exec, cells);
+    Vae<Mlp<Relu>, StandardGaussian, Breaks> model(exec, 20, small());
+    CHECK_THROWS_MATCHES(
+        train(exec, model, data, split, quick(3)), NumericalError,
+        MessageMatches(ContainsSubstring("after epoch 1: the bound of the held-out cells is not finite")));
+}
+
+TEST_CASE("a gradient whose square overflows is clipped before it is squared") {
+    const Exec exec;
+    for (const float length : {1.0f, 2e19f, 1e23f, 1e37f}) {
+        ParameterStore<float, Exec> store;
+        (void)store.add("weight", 1, 3);
+        store.allocate(exec);
+        const Vector<float, Exec::memory_space> values = store.values(), gradients = store.gradients();
+        Kokkos::deep_copy(values, 0.0f);
+        Kokkos::deep_copy(gradients, length);
+        Adam<float, Exec> adam(exec, store, {.learning_rate = 0.1});
+        const double norm = adam.gradient_norm(exec, store);
+        for (int step = 0; step < 3; ++step) adam.step(exec, store, 1 / norm);
+        exec.fence();
+        const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), values);
+        for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(host(i) - 0.3f) < 1e-5f);
+    }
+    ParameterStore<float, Exec> store;
+    for (const double decay : {1.0, -0.1, 1.5})
+        CHECK_THROWS_MATCHES((Adam<float, Exec>(exec, store, {.second_decay = decay})), OptionError,
+                             MessageMatches(ContainsSubstring("below 1, found")));
+}
+
 }  // namespace trainer_test

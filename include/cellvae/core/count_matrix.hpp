@@ -63,7 +63,7 @@ struct CountMatrix {
     std::vector<GeneIndex> columns;            ///< the gene of each nonzero
     std::vector<float> values;                 ///< the count of each nonzero
     Annotations obs;                           ///< of the cells; `obs.names` holds the cells' names
-    Annotations var;                           ///< of the genes; `var.names` holds the genes' names
+    Annotations var;                           ///< of the genes; one name a gene in `var.names` says how many there are
 
     /// Total count of each cell over all genes of the file, kept when genes are chosen. Empty: the sums of the rows.
     std::vector<double> library_sizes;

@@ -52,4 +52,12 @@ void read_back(const Exec& exec, KernelLabel name, const Mirror& mirror, const V
     exec.fence(name);
 }
 
+/// The values of `view` on the host, when `exec` is so far: itself where the host can read it.
+template <class Exec, class ViewType>
+[[nodiscard]] auto to_host(const Exec& exec, KernelLabel name, const ViewType& view) {
+    auto host = Kokkos::create_mirror_view(Kokkos::HostSpace(), view);
+    read_back(exec, name, host, view);
+    return host;
+}
+
 }  // namespace cellvae

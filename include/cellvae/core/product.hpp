@@ -96,8 +96,8 @@ public:
         }
 #ifdef KOKKOS_ENABLE_CUDA
         else {
-            cublasCreate(&handle_);
-            cublasSetStream(handle_, exec.cuda_stream());
+            require_success(cublasCreate(&handle_), "make a handle");
+            require_success(cublasSetStream(handle_, exec.cuda_stream()), "take the stream");
         }
 #endif
     }
@@ -151,6 +151,13 @@ public:
     }
 
 private:
+#ifdef KOKKOS_ENABLE_CUDA
+    static void require_success(cublasStatus_t status, const char* what) {
+        if (status != CUBLAS_STATUS_SUCCESS)
+            throw Error(message("cuBLAS could not ", what, ": status ", static_cast<int>(status)));
+    }
+#endif
+
     template <Operand left_operand, Operand right_operand, class Result, class Left, class Right>
     void multiply_on_device([[maybe_unused]] const Exec& exec, [[maybe_unused]] const Result& result,
                             [[maybe_unused]] const Left& left, [[maybe_unused]] const Right& right,
@@ -171,8 +178,7 @@ private:
         else
             status = cublasDgemm(handle_, op(right_operand), op(left_operand), m, n, k, &alpha, right.data(),
                                  stride(right), left.data(), stride(left), &beta, result.data(), stride(result));
-        if (status != CUBLAS_STATUS_SUCCESS)
-            throw Error(message("cuBLAS refused a product: status ", static_cast<int>(status)));
+        require_success(status, "multiply");
 #else
         static_assert(runs_on_host<Exec>, "cellvae has products for host backends and for CUDA");
 #endif

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,18 +27,29 @@ struct DatasetOptions {
         labels{};  ///< each cell's known cluster, -1 where it is not known; empty: none is known
     std::span<const std::int32_t>
         conditions{};  ///< each cell's condition (a batch, a donor), numbered from 0 on; empty: there are none
-    std::span<const double> input_shift{};  ///< of each gene, for standardised inputs, as in Dataset: those that a
-    std::span<const double> input_scale{};  ///< model was trained with; empty: from these cells
+    std::span<const double> input_shift{};      ///< of each gene, for standardised inputs, as in Dataset: those that a
+    std::span<const double> input_scale{};      ///< model was trained with; empty: from these cells
+    std::span<const Index> standardise_from{};  ///< the cells, those to train on, from which they are taken; empty: all
 };
 
 namespace data_detail {
 
-/// What is to be said to somebody whose values a likelihood refuses.
+/// A value in as many digits as tell it from others: 2.9999995 is not 3.
+template <class Real>
+std::string all_digits(Real value) {
+    std::array<char, 64> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    return {text.data(), end};
+}
+
+/// What is to be said to somebody whose value a likelihood refuses.
 template <class Likelihood>
-std::string wanted_values() {
+std::string wanted_values(double value) {
     switch (default_target<Likelihood>()) {
         case Target::counts:
-            return "whole counts from 0 on; give the raw counts, not normalised values";
+            return value > 0 && std::isfinite(value)
+                       ? "whole counts from 0 on; give the raw counts, not normalised values"
+                       : "whole counts from 0 on";
         case Target::unit_maximum:
             return "values in [0, 1]; use the target unit_maximum";
         default:
@@ -61,6 +75,7 @@ struct CellStatistics {
     Vector<double, Space> input_scale;      ///< 1 / standard deviation, 0 for a gene that does not vary
     Input input = Input::log1p;
     Target target = Target::counts;
+    std::string_view likelihood{};  ///< the name of the one that they were checked against
     std::int32_t largest_label = -1;
     Index condition_count = 0;  ///< the largest condition and one
     Index cell_count = 0;
@@ -75,16 +90,18 @@ struct CellStatistics {
 
     /// The largest number of nonzeros that any `count` cells have together.
     [[nodiscard]] Index most_nonzeros(Index count) const {
-        std::vector<Index> sizes;
-        sizes.reserve(static_cast<std::size_t>(cells()));
-        for (std::size_t cell = 0; cell + 1 < host_offsets.size(); ++cell)
-            sizes.push_back(host_offsets[cell + 1] - host_offsets[cell]);
-        const Index taken = std::min(count, cells());
-        std::partial_sort(sizes.begin(), sizes.begin() + taken, sizes.end(), std::greater<>());
-        Index total = 0;
-        for (Index i = 0; i < taken; ++i) total += sizes[static_cast<std::size_t>(i)];
-        return total;
+        return largest_sums[static_cast<std::size_t>(std::clamp(count, Index{0}, cells()))];
     }
+
+    /// @throws ShapeError for a cell that is not here
+    void require_cells(std::span<const Index> order) const {
+        for (std::size_t i = 0; i < order.size(); ++i)
+            if (order[i] < 0 || order[i] >= cells())
+                throw ShapeError(message("cell ", order[i], " is asked for at position ", i, ", but there are ",
+                                         cells(), " cells, numbered from 0: was the split made for other data?"));
+    }
+
+    std::vector<Index> largest_sums{0};  ///< cells + 1: the nonzeros of the so many cells that have the most
 };
 
 /// Takes the statistics of cells, which come block by block in their order, and checks their values against a
@@ -93,7 +110,7 @@ template <class Likelihood>
 class StatisticsBuilder {
 public:
     /// @throws InputError if there is no cell or gene, or a condition is negative
-    /// @throws ShapeError if there is not one label, or condition, a cell
+    /// @throws ShapeError if there is not one label, or condition, a cell, or a cell to standardise from is not there
     StatisticsBuilder(const CellsView& names, Index cells, Index genes, const DatasetOptions& options)
         : options_(options),
           target_(options.target.value_or(default_target<Likelihood>())),
@@ -118,6 +135,13 @@ public:
         if (options.input == Input::standardised) {
             mean_.resize(static_cast<std::size_t>(genes));
             square_.resize(static_cast<std::size_t>(genes));
+            share_.assign(count, options.standardise_from.empty() ? 1.0 / static_cast<double>(cells) : 0.0);
+            for (const Index cell : options.standardise_from) {
+                if (cell < 0 || cell >= cells)
+                    throw ShapeError(message("cell ", cell, " is one to standardise from, but there are ", cells,
+                                             " cells, numbered from 0"));
+                share_[static_cast<std::size_t>(cell)] = 1.0 / static_cast<double>(options.standardise_from.size());
+            }
         }
     }
 
@@ -137,6 +161,7 @@ public:
         require_size(static_cast<Index>(library_.size()), cells_, "cells whose statistics were taken");
         data.input = options_.input;
         data.target = target_;
+        data.likelihood = Likelihood::name;
         data.cell_count = cells_;
         data.gene_count = genes_;
         const auto copied = [&]<class Value>(std::span<const Value> source, const char* label) {
@@ -173,6 +198,11 @@ public:
             data.input_scale = copied(std::span<const double>(square_), "cellvae::dataset::input_scale");
         }
         exec.fence("cellvae::dataset::statistics");
+        std::vector<Index> sizes(library_.size());
+        for (std::size_t cell = 0; cell < sizes.size(); ++cell) sizes[cell] = offsets_[cell + 1] - offsets_[cell];
+        std::sort(sizes.begin(), sizes.end(), std::greater<>());
+        data.largest_sums.assign(1, 0);
+        for (const Index size : sizes) data.largest_sums.push_back(data.largest_sums.back() + size);
         data.host_offsets = std::move(offsets_);
         data.host_library = std::move(library_);
         data.host_total = std::move(total_);
@@ -193,9 +223,15 @@ private:
         }
         const double library =
             block.library_sizes.empty() ? total : block.library_sizes[static_cast<std::size_t>(cell)];
+        const bool empty = std::all_of(block.values.begin() + static_cast<std::ptrdiff_t>(begin),
+                                       block.values.begin() + static_cast<std::ptrdiff_t>(end),
+                                       [](float value) { return value == 0; });
+        if (!block.library_sizes.empty() && !(std::isfinite(library) && (library > 0 || (library == 0 && empty))))
+            throw InputError(message(block.cell_name(cell), " was given the library size ", library,
+                                     ": a cell's total count over all genes is finite, and above 0 where it has any"));
         const bool divides = target_ != Target::counts || options_.input == Input::log1p_normalised ||
                              options_.input == Input::standardised;
-        if (divides && begin < end && !(library > 0 && maximum > 0))
+        if (divides && !empty && !(library > 0 && maximum > 0))
             throw InputError(message(block.cell_name(cell), " has the library size ", library,
                                      ": normalised values need counts from 0 on that add up to more than 0"));
         double measure =
@@ -205,8 +241,10 @@ private:
             const double target = target_value(target_, value, library, maximum);
             if (!std::isfinite(value) || !Likelihood::supports(target))
                 throw InputError(message(block.cell_name(cell), ", ", block.gene_name(block.columns[k]), ": the value ",
-                                         target, " is outside the support of the likelihood ", Likelihood::name,
-                                         ", which wants ", data_detail::wanted_values<Likelihood>()));
+                                         target_ == Target::counts ? data_detail::all_digits(block.values[k])
+                                                                   : data_detail::all_digits(target),
+                                         " is outside the support of the likelihood ", Likelihood::name,
+                                         ", which wants ", data_detail::wanted_values<Likelihood>(target)));
             if (options_.input != Input::raw && options_.input != Input::target && value < 0)
                 throw InputError(message(block.cell_name(cell), ", ", block.gene_name(block.columns[k]), ": the count ",
                                          value, " is negative, and the encoder's input ", name_of(options_.input),
@@ -216,9 +254,10 @@ private:
             sum_[gene] += target;
             square_sum_[gene] += target * target;
             if (options_.input == Input::standardised) {
-                const double seen = std::log1p(value * 1e4 / library);
-                mean_[gene] += seen / static_cast<double>(cells_);
-                square_[gene] += seen * seen / static_cast<double>(cells_);
+                const double seen = value == 0 ? 0 : std::log1p(value * 1e4 / library);
+                const double share = share_[library_.size()];
+                mean_[gene] += seen * share;
+                square_[gene] += seen * seen * share;
             }
         }
         offsets_.push_back(offsets_.back() + static_cast<std::int64_t>(end - begin));
@@ -234,6 +273,7 @@ private:
     Index genes_;
     std::vector<std::int64_t> offsets_{0};
     std::vector<double> library_, total_, maximum_, base_measure_;  // of each cell
+    std::vector<double> share_;                                     // of each cell in the mean and deviation
     std::vector<double> sum_, square_sum_, mean_, square_;          // of each gene
 };
 

@@ -14,7 +14,8 @@
 namespace cellvae {
 
 /// Counts of cells x genes in compressed rows that somebody else owns, on the host. What the library trains on: it is
-/// made from spans, a CountMatrix, an Eigen sparse matrix or Kokkos views, and must not outlive them.
+/// made from spans, a CountMatrix or Kokkos views, and must not outlive them; a CountMatrix that nobody keeps is not
+/// taken.
 ///
 /// The nonzeros of cell c lie at row_offsets[c] to row_offsets[c + 1]; within a cell, genes ascend and none appears
 /// twice.
@@ -33,6 +34,7 @@ struct CellsView {
               Index genes, std::span<const double> libraries = {})
         : row_offsets(offsets), columns(gene_of), values(counts), gene_count(genes), library_sizes(libraries) {}
 
+    /// @throws ShapeError if no gene has a name: a matrix has as many genes as names
     CellsView(
         const CountMatrix& matrix)  // NOLINT(google-explicit-constructor): a matrix is accepted wherever cells are
         : row_offsets(matrix.row_offsets),
@@ -40,17 +42,28 @@ struct CellsView {
           values(matrix.values),
           gene_count(matrix.genes()),
           library_sizes(matrix.library_sizes),
-          source(&matrix) {}
+          source(&matrix) {
+        if (matrix.genes() == 0 && !matrix.columns.empty())
+            throw ShapeError(
+                "the counts have no genes, since a CountMatrix has one for each name: fill var.names, or make the "
+                "CellsView from row_offsets, columns and values with a number of genes");
+    }
+
+    CellsView(const CountMatrix&&) = delete;  ///< the matrix would be gone: keep it in a variable of its own
 
     /// Host views of row offsets, genes and counts.
+    /// @throws ShapeError if one of them is not contiguous
     template <class Offsets, class Columns, class Values>
     requires(Kokkos::is_view_v<Offsets>&& Kokkos::is_view_v<Columns>&& Kokkos::is_view_v<Values>)
         CellsView(const Offsets& offsets, const Columns& gene_of, const Values& counts, Index genes)
         : CellsView(std::span<const std::int64_t>(offsets.data(), offsets.extent(0)),
                     std::span<const GeneIndex>(gene_of.data(), gene_of.extent(0)),
                     std::span<const float>(counts.data(), counts.extent(0)), genes) {
-        static_assert(Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Offsets::memory_space>::accessible,
+        static_assert(on_host<Offsets> && on_host<Columns> && on_host<Values>,
                       "copy the cells to the host first (Kokkos::create_mirror_view_and_copy)");
+        if (!offsets.span_is_contiguous() || !gene_of.span_is_contiguous() || !counts.span_is_contiguous())
+            throw ShapeError(
+                "views of cells must be contiguous: copy row offsets, genes and counts to arrays of their own");
     }
 
     [[nodiscard]] Index cells() const { return static_cast<Index>(row_offsets.size()) - 1; }
@@ -94,6 +107,10 @@ struct CellsView {
     }
 
 private:
+    template <class View>
+    static constexpr bool on_host =
+        Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible;
+
     static std::string named(const char* kind, Index position, const std::vector<std::string>* names) {
         std::string text = message(kind, position);
         if (names != nullptr && position < static_cast<Index>(names->size()))

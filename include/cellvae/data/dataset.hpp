@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
+#include "cellvae/core/launch.hpp"
 #include "cellvae/data/cell_statistics.hpp"
 
 namespace cellvae {
@@ -12,14 +15,16 @@ namespace data_detail {
 
 /// A view of host memory where the backend can read it, else a copy in the backend's memory.
 template <class Exec, class Value>
-Kokkos::View<const Value*, typename Exec::memory_space> on_backend(std::span<const Value> values, const char* label) {
+Kokkos::View<const Value*, typename Exec::memory_space> on_backend([[maybe_unused]] const Exec& exec,
+                                                                   std::span<const Value> values,
+                                                                   [[maybe_unused]] const char* label) {
     using Space = typename Exec::memory_space;
     if constexpr (runs_on_host<Exec>) {
         return Kokkos::View<const Value*, Space>(values.data(), values.size());
     } else {
-        Kokkos::View<Value*, Space> copy(Kokkos::view_alloc(Kokkos::WithoutInitializing, std::string(label)),
+        Kokkos::View<Value*, Space> copy(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)),
                                          values.size());
-        Kokkos::deep_copy(copy, Kokkos::View<const Value*, Kokkos::HostSpace>(values.data(), values.size()));
+        Kokkos::deep_copy(exec, copy, Kokkos::View<const Value*, Kokkos::HostSpace>(values.data(), values.size()));
         return copy;
     }
 }
@@ -38,18 +43,21 @@ struct CountRows {
 
 /// On host backends a view of the host's rows, which must outlive it; else a copy.
 template <class Exec>
-[[nodiscard]] CountRows<Exec> count_rows(const CellsView& cells) {
-    return {data_detail::on_backend<Exec>(cells.row_offsets, "cellvae::dataset::row_offsets"),
-            data_detail::on_backend<Exec>(cells.columns, "cellvae::dataset::columns"),
-            data_detail::on_backend<Exec>(cells.values, "cellvae::dataset::values")};
+[[nodiscard]] CountRows<Exec> count_rows(const Exec& exec, const CellsView& cells) {
+    return {data_detail::on_backend(exec, cells.row_offsets, "cellvae::dataset::row_offsets"),
+            data_detail::on_backend(exec, cells.columns, "cellvae::dataset::columns"),
+            data_detail::on_backend(exec, cells.values, "cellvae::dataset::values")};
 }
 
 /// Cells as one backend reads them, checked against a likelihood: their counts and their statistics.
 ///
-/// On host backends it looks into the memory of the CellsView that it was made from, which must outlive it.
+/// On host backends it looks into the memory of the CellsView that it was made from, which must outlive it; counts that
+/// were given away to make_dataset it keeps.
 template <class Exec>
 struct Dataset : CellStatistics<Exec>, CountRows<Exec> {
     using Space = typename Exec::memory_space;
+
+    std::shared_ptr<const CountMatrix> kept{};  ///< the counts, where nobody else has them
 };
 
 /// Checks cells against a likelihood and makes them readable for a backend.
@@ -67,8 +75,27 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     Dataset<Exec> data;
     statistics.finish(exec, data);
     data.cells_view = cells;
-    static_cast<CountRows<Exec>&>(data) = count_rows<Exec>(cells);
+    static_cast<CountRows<Exec>&>(data) = count_rows(exec, cells);
+    if constexpr (!runs_on_host<Exec>) exec.fence(KernelLabel("cellvae::dataset::rows"));  // the host's may go now
     return data;
+}
+
+/// The same for counts that nobody else keeps, as in make_dataset<L>(exec, read_counts(path)): they stay as long as the
+/// data set, and its copies.
+template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
+[[nodiscard]] Dataset<Exec> make_dataset(const Exec& exec, CountMatrix&& cells, const DatasetOptions& options = {}) {
+    const auto kept = std::make_shared<const CountMatrix>(std::move(cells));
+    auto data = make_dataset<Likelihood, Exec>(exec, CellsView(*kept), options);
+    data.kept = kept;
+    return data;
+}
+
+/// The same for any sparse matrix of Eigen, cells x genes, of which a copy is kept.
+template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace, class Scalar, int Order, class StorageIndex>
+[[nodiscard]] Dataset<Exec> make_dataset(const Exec& exec,
+                                         const Eigen::SparseMatrix<Scalar, Order, StorageIndex>& cells,
+                                         const DatasetOptions& options = {}) {
+    return make_dataset<Likelihood, Exec>(exec, to_count_matrix(cells), options);
 }
 
 }  // namespace cellvae

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "cellvae/core/launch.hpp"
@@ -29,8 +30,11 @@ public:
     using Space = typename Exec::memory_space;
 
     /// @param most_cells the size of the largest minibatch
+    /// @throws OptionError if that is not one cell or more
     Minibatch(const Exec& exec, const CellStatistics<Exec>& data, Index most_cells)
-        : most_cells_(std::min(most_cells, data.cells())), genes_(data.genes()), conditions_(data.condition_count) {
+        : most_cells_(std::min(most_cells, data.cells())), genes_(data.genes()) {
+        if (most_cells < 1) throw OptionError(message("a minibatch has at least one cell, found ", most_cells));
+        take_facts(data);
         const auto rows = static_cast<std::size_t>(most_cells_);
         const auto nonzeros = static_cast<std::size_t>(data.most_nonzeros(most_cells_));
         const auto panels = static_cast<std::size_t>(panel_count(genes_));
@@ -73,9 +77,12 @@ public:
     [[nodiscard]] Index most_cells() const { return most_cells_; }
     /// Of the data set that it was filled from last.
     [[nodiscard]] Index conditions() const { return conditions_; }
+    [[nodiscard]] std::int32_t largest_label() const { return largest_label_; }
+    [[nodiscard]] std::string_view likelihood() const { return likelihood_; }
 
     /// Fills the minibatch with the cells whose numbers stand in `order`, in that order; none may stand there twice.
-    /// @throws ShapeError if there are more of them than most_cells()
+    /// @throws ShapeError if there are more of them than most_cells(), or the data set has other genes or denser cells
+    /// than the one that this was made for
     template <class Order>
     void assemble(const Exec& exec, const Dataset<Exec>& data, const Order& order) {
         assemble(exec, data, data, order, order);
@@ -87,10 +94,18 @@ public:
                   const Order& order);
 
 private:
+    void take_facts(const CellStatistics<Exec>& data) {
+        conditions_ = data.condition_count;
+        largest_label_ = data.largest_label;
+        likelihood_ = data.likelihood;
+    }
+
     Index most_cells_;
     Index genes_;
     Index cells_ = 0;
     Index conditions_ = 0;
+    std::int32_t largest_label_ = -1;
+    std::string_view likelihood_;
 };
 
 namespace data_detail {
@@ -178,8 +193,13 @@ void Minibatch<Real, Exec>::assemble(const Exec& exec, const CellStatistics<Exec
     const auto cells = static_cast<Index>(order.extent(0));
     if (cells > most_cells_)
         throw ShapeError(message("a minibatch of ", cells, " cells was asked of one made for ", most_cells_));
+    require_size(data.genes(), genes_, "genes of a minibatch's data set");
+    if (data.most_nonzeros(cells) > static_cast<Index>(columns.extent(0)))
+        throw ShapeError(message(cells, " cells of this data set may have ", data.most_nonzeros(cells),
+                                 " nonzeros, but the minibatch was made for ", columns.extent(0),
+                                 ": make it for the data set that it is filled from"));
     cells_ = cells;
-    conditions_ = data.condition_count;
+    take_facts(data);
     data_detail::assemble_minibatch(exec, *this, data, rows, places, order);
 }
 
@@ -220,9 +240,11 @@ private:
 /// statistics, will do: see also StreamedDataset.
 /// @param window cells that a streamed data set may hold at once, a multiple of the minibatch; nothing to this one
 /// @param first position in the order of the first cell that will be asked for
+/// @throws ShapeError for a cell that the data set does not have
 template <class Exec>
 [[nodiscard]] DatasetPass<Exec> begin_pass(const Exec& exec, const Dataset<Exec>& data, std::span<const Index> order,
                                            [[maybe_unused]] Index window, [[maybe_unused]] Index first = 0) {
+    data.require_cells(order);
     return {exec, data, order};
 }
 

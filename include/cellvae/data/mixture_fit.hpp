@@ -53,6 +53,10 @@ struct MixtureFit {
                                             std::span<const float> values, Index rows, Index columns,
                                             const MixtureFitOptions& options,
                                             std::span<const float> noise_variances = {}) {
+    require_size(static_cast<Index>(values.size()), rows * columns, "values to fit a mixture to");
+    if (rows < 1 || columns < 1)
+        throw ShapeError(
+            message("there are ", rows, " rows and ", columns, " columns: at least one of each is needed"));
     if (!noise_variances.empty())
         require_size(static_cast<Index>(noise_variances.size()), rows * columns, "variances of the rows to fit");
     if (!(options.least_variance > 0))

@@ -24,7 +24,8 @@ struct Neighbours {
 /// one block x rows a thread; time grows with rows squared.
 ///
 /// @param values rows x columns, row-major
-/// @throws OptionError unless 1 <= count < rows; ShapeError for sizes that do not fit
+/// @throws OptionError unless 1 <= count < rows; ShapeError for sizes that do not fit; InputError for a value that is
+/// not finite
 [[nodiscard]] inline Neighbours nearest_neighbours(const Kokkos::DefaultHostExecutionSpace& exec,
                                                    std::span<const float> values, Index rows, Index columns,
                                                    int count) {
@@ -44,6 +45,9 @@ struct Neighbours {
         const auto mean = static_cast<float>(sum / static_cast<double>(rows));
         for (Index r = 0; r < rows; ++r) centred[static_cast<std::size_t>(r * columns + c)] -= mean;
     }
+    for (const float value : centred)
+        if (!std::isfinite(value))
+            throw InputError("values to find neighbours in: one is not finite, or their mean is not");
     std::vector<float> square(static_cast<std::size_t>(rows), 0.0f);
     for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < columns; ++c) {
@@ -51,7 +55,8 @@ struct Neighbours {
             square[static_cast<std::size_t>(r)] += value * value;
         }
     const Index blocks = (rows + block - 1) / block;
-    const Index tasks = std::min<Index>(blocks, 32);
+    // a block of distances a thread, and no more: each is 64 x rows
+    const Index tasks = std::min<Index>(blocks, std::max(exec.concurrency(), 1));
     Matrix<float, Exec> memory(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::neighbours::memory"),
                                static_cast<std::size_t>(tasks),
                                static_cast<std::size_t>(core_detail::packing_size + block * rows));

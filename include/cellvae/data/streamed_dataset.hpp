@@ -96,10 +96,10 @@ private:
                                          offsets[row + 1] - offsets[row], " nonzero counts, but had ", before,
                                          " when the file was opened: it must not change while it is trained on"));
         }
-        rows_ = count_rows<Exec>(CellsView(offsets, window.rows.columns, window.rows.values, data_->genes()));
+        rows_ = count_rows(exec, CellsView(offsets, window.rows.columns, window.rows.values, data_->genes()));
         places_ =
-            data_detail::on_backend<Exec>(std::span<const Index>(window.places), "cellvae::streamed_pass::places");
-        order_ = data_detail::on_backend<Exec>(std::span<const Index>(window.order), "cellvae::streamed_pass::order");
+            data_detail::on_backend(exec, std::span<const Index>(window.places), "cellvae::streamed_pass::places");
+        order_ = data_detail::on_backend(exec, std::span<const Index>(window.order), "cellvae::streamed_pass::order");
         begin_ = end_;
         end_ += static_cast<Index>(window.order.size());
     }
@@ -113,7 +113,7 @@ private:
 };
 
 /// Starts a pass: the cells are read in windows of that size.
-/// @throws OptionError for the window 0, which stands for all cells
+/// @throws OptionError for the window 0, which stands for all cells @throws ShapeError for a cell that is not there
 template <class Exec>
 [[nodiscard]] StreamedPass<Exec> begin_pass(const Exec& exec, const StreamedDataset<Exec>& data,
                                             std::span<const Index> order, Index window, Index first = 0) {
@@ -121,6 +121,7 @@ template <class Exec>
         throw OptionError(
             "cells that are read while they are trained on cannot be shuffled freely: give the size of a chunk "
             "(shuffle.chunk)");
+    data.require_cells(order);
     return {exec, data, order, window, first};
 }
 

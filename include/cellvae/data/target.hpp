@@ -57,11 +57,12 @@ template <class Likelihood>
     return Likelihood::supports(2.5) ? Target::log_normalised : Target::unit_maximum;
 }
 
-/// The target of one count. Zero is zero under every policy.
+/// The target of one count. Zero is zero under every policy, also in a cell of nothing but zeros.
 /// @param library the cell's total count over all genes
 /// @param maximum the cell's largest count
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real target_value(Target target, Real count, Real library, Real maximum) {
+    if (count == Real(0)) return count;
     switch (target) {
         case Target::unit_maximum:
             return Kokkos::log1p(count) / Kokkos::log1p(maximum);
@@ -75,6 +76,7 @@ KOKKOS_INLINE_FUNCTION Real target_value(Target target, Real count, Real library
 /// The encoder's view of one count, before the gene's standardisation if there is one; arguments as in target_value.
 template <class Real>
 KOKKOS_INLINE_FUNCTION Real input_value(Input input, Target target, Real count, Real library, Real maximum) {
+    if (count == Real(0)) return count;
     switch (input) {
         case Input::log1p:
             return Kokkos::log1p(count);

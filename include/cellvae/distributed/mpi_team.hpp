@@ -69,7 +69,7 @@ public:
             exec.fence(KernelLabel("cellvae::mpi_team"));
             add_on_host(std::span<Real>(values.data(), values.extent(0)));
         } else {
-            const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), values);
+            const auto host = to_host(exec, KernelLabel("cellvae::mpi_team"), values);
             add_on_host(std::span<Real>(host.data(), host.extent(0)));
             Kokkos::deep_copy(exec, values, host);
             exec.fence(KernelLabel("cellvae::mpi_team"));

@@ -35,6 +35,7 @@ struct MergedClusters {
 [[nodiscard]] inline MergedClusters merge_clusters(std::span<const float> responsibilities, Index rows,
                                                    Index components, const MergeOptions& options = {}) {
     require_size(static_cast<Index>(responsibilities.size()), rows * components, "responsibilities to merge");
+    if (components < 1) throw ShapeError(message("there are ", components, " components to merge: one is the least"));
     const auto n = static_cast<std::size_t>(rows);
     const auto k_count = static_cast<std::size_t>(components);
     std::vector<double> r(responsibilities.begin(), responsibilities.end());

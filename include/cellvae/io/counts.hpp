@@ -14,6 +14,7 @@
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
+#include "cellvae/data/round_counts.hpp"
 #include "cellvae/io/delimited.hpp"
 #include "cellvae/io/h5ad.hpp"
 #include "cellvae/io/inputs.hpp"
@@ -130,7 +131,8 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
 /// A folder stands for what it holds: a 10x MEX folder for its matrix, another one for every file of counts below it.
 ///
 /// Several inputs are merged (merge_counts()): on the genes that all have, with obs/origin and obs/cell_type from the
-/// names of files and folders. Names of genes and cells that repeat are made unique as anndata does; the notes say so.
+/// names of files and folders. Names of genes and cells that repeat are made unique as anndata does; counts that are
+/// all within 1e-3 of whole numbers are rounded (round_counts()). The notes say so.
 /// @throws InputError where a file is of none of these forms (it says what it is), and as the reader of each form.
 //
 // Every reader is behind this one function, a third of a small program's compilation. A project of several programs can
@@ -172,6 +174,9 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
         }
         make_unique(result.counts.var.names, "gene", result.notes);
         make_unique(result.counts.obs.names, "cell", result.notes);
+        if (const auto rounded = round_counts(result.counts); rounded.values > 0)
+            result.notes.push_back(message(rounded.values, " counts are up to ", rounded.furthest,
+                                           " from a whole number, and were rounded to it"));
         return result;
     } catch (const std::bad_alloc&) {
         throw InputError(message(file,

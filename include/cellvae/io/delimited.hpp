@@ -87,6 +87,7 @@ private:
             first_row_.emplace_back(field.text);
             more = !field.ends_line;
         }
+        leave_out_empty_end();
         // R's write.table leaves out the header of the names.
         if (first_row_.size() == headers_.size() + 1) headers_.insert(headers_.begin(), std::string());
         if (first_row_.size() != headers_.size()) ragged(first_line_, first_row_.front(), first_row_.size());
@@ -96,6 +97,17 @@ private:
         refuse_numbers_for_names(header_line);
         find_annotations();
         store_first_row();
+    }
+
+    /// Spreadsheets write a separator at each line's end as well: what is behind it is no column.
+    void leave_out_empty_end() {
+        if (first_row_.size() < 3 || !first_row_.back().empty()) return;
+        const std::size_t row = first_row_.size() - 1;
+        const std::size_t header = headers_.size() - (headers_.back().empty() ? 1 : 0);
+        if (header != row && header + 1 != row) return;
+        first_row_.resize(row);
+        headers_.resize(header);
+        empty_end_ = true;
     }
 
     void refuse_numbers_for_names(std::int64_t header_line) const {
@@ -169,6 +181,7 @@ private:
                 position += static_cast<GeneIndex>(zeros);
             }
             field = fields_.next();
+            if (column == width && empty_end_ && field.ends_line && field.text.empty()) break;
             if (column >= width) {
                 std::size_t found = column + 1;
                 for (; !field.ends_line; ++found) field = fields_.next();
@@ -325,6 +338,7 @@ private:
     std::vector<std::string> headers_;
     std::vector<std::string> first_row_;
     std::int64_t first_line_ = 0;
+    bool empty_end_ = false;  // each line ends with a separator
     std::vector<char> is_annotation_;
     std::vector<Annotation> annotations_;
     std::vector<std::string> value_headers_;

@@ -63,6 +63,29 @@ inline std::string read_encoded_matrix(const Hdf5File& file, hid_t parent, const
     return by_cells ? "csr_matrix" : "csc_matrix";
 }
 
+/// True for what anndata writes where there is no matrix.
+inline bool is_null(const Handle& object) {
+    if (text_attribute(object.get(), "encoding-type") == "null") return true;
+    if (!is_dataset(object)) return false;
+    const Handle space(H5Dget_space(object.get()));
+    return H5Sget_simple_extent_type(space.get()) == H5S_NULL;
+}
+
+/// The matrices that a file has, as H5adOptions::matrix takes them.
+inline std::vector<std::string> matrix_names(const Hdf5File& file) {
+    std::vector<std::string> names;
+    const auto add = [&](const Handle& group, const std::string& name, const std::string& place) {
+        if (!is_group(group) || !has(group.get(), name)) return;
+        const Handle object = open_object(group.get(), name);
+        if (object.valid() && !is_null(object)) names.push_back(place);
+    };
+    add(Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT)), "X", "X");
+    add(open_object(file.handle.get(), "raw"), "X", "raw/X");
+    if (const Handle layers = open_object(file.handle.get(), "layers"); is_group(layers))
+        for (const auto& layer : members(layers.get())) add(layers, layer, "layers/" + layer);
+    return names;
+}
+
 /// Coordinates of the cells: arrays of numbers in obsm. Others are named in the notes.
 inline void read_coordinates(const Hdf5File& file, CountsRead& result) {
     const Handle group = open_object(file.handle.get(), "obsm");
@@ -140,13 +163,13 @@ inline void restore_library_sizes(CountMatrix& matrix) {
     const std::string name = slash == std::string::npos ? options.matrix : options.matrix.substr(slash + 1);
     const Handle group = group_name.empty() ? Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT))
                                             : open_object(file.handle.get(), group_name);
-    if (!is_group(group) || !has(group.get(), name)) {
-        std::string layers;
-        if (const Handle list = open_object(file.handle.get(), "layers"); is_group(list))
-            for (const auto& layer : members(list.get())) layers += " layers/" + layer;
-        if (has(file.handle.get(), "raw")) layers += " raw/X";
-        file.fail(options.matrix, "is missing; expected a matrix of counts of that name",
-                  layers.empty() ? "" : " (there is:" + layers + ")");
+    const bool there = is_group(group) && has(group.get(), name);
+    if (!there || is_null(open_object(group.get(), name))) {
+        std::string others;
+        for (const auto& other : matrix_names(file)) others += (others.empty() ? "" : ", ") + other;
+        file.fail(options.matrix, there ? "holds no matrix" : "is missing",
+                  "; expected a matrix of counts of that name",
+                  others.empty() ? ", and the file has no other" : message(" (the file has: ", others, ")"));
     }
     matrix.obs = read_annotations(file, file.handle.get(), "obs", "obs", result.notes);
     if (group_name == "raw")

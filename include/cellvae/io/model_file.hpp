@@ -249,8 +249,9 @@ void write_training(const ModelFileWriter& writer, const Model& model, const Sta
 template <class Model>
 void require_type(const ModelDescription& description, const std::string& file, const Model& model,
                   std::initializer_list<std::string_view> but) {
-    if (description.type != Model::name())
-        throw InputError(message(file, ": holds the model '", description.type, "'; expected '", Model::name(), "'"));
+    if (description.type != Model::composition())
+        throw InputError(
+            message(file, ": holds the model '", description.type, "'; expected '", Model::composition(), "'"));
     if (static_cast<Index>(description.genes.size()) != model.genes())
         throw InputError(
             message(file, ": the model is of ", description.genes.size(), " genes; expected ", model.genes()));
@@ -278,9 +279,9 @@ void save_model(const Exec& exec, const std::filesystem::path& path, const Model
                 const Model& model) {
     io_detail::write_file(path, [&](const io_detail::ModelFileWriter& writer) {
         io_detail::write_description(writer, description);
-        const auto parameters = training_detail::on_host(exec, model.parameters().values());
-        const auto statistics = training_detail::on_host(exec, model.state().values());
-        exec.fence(KernelLabel("cellvae::save_model"));
+        const KernelLabel name("cellvae::save_model");
+        const auto parameters = to_host(exec, name, model.parameters().values());
+        const auto statistics = to_host(exec, name, model.state().values());
         io_detail::write_store(writer, "parameters", model.parameters(), parameters);
         io_detail::write_store(writer, "statistics", model.state(), statistics);
     });

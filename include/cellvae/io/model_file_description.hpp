@@ -12,7 +12,7 @@ namespace cellvae {
 
 /// What a model file says beside the arrays: enough to make the model, and the data set of new cells for it.
 struct ModelDescription {
-    std::string type;                ///< the composed type in words, Vae::name()
+    std::string type;                ///< the composed type in words, Vae::composition()
     std::string likelihood;          ///< its likelihood's name
     std::vector<std::string> genes;  ///< names, in the model's order
     ModelOptions options;
@@ -57,7 +57,7 @@ template <class Model, class Exec>
                                               std::vector<std::string> genes) {
     require_size(static_cast<Index>(genes.size()), model.genes(), "names of the model's genes");
     ModelDescription description;
-    description.type = Model::name();
+    description.type = Model::composition();
     description.likelihood = std::string(Model::likelihood_type::name);
     description.genes = std::move(genes);
     description.options = model.options();
@@ -65,8 +65,7 @@ template <class Model, class Exec>
     description.input = data.input;
     description.target = data.target;
     const auto copied = [&](const auto& array) {
-        const auto host = training_detail::on_host(exec, array);
-        exec.fence(KernelLabel("cellvae::describe_model"));
+        const auto host = to_host(exec, KernelLabel("cellvae::describe_model"), array);
         return std::vector<double>(host.data(), host.data() + host.extent(0));
     };
     description.input_shift = copied(data.input_shift);

@@ -92,7 +92,8 @@ template <class Model, class Real, class Exec, CellSource<Exec> Cells>
                                          std::span<const Index> order, Minibatch<Real, Exec>& batch, Index samples,
                                          std::uint64_t seed, const CellProgress& progress = {}) {
     using Space = typename Exec::memory_space;
-    Vector<double, Space> values("cellvae::log_likelihood", static_cast<std::size_t>(batch.most_cells()));
+    const Vector<double, Space> values(Kokkos::view_alloc(exec, "cellvae::log_likelihood"),
+                                       static_cast<std::size_t>(batch.most_cells()));
     const auto host = Kokkos::create_mirror_view(values);
     double sum = 0;
     models_detail::for_each_minibatch(
@@ -117,9 +118,15 @@ template <class Model, class Real, class Exec, CellSource<Exec> Cells>
         [&](const auto& rows) { model.encode(exec, batch, rows); }, progress);
 }
 
+/// A model whose prior has clusters; AnyPrior says at run time whether it has.
+template <class Model>
+concept HasClusters = requires(const Model& model) {
+    model.inference().clusters();
+};
+
 /// The responsibilities q(y | x) of all cells under a model whose prior has clusters: cells x clusters, row-major, on
 /// the host.
-template <class Model, class Real, class Exec, CellSource<Exec> Cells>
+template <HasClusters Model, class Real, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Cells& data,
                                                   Minibatch<Real, Exec>& batch, const CellProgress& progress = {}) {
     auto result = models_detail::rows_of_all_cells(
@@ -134,6 +141,29 @@ template <class Model, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Cells& data) {
     Minibatch<typename Model::real_type, Exec> batch(exec, data, 128);
     return latent_means(exec, model, data, batch);
+}
+template <HasClusters Model, class Exec, CellSource<Exec> Cells>
+[[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Cells& data) {
+    Minibatch<typename Model::real_type, Exec> batch(exec, data, 128);
+    return responsibilities(exec, model, data, batch);
+}
+
+/// The cluster of each cell: that of its largest responsibility, of equal ones the lowest.
+/// @param responsibilities cells x clusters, row-major
+/// @throws ShapeError unless they are whole rows of at least one cluster
+[[nodiscard]] inline std::vector<std::int32_t> most_likely_clusters(std::span<const float> responsibilities,
+                                                                    Index clusters) {
+    if (clusters < 1) throw ShapeError(message("there are ", clusters, " clusters: one is the least"));
+    const auto width = static_cast<std::size_t>(clusters);
+    const std::size_t cells = responsibilities.size() / width;
+    require_size(static_cast<Index>(responsibilities.size()), static_cast<Index>(cells * width), "responsibilities");
+    std::vector<std::int32_t> labels;
+    labels.reserve(cells);
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+        const auto row = responsibilities.subspan(cell * width, width);
+        labels.push_back(static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
+    }
+    return labels;
 }
 
 }  // namespace cellvae

@@ -37,23 +37,21 @@ template <class Model, class Real, class Exec>
                                               const CellsView& cells, const StepOptions& step) {
     using L = typename Model::likelihood_type;
     constexpr std::size_t count = parameter_count<L>;
-    const auto to_host = [&](const auto& view) {
-        auto copy = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), view);
-        exec.fence(KernelLabel("cellvae::describe_non_finite"));
-        return copy;
+    const auto read = [&](const auto& view) {
+        return to_host(exec, KernelLabel("cellvae::describe_non_finite"), view);
     };
     model.gradient(exec, batch, step);
     const auto pass = model.decoding(model.pass(exec, batch, step, Mode::training));
-    const auto hidden = to_host(model.hidden_rows(pass));
+    const auto hidden = read(model.hidden_rows(pass));
     auto heads = model.output().heads(model.parameters());
-    const auto offsets = to_host(batch.row_offsets);
-    const auto columns = to_host(batch.columns);
-    const auto targets = to_host(batch.targets);
-    const auto log_library = to_host(batch.log_library);
-    const auto log_total = to_host(batch.log_total);
-    const auto numbers = to_host(batch.cell);
-    const auto kept = to_host(pass.kept_rows);
-    const auto flat = to_host(model.parameters().values());
+    const auto offsets = read(batch.row_offsets);
+    const auto columns = read(batch.columns);
+    const auto targets = read(batch.targets);
+    const auto log_library = read(batch.log_library);
+    const auto log_total = read(batch.log_total);
+    const auto numbers = read(batch.cell);
+    const auto kept = read(pass.kept_rows);
+    const auto flat = read(model.parameters().values());
     const auto depth = static_cast<Index>(hidden.extent(1));
     for (auto& head : heads) {  // the same places in the host's copy
         const Real* base = model.parameters().values().data();
@@ -90,7 +88,7 @@ template <class Model, class Real, class Exec>
                 return message(cells.cell_name(numbers(cell)), ", ", cells.gene_name(gene), ": ", found);
         }
     }
-    const auto gradient = to_host(model.parameters().gradients());
+    const auto gradient = read(model.parameters().gradients());
     for (const auto& entry : model.parameters().entries())
         for (Index i = 0; i < entry.rows * entry.columns; ++i)
             if (!std::isfinite(gradient(entry.offset + i)))

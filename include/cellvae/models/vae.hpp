@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cellvae/models/model_kernels.hpp"
 #include "cellvae/nn/mlp.hpp"
 #include "cellvae/nn/output_layer.hpp"
+#include "cellvae/priors/concepts.hpp"
 #include "cellvae/priors/standard_gaussian.hpp"
 
 namespace cellvae {
@@ -71,7 +73,9 @@ struct DecodedDraws {
 /// A variational autoencoder of cells x genes: encoder, prior and likelihood are types and compose freely.
 ///
 /// Memory: the parameters and their gradient, and one panel of genes; it does not grow with the number of cells.
+/// @tparam Encoder the network of the encoder, and of the decoder too
 template <class Encoder, class Prior, Likelihood L, class Real = float, class Exec = Kokkos::DefaultExecutionSpace>
+requires HasNetwork<Encoder, Real, Exec> && HasInference<Prior, Real, Exec, Encoder>
 class Vae {
 public:
     using real_type = Real;
@@ -111,22 +115,22 @@ public:
     void apply_mask(const Exec& exec) { output_.apply_mask(exec, parameters_); }
 
     /// Starts the heads' biases from the statistics of the data set's genes.
-    void start_from(const Exec& exec, const CellStatistics<Exec>& data) { output_.start_from(exec, parameters_, data); }
+    /// @throws as require_fit
+    void start_from(const Exec& exec, const CellStatistics<Exec>& data) {
+        require_fit(data);
+        output_.start_from(exec, parameters_, data);
+    }
 
-    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, as many clusters as known
-    /// labels need, and its conditions
+    /// @throws ShapeError or OptionError unless the model fits the data set: its genes, the likelihood that it was
+    /// checked against, as many clusters as known labels need, and its conditions
     void require_fit(const CellStatistics<Exec>& data) const {
-        require_size(data.genes(), genes(), "genes of the data set");
-        if constexpr (requires { inference_.clusters(); })
-            if (data.largest_label >= inference_.clusters())
-                throw OptionError(message("a cell has the known label ", data.largest_label, ", but there are ",
-                                          inference_.clusters(), " clusters, numbered from 0"));
-        require_conditions(data.condition_count);
+        require_fit(data.genes(), data.likelihood, data.largest_label, data.condition_count);
     }
 
     /// Makes the memory for minibatches of that shape; what is there already is kept where it suffices.
+    /// @throws as require_fit
     void reserve(const Exec& exec, const Minibatch<Real, Exec>& batch) {
-        require_conditions(batch.conditions());
+        require_fit(batch.genes(), batch.likelihood(), batch.largest_label(), batch.conditions());
         const auto nonzeros = static_cast<Index>(batch.columns.extent(0));
         if (batch.most_cells() <= most_cells_ && nonzeros <= most_nonzeros_) return;
         most_cells_ = std::max(most_cells_, batch.most_cells());
@@ -206,8 +210,8 @@ public:
         const Index rows_per_draw = inference_.rows_per_cell() / per_pass;
         const auto rows = static_cast<std::size_t>(batch.cells() * inference_.rows_per_cell());
         if (ratio_.extent(0) < rows) {
-            ratio_ = Vector<double, Space>("cellvae::model::ratio", rows);
-            sums_ = Matrix<double, Space>("cellvae::model::sums", rows, 2);
+            ratio_ = Vector<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::ratio"), rows);
+            sums_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::model::sums"), rows, 2);
         }
         inference_.encode(pass);
         models_detail::start_log_mean_exp(exec, sums_, batch.cells());
@@ -308,10 +312,18 @@ public:
     [[nodiscard]] const ModelOptions& options() const { return options_; }
     [[nodiscard]] Index genes() const { return output_.genes(); }
 
-    /// The composed type in words, as the model file and messages have it.
-    [[nodiscard]] static std::string name() {
-        return message("vae, prior ", Prior::name, ", likelihood ", L::name, ", ",
-                       sizeof(Real) == sizeof(float) ? "float" : "double");
+    /// The composed type in words, as the model file has it.
+    [[nodiscard]] static std::string composition() { return composition_with(Prior::name); }
+
+    /// The same with the prior that AnyPrior stands for.
+    [[nodiscard]] std::string name() const { return composition_with(prior_name(options_)); }
+
+    /// How many clusters its prior has: 0 for one without.
+    [[nodiscard]] Index clusters() const {
+        if constexpr (requires { inference_.clusters(); })
+            return inference_.clusters();
+        else
+            return 0;
     }
 
 private:
@@ -322,7 +334,21 @@ private:
         inference.importance_weights(pass, 1.0, log_prob, weights);
     };
 
+    static constexpr bool takes_any_prior = Prior::name == std::string_view("any");
+
+    static std::string composition_with(std::string_view prior) {
+        return message("vae, prior ", prior, ", likelihood ", L::name, ", ",
+                       sizeof(Real) == sizeof(float) ? "float" : "double");
+    }
+
+    static std::string_view prior_name(const ModelOptions& options) {
+        return takes_any_prior ? name_of(options.prior) : Prior::name;
+    }
+
     static const ModelOptions& checked(const ModelOptions& options, Index genes) {
+        if (options.prior != ModelOptions{}.prior && prior_name(options) != name_of(options.prior))
+            throw OptionError(message("the option prior is ", name_of(options.prior), ", and the model's type says ",
+                                      Prior::name, ": leave the option out, or take AnyPrior"));
         if (options.latent < 1)
             throw OptionError(message("the latent needs at least one dimension, found ", options.latent));
         if (options.conditions < 0)
@@ -395,6 +421,18 @@ private:
             }
         }
         inference_.row_weights(pass, weights);
+    }
+
+    void require_fit(Index gene_count, std::string_view likelihood, std::int32_t largest_label,
+                     Index conditions) const {
+        require_size(gene_count, genes(), "genes of the data set");
+        if (likelihood != L::name)
+            throw OptionError(message("the data set was made for the likelihood ", likelihood, ", and the model has ",
+                                      L::name, ": make it for the model's"));
+        if (largest_label >= clusters() && clusters() > 0)
+            throw OptionError(message("a cell has the known label ", largest_label, ", but there are ", clusters(),
+                                      " clusters, numbered from 0"));
+        require_conditions(conditions);
     }
 
     void require_conditions(Index found) const {

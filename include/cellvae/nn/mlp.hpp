@@ -18,15 +18,17 @@ struct MlpOptions {
     double dropout = 0;      ///< share of hidden units set to zero in training, after the activation
     Index conditions = 0;    ///< of cells: with sparse input the first layer sees each cell's condition (SparseLinear)
     double momentum = 0.01;  ///< weight of a minibatch in batch normalisation's running statistics
+    std::uint32_t network = 0;  ///< 0 to 7: networks of one model that have dropout differ in it, and so in their masks
 };
 
 namespace nn_detail {
 
 /// y = activation(u) times the dropout mask, which is made here and kept for the backward pass.
+/// @param stream tells the masks of one layer of one network from all others of the model; 8 bits
 /// @param dropped_rows rows that take part in dropout: the cells', not the extra rows after them
 /// @param mask rows x units, or empty without dropout
 template <class Real, class Exec, class Activation, class Slice>
-void activate(const Pass<Real, Exec>& pass, const Activation& activation, double dropout, std::uint32_t layer,
+void activate(const Pass<Real, Exec>& pass, const Activation& activation, double dropout, std::uint32_t stream,
               Index dropped_rows, const Slice& u, const Slice& y, const Slice& mask) {
     const auto columns = static_cast<Index>(u.extent(1));
     const auto cell = pass.batch->cell;
@@ -45,7 +47,7 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
             } else if (drops) {
                 const auto sample = static_cast<std::uint32_t>(row_cells.block(row));
                 RandomStream random(seed, Purpose::dropout, static_cast<std::uint32_t>(cell(row_cells.cell(row))), step,
-                                    (layer << 16) | sample);
+                                    (stream << 16) | sample);
                 for (Index c = 0; c < columns; ++c) {
                     mask(row, c) = random.uniform<float>() < static_cast<float>(rate) ? Real(0) : kept;
                     y(row, c) *= mask(row, c);
@@ -72,6 +74,13 @@ void activate_backward(const Pass<Real, Exec>& pass, const Activation& activatio
 
 }  // namespace nn_detail
 
+/// What a model takes for its encoder and its decoder: a type that names a class template Network<Real, Exec>, as Mlp
+/// does. An activation is none: it goes into a network, as in Mlp<Relu>.
+template <class N, class Real, class Exec>
+concept HasNetwork = requires {
+    typename N::template Network<Real, Exec>;
+};
+
 /// Names a multilayer perceptron in a model's type: any number of hidden layers, each linear, normalisation, activation
 /// and dropout in this order. Widths and the rest are options at run time; with AnyActivation so is the activation.
 template <class Activation = AnyActivation>
@@ -89,9 +98,12 @@ struct Mlp {
                 Index inputs, bool sparse_input, const MlpOptions& options, Index clusters = 0)
             : options_(options), inputs_(inputs) {
             if (sparse_input && options.hidden.empty())
-                throw OptionError("an encoder needs at least one hidden layer: give its width, as in --hidden 128");
+                throw OptionError("an encoder needs at least one hidden layer: give its width in hidden");
             if (!(options.dropout >= 0 && options.dropout < 1))
                 throw OptionError(message("dropout is a share from 0 to below 1, found ", options.dropout));
+            if (options.hidden.size() > most_layers)
+                throw OptionError(
+                    message("a network has at most ", most_layers, " hidden layers, found ", options.hidden.size()));
             Index width = inputs;
             for (std::size_t i = 0; i < options.hidden.size(); ++i) {
                 const Index units = options.hidden[i];
@@ -107,7 +119,11 @@ struct Mlp {
                 width = units;
             }
             // braces: clang 14 has no aggregates from parentheses, and would leave the kind unread
-            if constexpr (requires { Activation{options.activation}; }) activation_ = Activation{options.activation};
+            if constexpr (requires { Activation{options.activation}; })
+                activation_ = Activation{options.activation};
+            else if (options.activation != MlpOptions{}.activation)
+                throw OptionError(message("the option activation is ", name_of(options.activation),
+                                          ", and the network's type has its own: leave the option out, or take Mlp<>"));
         }
 
         /// The width of what forward() gives.
@@ -156,7 +172,8 @@ struct Mlp {
                 else
                     layer.dense->forward(pass, before, u);
                 layer.normalisation->forward(pass, u);
-                nn_detail::activate(pass, activation_, options_.dropout, static_cast<std::uint32_t>(i), own_rows, u, y,
+                nn_detail::activate(pass, activation_, options_.dropout,
+                                    options_.network * most_layers + static_cast<std::uint32_t>(i), own_rows, u, y,
                                     masked(layer, rows));
                 before = y;
             }
@@ -194,6 +211,8 @@ struct Mlp {
         [[nodiscard]] bool empty() const { return layers_.empty(); }
 
     private:
+        static constexpr std::uint32_t most_layers = 32;  ///< with 8 networks of them, 8 bits
+
         struct Layer {
             std::optional<SparseLinear<Real, Exec>> sparse;
             std::optional<Linear<Real, Exec>> dense;

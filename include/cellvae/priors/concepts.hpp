@@ -80,4 +80,10 @@ template <class I, class Real, class Exec>
 concept PriorInference = HasInferenceSetUp<I, Real, Exec> && HasRows<I, Real, Exec> && HasForward<I, Real, Exec> &&
     HasTerms<I, Real, Exec> && HasBackward<I, Real, Exec>;
 
+/// What Vae takes as a prior.
+template <class P, class Real, class Exec, class Encoder>
+concept HasInference = PriorInference<typename P::template Inference<Real, Exec, Encoder>, Real, Exec> && requires {
+    {std::string_view(P::name)};
+};
+
 }  // namespace cellvae

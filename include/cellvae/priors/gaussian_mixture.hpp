@@ -54,7 +54,7 @@ struct GaussianMixture {
               encoder_(store, state, "encoder", genes, true, options.network, clusters_),
               mean_head_(store, "encoder/mean", encoder_.outputs(), latent_),
               log_variance_head_(store, "encoder/log_variance", encoder_.outputs(), latent_),
-              cluster_encoder_(store, state, "cluster_encoder", genes, true, options.network),
+              cluster_encoder_(store, state, "cluster_encoder", genes, true, second(options.network)),
               logits_head_(store, "cluster_encoder/logits", cluster_encoder_.outputs(), clusters_),
               prior_mean_(store.add("prior/mean", clusters_, latent_)),
               prior_log_variance_(store.add("prior/log_variance", clusters_, latent_)),
@@ -300,6 +300,12 @@ struct GaussianMixture {
         }
 
     private:
+        /// The options of the network beside the first, whose dropout is its own.
+        static MlpOptions second(MlpOptions options) {
+            options.network = 1;
+            return options;
+        }
+
         static const InferenceOptions& checked(const InferenceOptions& options) {
             if (options.clusters < 1)
                 throw OptionError(message("a mixture needs at least one cluster, found ", options.clusters));

@@ -53,8 +53,9 @@ void adam_update(const Exec& exec, const Flat& values, const Flat& gradients, co
                 const Index length = std::min(block_size, end - i);
                 Block value(values.data() + i, length), g(gradients.data() + i, length);
                 Block m(first.data() + i, length), v(second.data() + i, length);
-                m = first_decay * m + (first_share * factor) * g;
-                v = second_decay * v + (second_share * factor * factor) * g.square();
+                // scaled before it is squared: what is long enough to be clipped may have no square
+                m = first_decay * m + first_share * (factor * g);
+                v = second_decay * v + second_share * (factor * g).square();
                 value = kept * value + rate * m / (v.sqrt() + epsilon);
             }
         });
@@ -107,6 +108,9 @@ public:
           host_partials_(Kokkos::create_mirror_view(partials_)) {
         if (!(options.learning_rate > 0))
             throw OptionError(message("the learning rate must be above 0, found ", options.learning_rate));
+        for (const double decay : {options.first_decay, options.second_decay})
+            if (!(decay >= 0 && decay < 1))
+                throw OptionError(message("the decays of Adam's means are 0 or more and below 1, found ", decay));
         if (!(options.weight_decay >= 0))
             throw OptionError(message("weight decay must be 0 or more, found ", options.weight_decay));
     }

@@ -56,8 +56,9 @@ struct TrainingCallbacks {
 template <std::size_t TermCount>
 struct TrainingResult {
     std::vector<EpochReport<TermCount>> history;
-    Index best_epoch = 0;        ///< whose parameters the model has; 0 when none was finished
-    bool stopped_early = false;  ///< by patience
+    Index best_epoch = 0;                ///< whose parameters the model has; 0 when none was finished
+    std::optional<double> best_bound{};  ///< the held-out bound of that epoch, where cells were held out
+    bool stopped_early = false;          ///< by patience
     bool interrupted = false;
     double seconds = 0;           ///< of all training, with evaluation of the held-out cells
     double cells_per_second = 0;  ///< training cells over the time of the training steps
@@ -101,8 +102,10 @@ void hold_prior(const Exec& exec, const ParameterStore<Real, Exec>& parameters) 
             fill(exec, KernelLabel("cellvae::hold_prior"), parameters.gradient(static_cast<int>(i)), Real(0));
 }
 
-/// Whether the sums of all arrays of one row (biases and the like) are finite. Every gradient that is not finite
-/// reaches one: a bias's gradient is the sum of what its weights' gradients are products with.
+/// Whether the sums of all arrays of one row (biases and the like), and of the first row of every other one, are
+/// finite. A gradient that is not finite reaches one of them. Weights' gradients are products d' x of what came back
+/// and what went in: where d is not finite neither is the bias's gradient, its sum; where x is not, neither is any row
+/// of the product, since zero times infinity is no number.
 template <class Real, class Exec>
 class FiniteCheck {
 public:
@@ -111,7 +114,6 @@ public:
     FiniteCheck(const Exec& exec, const ParameterStore<Real, Exec>& parameters) {
         std::vector<Index> starts, ends;
         for (const auto& entry : parameters.entries()) {
-            if (entry.rows != 1) continue;
             for (Index begin = 0; begin < entry.columns; begin += elements_per_task) {
                 starts.push_back(entry.offset + begin);
                 ends.push_back(entry.offset + std::min(begin + elements_per_task, entry.columns));
@@ -188,14 +190,6 @@ private:
     Vector<Real, typename Exec::memory_space> state_;
 };
 
-/// The array on the host: itself where the host can read it.
-template <class Exec, class Array>
-auto on_host(const Exec& exec, const Array& array) {
-    auto host = Kokkos::create_mirror_view(Kokkos::HostSpace(), array);
-    Kokkos::deep_copy(exec, host, array);
-    return host;
-}
-
 /// Copies an array of a state to where it was taken from.
 template <class Exec, class Real>
 void put_back(const Exec& exec, const Vector<Real, typename Exec::memory_space>& to,
@@ -245,6 +239,12 @@ requires TrainingTeam<Team, Exec, typename Model::real_type> TrainingResult<Mode
         if (callbacks.notice) callbacks.notice(text);
     };
 
+    data.require_cells(split.train);
+    data.require_cells(split.held_out);
+    if (options.patience > 0 && split.held_out.empty())
+        say(message("the patience of ", options.patience, " epochs says nothing: no cells are held out"));
+    if (data.largest_label >= 0 && model.clusters() == 0)  // elsewhere require_fit() has looked
+        say("the known labels of cells are not used: the model's prior has no clusters");
     const auto train_cells = static_cast<Index>(split.train.size());
     const Index minibatch = std::min(options.minibatch, train_cells);
     const Index steps_per_epoch = (train_cells + minibatch - 1) / minibatch;
@@ -341,13 +341,13 @@ requires TrainingTeam<Team, Exec, typename Model::real_type> TrainingResult<Mode
         if (!callbacks.checkpoint) return;
         auto state = at;
         state.steps = adam.steps();
-        state.parameters = training_detail::on_host(exec, model.parameters().values());
-        state.statistics = training_detail::on_host(exec, model.state().values());
-        state.first_moment = training_detail::on_host(exec, adam.first_moment());
-        state.second_moment = training_detail::on_host(exec, adam.second_moment());
-        state.best_parameters = training_detail::on_host(exec, best.values());
-        state.best_statistics = training_detail::on_host(exec, best.state());
-        exec.fence(KernelLabel("cellvae::train::checkpoint"));
+        const KernelLabel name("cellvae::train::checkpoint");
+        state.parameters = to_host(exec, name, model.parameters().values());
+        state.statistics = to_host(exec, name, model.state().values());
+        state.first_moment = to_host(exec, name, adam.first_moment());
+        state.second_moment = to_host(exec, name, adam.second_moment());
+        state.best_parameters = to_host(exec, name, best.values());
+        state.best_statistics = to_host(exec, name, best.state());
         callbacks.checkpoint(state);
     };
     const auto without_patience = [&] {
@@ -398,6 +398,13 @@ requires TrainingTeam<Team, Exec, typename Model::real_type> TrainingResult<Mode
 
         if (!split.held_out.empty()) {
             report.held_out = share.mean_bound(exec, model, data, split.held_out, batch, options.seed);
+            if (!std::isfinite((*report.held_out)[0])) {
+                best.restore(exec, model);
+                throw NumericalError(
+                    message("training stopped after epoch ", at.epoch,
+                            ": the bound of the held-out cells is not finite. A smaller learning rate or "
+                            "clipping the gradient's norm may help"));
+            }
             if (at.epoch >= warm_up && (*report.held_out)[0] > at.best_bound) {
                 at.best_bound = (*report.held_out)[0];
                 at.best_epoch = at.epoch;
@@ -415,6 +422,7 @@ requires TrainingTeam<Team, Exec, typename Model::real_type> TrainingResult<Mode
     }
     checkpoint();
     result.best_epoch = at.best_epoch;
+    if (at.best_epoch > 0 && !split.held_out.empty()) result.best_bound = at.best_bound;
     result.history = std::move(at.history);
     if (result.interrupted && result.best_epoch == 0 && !result.history.empty())
         result.best_epoch = result.history.back().epoch;
