@@ -57,6 +57,10 @@ TEST_CASE("counts that went through arithmetic are rounded, and values that are 
         read_counts_with_notes(folder.text("near.csv", "cell,Actb,Gapdh\nc1,2.9999995,0\nc2,6.0000005,1\n"));
     CHECK(dense(near.counts) == std::vector<float>{3, 0, 6, 1});
     CHECK(near.notes.back() == "2 counts are up to 4.76837e-07 from a whole number, and were rounded to it");
+    const auto tiny = read_counts(folder.text("tiny.csv", "cell,Actb,Gapdh\nc1,0.0004,2\nc2,0,1e-30\nc3,1,0\n"));
+    CHECK(tiny.values == std::vector<float>{2, 1});  // no zero is stored
+    CHECK(tiny.columns == std::vector<cellvae::GeneIndex>{1, 0});
+    CHECK(tiny.row_offsets == std::vector<std::int64_t>{0, 1, 1, 2});
     const auto far = read_counts_with_notes(folder.text("far.csv", "cell,Actb,Gapdh\nc1,2.9999995,0\nc2,6.002,1\n"));
     CHECK(dense(far.counts) == std::vector<float>{2.9999995f, 0, 6.002f, 1});
     CHECK(far.notes.back().find("rounded") == std::string::npos);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 #include "cellvae/core/count_matrix.hpp"
 
@@ -14,8 +16,8 @@ struct RoundedCounts {
     double furthest = 0;  ///< that any of them was from its whole number
 };
 
-/// Makes whole numbers of counts that went through arithmetic (2.9999995), where each value is within 1e-3 of one.
-/// Does nothing where a single value is not: those are no counts.
+/// Makes whole numbers of counts that went through arithmetic (2.9999995), where each value is within 1e-3 of one;
+/// those next to zero go. Does nothing where a single value is not: those are no counts.
 inline RoundedCounts round_counts(CountMatrix& matrix) {
     RoundedCounts found;
     for (const float value : matrix.values) {
@@ -24,8 +26,19 @@ inline RoundedCounts round_counts(CountMatrix& matrix) {
         found.values += distance > 0 ? 1 : 0;
         found.furthest = std::max(found.furthest, distance);
     }
-    if (found.values > 0)
-        for (float& value : matrix.values) value = std::nearbyint(value);
+    if (found.values == 0) return found;
+    std::size_t kept = 0, k = 0;
+    for (std::size_t row = 0; row + 1 < matrix.row_offsets.size(); ++row) {
+        for (; k < static_cast<std::size_t>(matrix.row_offsets[row + 1]); ++k) {
+            const float whole = std::nearbyint(matrix.values[k]);
+            if (whole == 0) continue;
+            matrix.values[kept] = whole;
+            matrix.columns[kept++] = matrix.columns[k];
+        }
+        matrix.row_offsets[row + 1] = static_cast<std::int64_t>(kept);
+    }
+    matrix.values.resize(kept);
+    matrix.columns.resize(kept);
     return found;
 }
 
