@@ -35,7 +35,7 @@ add_test(NAME model_file_kill COMMAND model_file_kill_program 40 ${CMAKE_CURRENT
 
 foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
   if(TEST ${name})
-    set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT OMP_WAIT_POLICY=passive)  # more threads than cores do not spin
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT GOMP_SPINCOUNT=2000)  # more threads than cores do not spin
   endif()
 endforeach()
 
@@ -43,7 +43,7 @@ endforeach()
 foreach(example IN ITEMS pancreas clusters)
   if(TARGET example_${example})
     add_test(NAME example_${example} COMMAND example_${example})
-    set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT OMP_WAIT_POLICY=passive)
+    set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT GOMP_SPINCOUNT=2000)
   endif()
 endforeach()
 if(TARGET example_pbmc AND TARGET cellvae_program)
@@ -52,7 +52,7 @@ if(TARGET example_pbmc AND TARGET cellvae_program)
   add_test(NAME example_pbmc_clusters COMMAND cellvae_program train ${sets} --out ${CMAKE_CURRENT_BINARY_DIR}/pbmc/run
     --min-genes 200 --min-cells 5 --subsample-by-label 60 --prior marginal_mixture --start-epochs 6 --epochs 2 --no-report)
   set_tests_properties(example_pbmc example_pbmc_clusters PROPERTIES PROCESSORS 2 LABELS program
-    ENVIRONMENT OMP_WAIT_POLICY=passive)
+    ENVIRONMENT GOMP_SPINCOUNT=2000)
   set_tests_properties(example_pbmc PROPERTIES FIXTURES_SETUP pbmc_sets)
   set_tests_properties(example_pbmc_clusters PROPERTIES FIXTURES_REQUIRED pbmc_sets
     PASS_REGULAR_EXPRESSION "cells +540\n.* ari +[01.]")
@@ -74,5 +74,5 @@ else()
   target_compile_options(data_parallel_program PRIVATE $<$<CONFIG:Release>:-O1>)  # its compilation is most of its time
   add_test(NAME data_parallel COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/distributed/data_parallel.sh
     $<TARGET_FILE:data_parallel_program> ${CMAKE_CURRENT_BINARY_DIR}/data_parallel ${MPIEXEC_EXECUTABLE})
-  set_tests_properties(data_parallel PROPERTIES PROCESSORS 2 ENVIRONMENT OMP_WAIT_POLICY=passive)
+  set_tests_properties(data_parallel PROPERTIES PROCESSORS 2 ENVIRONMENT GOMP_SPINCOUNT=2000)
 endif()
