@@ -14,7 +14,7 @@ if(NOT sanitized)
   # Steps that two programs watch: what they allocate and what they launch is the same at each level of optimisation.
   add_library(cellvae_test_steps OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/programs/steps.cpp)
   target_link_libraries(cellvae_test_steps PUBLIC cellvae cellvae_warnings)
-  target_compile_options(cellvae_test_steps PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(cellvae_test_steps PRIVATE ${quick_options})
 
   cellvae_add_test_program(kernels)
   target_link_libraries(kernels_program PRIVATE cellvae_test_steps ${CMAKE_DL_LIBS})
@@ -35,7 +35,7 @@ add_test(NAME model_file_kill COMMAND model_file_kill_program 40 ${CMAKE_CURRENT
 
 foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
   if(TEST ${name})
-    set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT GOMP_SPINCOUNT=2000)  # more threads than cores do not spin
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT "${test_environment}")
   endif()
 endforeach()
 
@@ -43,7 +43,7 @@ endforeach()
 foreach(example IN ITEMS pancreas clusters)
   if(TARGET example_${example})
     add_test(NAME example_${example} COMMAND example_${example})
-    set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT GOMP_SPINCOUNT=2000)
+    set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT "${test_environment}")
   endif()
 endforeach()
 if(TARGET example_pbmc AND TARGET cellvae_program)
@@ -52,7 +52,7 @@ if(TARGET example_pbmc AND TARGET cellvae_program)
   add_test(NAME example_pbmc_clusters COMMAND cellvae_program train ${sets} --out ${CMAKE_CURRENT_BINARY_DIR}/pbmc/run
     --min-genes 200 --min-cells 5 --subsample-by-label 60 --prior marginal_mixture --start-epochs 6 --epochs 2 --no-report)
   set_tests_properties(example_pbmc example_pbmc_clusters PROPERTIES PROCESSORS 2 LABELS program
-    ENVIRONMENT GOMP_SPINCOUNT=2000)
+    ENVIRONMENT "${test_environment}")
   set_tests_properties(example_pbmc PROPERTIES FIXTURES_SETUP pbmc_sets)
   set_tests_properties(example_pbmc_clusters PROPERTIES FIXTURES_REQUIRED pbmc_sets
     PASS_REGULAR_EXPRESSION "cells +540\n.* ari +[01.]")
@@ -71,8 +71,8 @@ if(why_not)
 else()
   add_executable(data_parallel_program ${CMAKE_CURRENT_SOURCE_DIR}/distributed/data_parallel.cpp)
   target_link_libraries(data_parallel_program PRIVATE cellvae_mpi cellvae_io cellvae_warnings)
-  target_compile_options(data_parallel_program PRIVATE $<$<CONFIG:Release>:-O1>)  # its compilation is most of its time
+  target_compile_options(data_parallel_program PRIVATE ${quick_options})  # its compilation is most of its time
   add_test(NAME data_parallel COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/distributed/data_parallel.sh
     $<TARGET_FILE:data_parallel_program> ${CMAKE_CURRENT_BINARY_DIR}/data_parallel ${MPIEXEC_EXECUTABLE})
-  set_tests_properties(data_parallel PROPERTIES PROCESSORS 2 ENVIRONMENT GOMP_SPINCOUNT=2000)
+  set_tests_properties(data_parallel PROPERTIES PROCESSORS 2 ENVIRONMENT "${test_environment}")
 endif()

@@ -39,7 +39,7 @@ public:
         if (clusters() == 0) return {};
         return cellvae::responsibilities(exec_, model_, *data_, *batch_, progress);
     }
-    Index clusters() const override { return model_.inference().clusters(); }
+    Index clusters() const override { return model_.clusters(); }
 
     void denoise(const DenoisedOptions& options, const TakeCells& take) override {
         cellvae::denoise(exec_, model_, *data_, *batch_, options, take);

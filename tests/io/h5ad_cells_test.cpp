@@ -87,7 +87,7 @@ TEST_CASE("files whose cells cannot be read one by one are refused with the plac
     parts.shape = {3, 5};
     CHECK(refused(parts.write(path)).find("bad.h5ad: X: has another shape than the 3 names in obs") == 0);
     CHECK(refusal(path, [](const auto& file) { return H5adCells(file, {.matrix = "layers/counts"}); }) ==
-          "bad.h5ad: layers/counts: is missing; expected a matrix of counts of that name");
+          "bad.h5ad: layers/counts: is missing; expected a matrix of counts of that name (the file has: X)");
 
     const auto read_all = [](const auto& file) {
         H5adCells reader(file);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <sstream>
 #include <stdexcept>
@@ -52,6 +54,14 @@ class NumericalError : public Error {
 public:
     using Error::Error;
 };
+
+/// A number in as many digits as tell it from others: 2.9999995 is not 3. Whole numbers have no point.
+template <class Real>
+[[nodiscard]] std::string number_text(Real number) {
+    std::array<char, 32> buffer{};
+    const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
+    return {buffer.data(), result.ptr};
+}
 
 /// Joins its arguments into one message, as a stream would print them.
 template <class... Parts>

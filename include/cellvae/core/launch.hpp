@@ -3,6 +3,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <span>
 #include <string>
 
 #include "cellvae/core/views.hpp"
@@ -43,6 +44,16 @@ template <class Exec, class ViewType>
 void fill(const Exec& exec, KernelLabel name, const ViewType& view, typename ViewType::const_value_type& value) {
     if (!view.span_is_contiguous()) throw ShapeError(message(name.text(), ": the view to fill has gaps"));
     core_detail::fill_elements(exec, name, view.data(), static_cast<Index>(view.size()), value);
+}
+
+/// A copy of the host's values in the backend's memory. They must stay until `exec` is so far.
+template <class Exec, class Value>
+[[nodiscard]] Vector<Value, typename Exec::memory_space> to_backend(const Exec& exec, std::span<const Value> values,
+                                                                    const char* label) {
+    Vector<Value, typename Exec::memory_space> copy(
+        Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), values.size());
+    Kokkos::deep_copy(exec, copy, Kokkos::View<const Value*, Kokkos::HostSpace>(values.data(), values.size()));
+    return copy;
 }
 
 /// Waits for `exec`, and then `mirror`, which Kokkos::create_mirror_view made, has the values of `view`.

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -33,14 +31,6 @@ struct DatasetOptions {
 };
 
 namespace data_detail {
-
-/// A value in as many digits as tell it from others: 2.9999995 is not 3.
-template <class Real>
-std::string all_digits(Real value) {
-    std::array<char, 64> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    return {text.data(), end};
-}
 
 /// What is to be said to somebody whose value a likelihood refuses.
 template <class Likelihood>
@@ -165,10 +155,7 @@ public:
         data.cell_count = cells_;
         data.gene_count = genes_;
         const auto copied = [&]<class Value>(std::span<const Value> source, const char* label) {
-            Vector<Value, typename Exec::memory_space> copy(
-                Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)), source.size());
-            Kokkos::deep_copy(exec, copy, Kokkos::View<const Value*, Kokkos::HostSpace>(source.data(), source.size()));
-            return copy;
+            return to_backend(exec, source, label);
         };
         data.library = copied(std::span<const double>(library_), "cellvae::dataset::library");
         data.total = copied(std::span<const double>(total_), "cellvae::dataset::total");
@@ -217,15 +204,14 @@ private:
         const auto end = static_cast<std::size_t>(block.row_offsets[static_cast<std::size_t>(cell) + 1]);
         double total = 0;
         double maximum = 0;
+        bool empty = true;
         for (auto k = begin; k < end; ++k) {
             total += static_cast<double>(block.values[k]);
             maximum = std::max(maximum, static_cast<double>(block.values[k]));
+            empty = empty && block.values[k] == 0;
         }
         const double library =
             block.library_sizes.empty() ? total : block.library_sizes[static_cast<std::size_t>(cell)];
-        const bool empty = std::all_of(block.values.begin() + static_cast<std::ptrdiff_t>(begin),
-                                       block.values.begin() + static_cast<std::ptrdiff_t>(end),
-                                       [](float value) { return value == 0; });
         if (!block.library_sizes.empty() && !(std::isfinite(library) && (library > 0 || (library == 0 && empty))))
             throw InputError(message(block.cell_name(cell), " was given the library size ", library,
                                      ": a cell's total count over all genes is finite, and above 0 where it has any"));
@@ -241,8 +227,7 @@ private:
             const double target = target_value(target_, value, library, maximum);
             if (!std::isfinite(value) || !Likelihood::supports(target))
                 throw InputError(message(block.cell_name(cell), ", ", block.gene_name(block.columns[k]), ": the value ",
-                                         target_ == Target::counts ? data_detail::all_digits(block.values[k])
-                                                                   : data_detail::all_digits(target),
+                                         target_ == Target::counts ? number_text(block.values[k]) : number_text(target),
                                          " is outside the support of the likelihood ", Likelihood::name,
                                          ", which wants ", data_detail::wanted_values<Likelihood>(target)));
             if (options_.input != Input::raw && options_.input != Input::target && value < 0)

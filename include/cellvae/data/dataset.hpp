@@ -22,10 +22,7 @@ Kokkos::View<const Value*, typename Exec::memory_space> on_backend([[maybe_unuse
     if constexpr (runs_on_host<Exec>) {
         return Kokkos::View<const Value*, Space>(values.data(), values.size());
     } else {
-        Kokkos::View<Value*, Space> copy(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, std::string(label)),
-                                         values.size());
-        Kokkos::deep_copy(exec, copy, Kokkos::View<const Value*, Kokkos::HostSpace>(values.data(), values.size()));
-        return copy;
+        return to_backend(exec, values, label);
     }
 }
 

@@ -209,8 +209,7 @@ using CellOrder = Kokkos::View<Index*, typename Exec::memory_space>;
 
 template <class Exec>
 [[nodiscard]] CellOrder<Exec> cell_order(const Exec& exec, std::span<const Index> cells) {
-    CellOrder<Exec> order(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::cell_order"), cells.size());
-    Kokkos::deep_copy(exec, order, Kokkos::View<const Index*, Kokkos::HostSpace>(cells.data(), cells.size()));
+    const CellOrder<Exec> order = to_backend(exec, cells, "cellvae::cell_order");
     exec.fence(KernelLabel("cellvae::cell_order"));
     return order;
 }

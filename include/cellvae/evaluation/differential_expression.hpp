@@ -198,8 +198,7 @@ template <class Model, class Real, class Exec>
         exec.fence(KernelLabel("cellvae::differential_expression"));
         if (progress) progress(done);
     }
-    const auto host = Kokkos::create_mirror_view(sums);
-    read_back(exec, KernelLabel("cellvae::differential_expression"), host, sums);
+    const auto host = to_host(exec, KernelLabel("cellvae::differential_expression"), sums);
     const auto share_group = evaluation_detail::detected_shares(data.cells_view, group);
     const auto share_reference = evaluation_detail::detected_shares(data.cells_view, reference);
     const auto pairs = static_cast<double>(options.pairs);

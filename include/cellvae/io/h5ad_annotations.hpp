@@ -2,8 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -19,13 +17,6 @@
 
 /// Reads the tables obs and var of an h5ad file, in anndata's present form and in the one before 0.8.
 namespace cellvae::io_detail {
-
-/// Numbers as texts; whole numbers without a point.
-inline std::string number_text(double number) {
-    std::array<char, 32> buffer{};
-    const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
-    return {buffer.data(), result.ptr};
-}
 
 /// A dataset's values as texts, whatever they are: names and categories may be numbers.
 inline std::vector<std::string> read_as_texts(const Dataset& dataset) {

@@ -28,14 +28,8 @@ public:
         require_regular_file(path);
         const QuietHdf5 quiet;
         file_ = open_hdf5(path);
-        const auto slash = options.matrix.rfind('/');
-        const std::string parent = slash == std::string::npos ? "/" : options.matrix.substr(0, slash);
-        const std::string name = slash == std::string::npos ? options.matrix : options.matrix.substr(slash + 1);
-        const Handle group(parent == "/" || has(file_.handle.get(), parent)
-                               ? H5Gopen2(file_.handle.get(), parent.c_str(), H5P_DEFAULT)
-                               : hid_t{-1});
-        const Handle matrix = group.valid() ? open_object(group.get(), name) : Handle();
-        if (!matrix.valid()) file_.fail(options.matrix, "is missing; expected a matrix of counts of that name");
+        const MatrixPlace place = find_matrix(file_, options.matrix);
+        const Handle matrix = open_object(place.group.get(), place.name);
         auto form = is_group(matrix) ? text_attribute(matrix.get(), "encoding-type") : std::nullopt;
         if (is_group(matrix) && !form) form = text_attribute(matrix.get(), "h5sparse_format");
         if (form != "csr_matrix" && form != "csr")
@@ -44,8 +38,7 @@ public:
                        "or read the file whole)");
         std::vector<std::string> notes;
         annotations_.obs = read_annotations(file_, file_.handle.get(), "obs", "obs", notes);
-        annotations_.var = parent == "raw" ? read_annotations(file_, group.get(), "var", "raw/var", notes)
-                                           : read_annotations(file_, file_.handle.get(), "var", "var", notes);
+        annotations_.var = read_genes(file_, place, notes);
         restore_library_sizes(annotations_);
         auto shape = integers_attribute(matrix.get(), "shape");
         if (shape.empty()) shape = integers_attribute(matrix.get(), "h5sparse_shape");

@@ -86,6 +86,37 @@ inline std::vector<std::string> matrix_names(const Hdf5File& file) {
     return names;
 }
 
+/// Where a matrix lies: under a name in a group, whose genes are the group's own in raw.
+struct MatrixPlace {
+    Handle group;
+    std::string name;
+    bool raw = false;
+};
+
+/// @param matrix as H5adOptions::matrix @throws InputError where the file has none of that name; it says what there is
+inline MatrixPlace find_matrix(const Hdf5File& file, const std::string& matrix) {
+    // "layers/counts" and "raw/X" lie in a group of the root.
+    const auto slash = matrix.find('/');
+    const std::string group = slash == std::string::npos ? "" : matrix.substr(0, slash);
+    MatrixPlace place{
+        group.empty() ? Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT)) : open_object(file.handle.get(), group),
+        slash == std::string::npos ? matrix : matrix.substr(slash + 1), group == "raw"};
+    const bool there = is_group(place.group) && has(place.group.get(), place.name);
+    if (!there || is_null(open_object(place.group.get(), place.name))) {
+        std::string others;
+        for (const auto& other : matrix_names(file)) others += (others.empty() ? "" : ", ") + other;
+        file.fail(matrix, there ? "holds no matrix" : "is missing", "; expected a matrix of counts of that name",
+                  others.empty() ? ", and the file has no other" : message(" (the file has: ", others, ")"));
+    }
+    return place;
+}
+
+/// The genes of a matrix.
+inline Annotations read_genes(const Hdf5File& file, const MatrixPlace& place, std::vector<std::string>& notes) {
+    return place.raw ? read_annotations(file, place.group.get(), "var", "raw/var", notes)
+                     : read_annotations(file, file.handle.get(), "var", "var", notes);
+}
+
 /// Coordinates of the cells: arrays of numbers in obsm. Others are named in the notes.
 inline void read_coordinates(const Hdf5File& file, CountsRead& result) {
     const Handle group = open_object(file.handle.get(), "obsm");
@@ -157,26 +188,10 @@ inline void restore_library_sizes(CountMatrix& matrix) {
     const Hdf5File file = open_hdf5(path);
     CountsRead result;
     CountMatrix& matrix = result.counts;
-    // "layers/counts" and "raw/X" lie in a group of the root.
-    const auto slash = options.matrix.find('/');
-    const std::string group_name = slash == std::string::npos ? "" : options.matrix.substr(0, slash);
-    const std::string name = slash == std::string::npos ? options.matrix : options.matrix.substr(slash + 1);
-    const Handle group = group_name.empty() ? Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT))
-                                            : open_object(file.handle.get(), group_name);
-    const bool there = is_group(group) && has(group.get(), name);
-    if (!there || is_null(open_object(group.get(), name))) {
-        std::string others;
-        for (const auto& other : matrix_names(file)) others += (others.empty() ? "" : ", ") + other;
-        file.fail(options.matrix, there ? "holds no matrix" : "is missing",
-                  "; expected a matrix of counts of that name",
-                  others.empty() ? ", and the file has no other" : message(" (the file has: ", others, ")"));
-    }
+    const MatrixPlace place = find_matrix(file, options.matrix);
     matrix.obs = read_annotations(file, file.handle.get(), "obs", "obs", result.notes);
-    if (group_name == "raw")
-        matrix.var = read_annotations(file, group.get(), "var", "raw/var", result.notes);
-    else
-        matrix.var = read_annotations(file, file.handle.get(), "var", "var", result.notes);
-    const std::string form = read_encoded_matrix(file, group.get(), name, options.matrix, matrix, progress);
+    matrix.var = read_genes(file, place, result.notes);
+    const std::string form = read_encoded_matrix(file, place.group.get(), place.name, options.matrix, matrix, progress);
     restore_library_sizes(matrix);
     read_coordinates(file, result);
     note_what_is_left(file, options.matrix, result.notes);

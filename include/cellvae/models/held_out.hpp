@@ -48,15 +48,15 @@ template <class Real, class Exec, CellSource<Exec> Cells, class Compute>
                                                    Index columns, const char* label, Compute&& compute,
                                                    const CellProgress& progress) {
     const auto width = static_cast<std::size_t>(columns);
-    Matrix<Real, typename Exec::memory_space> rows(label, static_cast<std::size_t>(batch.most_cells()), width);
+    const Matrix<Real, typename Exec::memory_space> rows(Kokkos::view_alloc(exec, std::string(label)),
+                                                         static_cast<std::size_t>(batch.most_cells()), width);
     const auto host = Kokkos::create_mirror_view(rows);
     std::vector<float> result(static_cast<std::size_t>(data.cells()) * width);
     for_each_minibatch(
         exec, data, all_cells(data), batch,
         [&](Index first, Index count) {
             compute(first_rows(rows, count));
-            Kokkos::deep_copy(exec, host, rows);
-            exec.fence(KernelLabel(label));
+            read_back(exec, KernelLabel(label), host, rows);
             for (Index row = 0; row < count; ++row)
                 for (std::size_t c = 0; c < width; ++c)
                     result[static_cast<std::size_t>(first + row) * width + c] =
@@ -101,8 +101,7 @@ template <class Model, class Real, class Exec, CellSource<Exec> Cells>
         [&](Index, Index count) {
             model.log_likelihood(exec, batch, samples, seed,
                                  VectorSlice<double, Space>(values.data(), static_cast<std::size_t>(count)));
-            Kokkos::deep_copy(exec, host, values);
-            exec.fence(KernelLabel("cellvae::log_likelihood"));
+            read_back(exec, KernelLabel("cellvae::log_likelihood"), host, values);
             for (Index cell = 0; cell < count; ++cell) sum += host(cell);
         },
         progress);

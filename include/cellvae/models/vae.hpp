@@ -334,15 +334,16 @@ private:
         inference.importance_weights(pass, 1.0, log_prob, weights);
     };
 
-    static constexpr bool takes_any_prior = Prior::name == std::string_view("any");
-
     static std::string composition_with(std::string_view prior) {
         return message("vae, prior ", prior, ", likelihood ", L::name, ", ",
                        sizeof(Real) == sizeof(float) ? "float" : "double");
     }
 
     static std::string_view prior_name(const ModelOptions& options) {
-        return takes_any_prior ? name_of(options.prior) : Prior::name;
+        if constexpr (requires { Prior::stands_for(options.prior); })
+            return Prior::stands_for(options.prior);
+        else
+            return Prior::name;
     }
 
     static const ModelOptions& checked(const ModelOptions& options, Index genes) {

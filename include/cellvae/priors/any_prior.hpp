@@ -157,6 +157,7 @@ std::unique_ptr<priors_detail::LatentModel<Real, Exec>> make_latent_model(Parame
 /// of the mixture; other priors have zero for kl_y.
 struct AnyPrior {
     static constexpr std::string_view name = "any";
+    static constexpr std::string_view stands_for(PriorKind kind) { return name_of(kind); }
 
     template <class Real, class Exec, class Encoder>
     class Inference {
