@@ -209,7 +209,7 @@ using CellOrder = Kokkos::View<Index*, typename Exec::memory_space>;
 
 template <class Exec>
 [[nodiscard]] CellOrder<Exec> cell_order(const Exec& exec, std::span<const Index> cells) {
-    const CellOrder<Exec> order = to_backend(exec, cells, "cellvae::cell_order");
+    CellOrder<Exec> order = to_backend(exec, cells, "cellvae::cell_order");
     exec.fence(KernelLabel("cellvae::cell_order"));
     return order;
 }

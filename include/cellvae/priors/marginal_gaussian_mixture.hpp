@@ -100,7 +100,7 @@ struct MarginalGaussianMixture {
 
         /// log p(y=k | z) at the mean of q(z | x): cells x clusters, made anew in each call.
         [[nodiscard]] Slice log_responsibilities(const Pass<Real, Exec>& pass) const {
-            const Slice result = first_rows(log_share_, pass.batch->cells());
+            Slice result = first_rows(log_share_, pass.batch->cells());
             this->density().log_share(pass, this->mean(pass), result);
             return result;
         }
