@@ -47,6 +47,7 @@ endfunction()
 macro(cellvae_find_io_dependencies)
   find_package(HDF5Serial MODULE GLOBAL ${ARGN})
   find_package(ZLIB GLOBAL ${ARGN})
+  find_package(Lzf QUIET MODULE GLOBAL)
 endmacro()
 
 # Boost.Math's headers.

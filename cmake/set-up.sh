@@ -14,8 +14,8 @@ pins_file=/etc/apt/preferences.d/cellvae
 
 # Everything but Kokkos, Eigen and Catch2, whose versions in Debian 12 are too old.
 packages="g++ cmake ninja-build ccache librandom123-dev libboost-dev libhdf5-dev zlib1g-dev libcli11-dev nlohmann-json3-dev"
-# The program cellvae does without, but then has no Leiden clusters.
-optional_packages="libigraph-dev"
+# The program cellvae does without, but then has no Leiden clusters, and reads no LZF, h5py's own compression.
+optional_packages="libigraph-dev liblzf-dev"
 newer_packages="libkokkos-dev libeigen3-dev libcatch2-dev"
 fetched_with="git ca-certificates"
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cellvae/io/h5ad_read.hpp"
+#include "cellvae/io/hdf5_texts.hpp"
 #include "io_files.hpp"
 
 using cellvae::io_detail::Dataset;

@@ -14,6 +14,7 @@
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/hdf5_texts.hpp"
 
 /// Reads the tables obs and var of an h5ad file, in anndata's present form and in the one before 0.8.
 namespace cellvae::io_detail {

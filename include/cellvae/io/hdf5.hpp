@@ -18,6 +18,8 @@
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/hdf5_heaps.hpp"
+#include "cellvae/io/hdf5_structure.hpp"
+#include "cellvae/io/lzf_filter.hpp"
 
 /// Owning handles over HDF5's C interface, and the checks that make a damaged file an error instead of a crash.
 namespace cellvae::io_detail {
@@ -163,6 +165,10 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
     if (const auto heap = damaged_heap(path, file.bytes))
         throw InputError(
             message(file.name, ": the heap of texts at byte ", *heap, " is damaged; expected a whole HDF5 file"));
+    if (const auto position = StructureWalk(path, file.bytes).damage())
+        throw InputError(
+            message(file.name, ": the structure at byte ", *position, " is damaged; expected a whole HDF5 file"));
+    register_lzf();
     const Handle access(H5Pcreate(H5P_FILE_ACCESS));
 #if (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0)) || H5_VERSION_GE(1, 12, 1)
     // Reading needs no lock, and many network file systems have none.
@@ -221,7 +227,7 @@ inline std::string filter_name(H5Z_filter_t filter) {
     switch (filter) {
         case 4:
             return "szip";
-        case 32000:
+        case lzf_number:
             return "LZF";
         case 32001:
             return "Blosc";
@@ -377,97 +383,6 @@ private:
     std::vector<hsize_t> chunk_;
     ElementKind kind_ = ElementKind::other;
 };
-
-/// Memory for texts of variable length, as long as the file's allowance lasts. What HDF5 had when reading failed is
-/// freed too: it forgets it.
-class TextMemory {
-public:
-    explicit TextMemory(std::uint64_t& allowance) : left_(allowance) {}
-    TextMemory(const TextMemory&) = delete;
-    TextMemory& operator=(const TextMemory&) = delete;
-    ~TextMemory() { clear(); }
-
-    static void* allocate(std::size_t size, void* memory) {
-        auto& self = *static_cast<TextMemory*>(memory);
-        if (size > self.left_) return nullptr;
-        auto* const made = static_cast<Piece*>(std::malloc(sizeof(Piece) + size));
-        if (made == nullptr) return nullptr;
-        self.left_ -= size;
-        made->next = std::exchange(self.first_, made);
-        return made + 1;
-    }
-    static void release(void*, void*) {}  // all together
-
-    void clear() {
-        while (first_ != nullptr) std::free(std::exchange(first_, first_->next));
-    }
-
-private:
-    struct Piece {
-        Piece* next;
-    };
-    std::uint64_t& left_;
-    Piece* first_ = nullptr;
-};
-
-/// Refuses references to texts that lead nowhere, where the dataset lies in one piece: HDF5 follows them unchecked.
-/// In chunks, which may be compressed, they are not checked.
-inline void check_references(const Dataset& dataset) {
-    const haddr_t start = H5Dget_offset(dataset.get());
-    const Handle properties(H5Fget_create_plist(dataset.file().handle.get()));
-    hsize_t user_block = 0;
-    std::size_t address_size = 0;
-    std::size_t length_size = 0;
-    H5Pget_userblock(properties.get(), &user_block);
-    H5Pget_sizes(properties.get(), &address_size, &length_size);
-    if (start == HADDR_UNDEF || user_block != 0 || address_size != 8 || length_size != 8) return;
-    TextReferences references(dataset.file().name, dataset.file().bytes);
-    if (const auto position = references.broken(start, dataset.length()))
-        dataset.file().fail(dataset.place(), "the text at position ", *position,
-                            " lies nowhere in the file; expected undamaged data");
-}
-
-/// Reads texts, of fixed or variable length, of a one-dimensional dataset.
-inline std::vector<std::string> read_texts(const Dataset& dataset) {
-    if (dataset.kind() != ElementKind::text) dataset.file().fail(dataset.place(), "holds no text; expected strings");
-    const std::size_t size = dataset.length();
-    std::vector<std::string> texts;
-    texts.reserve(size);
-    const bool variable = H5Tis_variable_str(dataset.type()) > 0;
-    const std::size_t width = variable ? sizeof(char*) : dataset.element_size();
-    const Handle type(variable ? H5Tcopy(H5T_C_S1) : H5Tcopy(dataset.type()));
-    const Handle transfer(H5Pcreate(H5P_DATASET_XFER));
-    TextMemory memory(dataset.file().text_bytes);
-    if (variable) {
-        check_references(dataset);
-        dataset.file().text_bytes += size;  // HDF5 ends each with a zero
-        H5Tset_size(type.get(), H5T_VARIABLE);
-        H5Tset_cset(type.get(), H5Tget_cset(dataset.type()));
-        H5Pset_vlen_mem_manager(transfer.get(), TextMemory::allocate, &memory, TextMemory::release, nullptr);
-    }
-    const std::size_t block =
-        dataset.block_length(std::max<std::size_t>(1, (std::size_t{1} << 18) / std::max<std::size_t>(width, 1)));
-    std::vector<char> buffer;
-    for (std::size_t start = 0; start < size; start += block) {
-        const std::size_t count = std::min(block, size - start);
-        buffer.assign(count * width, '\0');
-        dataset.read({start}, {count}, type.get(), buffer.data(), transfer.get());
-        if (variable) {
-            auto** const pointers = reinterpret_cast<char**>(buffer.data());
-            for (std::size_t k = 0; k < count; ++k) texts.emplace_back(pointers[k] == nullptr ? "" : pointers[k]);
-            memory.clear();
-        } else {
-            const char padding = H5Tget_strpad(dataset.type()) == H5T_STR_SPACEPAD ? ' ' : '\0';
-            for (std::size_t k = 0; k < count; ++k) {
-                std::string_view text(buffer.data() + k * width, width);
-                if (padding == '\0') text = text.substr(0, text.find('\0'));
-                while (!text.empty() && text.back() == padding) text.remove_suffix(1);
-                texts.emplace_back(text);
-            }
-        }
-    }
-    return texts;
-}
 
 /// What an attribute may have at most; honest ones have some hundred bytes.
 inline constexpr std::size_t most_attribute_bytes = std::size_t{1} << 20;

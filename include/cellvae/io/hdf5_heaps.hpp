@@ -13,17 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/io/hdf5_bytes.hpp"
+
 namespace cellvae::io_detail {
 
 /// How a heap of texts begins.
 inline constexpr std::string_view heap_signature{"GCOL\1\0\0\0", 8};
-
-/// The number of eight bytes, least significant first.
-inline std::uint64_t little_endian(const char* bytes) {
-    std::uint64_t number = 0;
-    for (int k = 7; k >= 0; --k) number = number << 8 | static_cast<unsigned char>(bytes[k]);
-    return number;
-}
 
 /// One object of a heap of texts: its number in the heap and its length in bytes.
 struct HeapObject {
@@ -88,31 +83,31 @@ inline std::optional<std::uint64_t> damaged_heap(const std::filesystem::path& pa
     return std::nullopt;
 }
 
-/// Checks references to texts, as a dataset of texts of variable length holds them: 16 bytes each, the length (4), the
-/// position of the heap (8) and the number of the object in it (4). HDF5 1.10 looks an object up without a check that
-/// the heap has it, and copies as much as the heap says to where the reference's length has room.
+/// Checks references to texts, as datasets and attributes of texts of variable length hold them: 16 bytes each, the
+/// length (4), the position of the heap (8) and the number of the object in it (4). HDF5 1.10 looks an object up
+/// without a check that the heap has it, and copies as much as the heap says to where the reference's length has room.
 class TextReferences {
 public:
+    static constexpr std::size_t bytes = 16;  // of one
+
     TextReferences(const std::filesystem::path& path, std::uint64_t file_bytes)
         : file_(path, std::ios::binary), room_(file_bytes) {}
 
     /// The position of the first of `count` references at byte `start` of the file that leads to no text.
     [[nodiscard]] std::optional<std::size_t> broken(std::uint64_t start, std::size_t count) {
-        std::vector<char> bytes(16 * block);
+        std::vector<char> buffer(bytes * block);
         for (std::size_t first = 0; first < count; first += block) {
             const std::size_t size = std::min(block, count - first);
             file_.clear();
-            file_.seekg(static_cast<std::streamoff>(start + 16 * first));
-            if (!file_.read(bytes.data(), static_cast<std::streamsize>(16 * size))) return first;
+            file_.seekg(static_cast<std::streamoff>(start + bytes * first));
+            if (!file_.read(buffer.data(), static_cast<std::streamsize>(bytes * size))) return first;
             for (std::size_t k = 0; k < size; ++k)
-                if (!leads_to_text(bytes.data() + 16 * k)) return first + k;
+                if (!leads_to_text(buffer.data() + bytes * k)) return first + k;
         }
         return std::nullopt;
     }
 
-private:
-    static constexpr std::size_t block = 4096;
-
+    /// @param reference its 16 bytes
     [[nodiscard]] bool leads_to_text(const char* reference) {
         const std::uint64_t length = little_endian(reference) & 0xffffffff;
         const std::uint64_t position = little_endian(reference + 4);
@@ -130,6 +125,9 @@ private:
                                              [](const HeapObject& a, std::uint64_t b) { return a.number < b; });
         return object != found->second.end() && object->number == number && object->length == length;
     }
+
+private:
+    static constexpr std::size_t block = 4096;
 
     std::ifstream file_;
     std::uint64_t room_;

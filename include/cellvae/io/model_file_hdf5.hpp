@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/hdf5_texts.hpp"
 #include "cellvae/io/model_file_options.hpp"
 
 // The model file's groups, arrays and attributes. Everything in it has a checksum: HDF5 1.10's metadata by themselves,

@@ -12,6 +12,7 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/hdf5.hpp"
 #include "cellvae/io/hdf5_matrix.hpp"
+#include "cellvae/io/hdf5_texts.hpp"
 #include "cellvae/io/read_progress.hpp"
 #include "cellvae/io/read_result.hpp"
 #include "cellvae/io/tenx_features.hpp"
