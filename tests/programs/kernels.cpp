@@ -24,6 +24,8 @@ namespace {
 
 std::uint32_t expected_instance = 0;
 bool watching = false;
+bool allocating =
+    false;  // memory is made and goes: Kokkos sets it to zero, and waits for everything before it is freed
 int failures = 0;
 int fences = 0;
 int regions = 0;
@@ -37,12 +39,14 @@ void complain(const char* kind, const char* name, const char* about, std::uint32
 
 void on_kernel(const char* name, std::uint32_t instance, std::uint64_t*) {
     seen.insert(name);
-    if (std::strncmp(name, "cellvae::", 9) != 0) complain("kernel", name, "has no label of cellvae", instance);
+    const bool made = allocating && std::strstr(name, "Kokkos::View::initialization [cellvae::") == name;
+    if (std::strncmp(name, "cellvae::", 9) != 0 && !made) complain("kernel", name, "has no label of cellvae", instance);
     if (instance != expected_instance) complain("kernel", name, "runs elsewhere", instance);
 }
 
 void on_fence(const char* name, std::uint32_t instance, std::uint64_t*) {
     if (std::strncmp(name, "Kokkos::Tools::", 15) == 0) return;  // Kokkos waits for everything before it calls a tool
+    if (allocating && std::strstr(name, "impl_deallocate before free") != nullptr) return;
     ++fences;
     if (instance != expected_instance) complain("fence", name, "waits for another instance", instance);
 }
@@ -122,6 +126,9 @@ int main() {
         steps.step(1);
         steps.step(2);
         steps.bound();
+        allocating = true;
+        steps.evaluate();
+        allocating = false;
         watch(false);
         std::printf("%s: %s\n", name.c_str(),
                     failures == before ? "all kernels are its own and on the given instance" : "WRONG");
@@ -132,7 +139,7 @@ int main() {
     for (const char* name : {"cellvae::minibatch::row_offsets", "cellvae::sparse_forward", "cellvae::sparse_backward",
                              "cellvae::output_layer", "cellvae::reparametrise", "cellvae::normalise_rows_backward",
                              "cellvae::normalise_columns", "cellvae::mixture_kl", "cellvae::number_kept",
-                             "cellvae::relaxed_members", "cellvae::adam"})
+                             "cellvae::relaxed_members", "cellvae::adam", "cellvae::add_log_mean_exp"})
         if (seen.count(name) == 0) {
             std::printf("the kernel %s was not seen\n", name);
             ++failures;

@@ -11,7 +11,7 @@
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"
 #include "cellvae/priors/marginal_gaussian_mixture.hpp"
 #include "cellvae/priors/vamp_prior.hpp"
@@ -57,6 +57,16 @@ public:
     }
 
     double bound() override { return model_.bound(exec_, batch_, {.beta = 1, .seed = 1, .step = 0})[0]; }
+
+    void evaluate() override {
+        const auto cells = cellvae::all_cells(data_);
+        (void)cellvae::mean_bound(exec_, model_, data_, cells, batch_, 1);
+        if (model_.options().bound == cellvae::Bound::importance_weighted || !cellvae::HasClusters<decltype(model_)>)
+            (void)cellvae::mean_log_likelihood(exec_, model_, data_, cells, batch_, 2, 1);
+        (void)cellvae::latent_means(exec_, model_, data_, batch_);
+        if constexpr (cellvae::HasClusters<decltype(model_)>)
+            (void)cellvae::responsibilities(exec_, model_, data_, batch_);
+    }
 
 private:
     static std::vector<std::int32_t> conditions_of(cellvae::Index cells, cellvae::Index count) {

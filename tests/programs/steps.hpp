@@ -25,6 +25,10 @@ public:
 
     /// The bound of the minibatch as it stands.
     virtual double bound() = 0;
+
+    /// All that is computed of cells once a model is trained: bound, log-likelihood, latent coordinates,
+    /// responsibilities.
+    virtual void evaluate() = 0;
 };
 
 /// Calls visit(steps, name) for several likelihoods, priors, sizes, precisions and kinds of hidden layers.

@@ -4,8 +4,10 @@
 #include <Eigen/SparseCore>
 
 #include <algorithm>
+#include <ranges>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,21 @@ struct CellsView {
             throw ShapeError(
                 "the counts have no genes, since a CountMatrix has one for each name: fill var.names, or make the "
                 "CellsView from row_offsets, columns and values with a number of genes");
+    }
+
+    /// Arrays of other numbers, which would have to be copied: a compile-time error says which are right.
+    template <std::ranges::contiguous_range Offsets, std::ranges::contiguous_range Columns,
+              std::ranges::contiguous_range Values>
+    requires(!std::is_same_v<std::ranges::range_value_t<Offsets>, std::int64_t> ||
+             !std::is_same_v<std::ranges::range_value_t<Columns>, GeneIndex> ||
+             !std::is_same_v<std::ranges::range_value_t<Values>, float>)
+        CellsView(const Offsets&, const Columns&, const Values&, Index, std::span<const double> = {}) {
+        static_assert(std::is_same_v<std::ranges::range_value_t<Offsets>, std::int64_t>,
+                      "row offsets of cells are std::int64_t: copy them to a std::vector<std::int64_t>");
+        static_assert(std::is_same_v<std::ranges::range_value_t<Columns>, GeneIndex>,
+                      "genes of nonzeros are cellvae::GeneIndex (std::int32_t): copy them to a vector of it");
+        static_assert(std::is_same_v<std::ranges::range_value_t<Values>, float>,
+                      "counts are float: copy them to a std::vector<float>");
     }
 
     CellsView(const CountMatrix&&) = delete;  ///< the matrix would be gone: keep it in a variable of its own

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "cellvae/core/launch.hpp"
@@ -85,6 +86,15 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     auto data = make_dataset<Likelihood, Exec>(exec, CellsView(*kept), options);
     data.kept = kept;
     return data;
+}
+
+/// Without a likelihood there is nothing to check counts against: a compile-time error says so.
+template <class Exec, class Cells>
+requires(Kokkos::is_execution_space_v<Exec>)
+    [[nodiscard]] Dataset<Exec> make_dataset(const Exec&, const Cells&, const DatasetOptions& = {}) {
+    static_assert(!std::is_same_v<Exec, Exec>,
+                  "name the likelihood that the counts are for, as in make_dataset<Poisson>(exec, cells)");
+    return {};
 }
 
 /// The same for any sparse matrix of Eigen, cells x genes, of which a copy is kept.

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 
 namespace cellvae {
 
