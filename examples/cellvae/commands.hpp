@@ -23,6 +23,6 @@ struct Invocation {
 using AddCommand = void(CLI::App& app, Invocation& invocation);
 
 AddCommand add_train, add_baseline, add_simulate, add_embed, add_denoise, add_evaluate, add_sample, add_de, add_compare,
-    add_info, add_report;
+    add_filter, add_info, add_report;
 
 }  // namespace cellvae::program

@@ -13,8 +13,11 @@ struct CountsRequest {
     std::string counts;              ///< the inputs in words, for messages
     std::vector<std::string> files;  ///< files and folders
     std::string orientation = "auto";
-    std::string matrix = "X";  ///< of h5ad and loom
-    std::string genome;        ///< of 10x HDF5 files of version 2 that hold several
+    std::string matrix = "X";                  ///< of h5ad and loom
+    std::string genome;                        ///< of 10x HDF5 files of version 2 that hold several
+    std::string features = "Gene Expression";  ///< of 10x: the kind that is kept; all
+    std::string merge_genes = "common";        ///< of several inputs: common or all
+    std::string keep_cells, keep_genes;        ///< files with a name a line; empty: all
     FilterOptions filter;
     Index subsample = 0;           ///< cells; 0: all
     Index subsample_by_label = 0;  ///< cells of each label; 0: all

@@ -42,8 +42,8 @@ int main(int argc, char* argv[]) {
     CLI::App app("cellvae: variational autoencoders for single-cell counts", "cellvae");
     app.set_version_flag("--version", message("cellvae ", version_major, '.', version_minor, '.', version_patch));
     app.require_subcommand(1);
-    for (AddCommand* add : {add_train, add_baseline, add_simulate, add_embed, add_denoise, add_evaluate, add_sample,
-                            add_de, add_compare, add_info, add_report})
+    for (AddCommand* add : {add_train, add_baseline, add_filter, add_simulate, add_embed, add_denoise, add_evaluate,
+                            add_sample, add_de, add_compare, add_info, add_report})
         add(app, invocation);
     // errors of the command line itself are JSON as well where it asks for that
     print_results_as_json(std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; }));

@@ -30,11 +30,21 @@ void add_counts(CLI::App& command, CountsRequest& request) {
     add_orientation(command, request.orientation);
     command.add_option("--matrix", request.matrix, "Of h5ad and loom: X, layers/NAME or raw/X");
     command.add_option("--genome", request.genome, "Of 10x HDF5 files of version 2 that hold several");
+    command.add_option("--features", request.features,
+                       "Of 10x: the kind of features that is kept, such as 'Antibody Capture'; all");
+    command
+        .add_option("--merge-genes", request.merge_genes,
+                    "Of several inputs: common (the genes that all have) or all (what an input lacks is zero)")
+        ->check(CLI::IsMember({"common", "all"}));
+    command.add_option("--keep-cells", request.keep_cells, "File with a cell's name a line: all others are dropped");
+    command.add_option("--keep-genes", request.keep_genes, "File with a gene's name a line: all others are dropped");
     command.add_option("--min-counts", request.filter.min_counts, "Cells with a smaller total count are dropped");
     command.add_option("--max-counts", request.filter.max_counts, "Cells with a larger total count are dropped");
     command.add_option("--min-genes", request.filter.min_genes, "Cells with fewer detected genes are dropped");
     command.add_option("--max-mitochondrial", request.filter.max_mitochondrial,
-                       "Cells with a larger share of counts in genes named MT-* are dropped");
+                       "Cells with a larger share of counts in mitochondrial genes are dropped");
+    command.add_option("--mitochondrial-prefix", request.filter.mitochondrial_prefix,
+                       "How names of mitochondrial genes begin, in any case");
     command.add_option("--min-cells", request.filter.min_cells, "Genes detected in fewer cells are dropped");
     command.add_option("--subsample", request.subsample, "Cells drawn at random, after the filters; 0: all")
         ->check(CLI::NonNegativeNumber);

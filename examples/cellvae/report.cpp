@@ -11,6 +11,7 @@
 #include "cellvae/data/keep.hpp"
 #include "cellvae/data/subsample.hpp"
 #include "cellvae/io/atomic_file.hpp"
+#include "cellvae/io/text_lines.hpp"
 #include "clustering.hpp"
 #include "terminal.hpp"
 
@@ -28,6 +29,18 @@ double peak_memory_mb() {
 
 namespace {
 
+/// The names in a file, one a line; empty for no file. @throws InputError where it cannot be read or has none
+std::vector<std::string> listed_names(const std::string& file) {
+    std::vector<std::string> names;
+    if (file.empty()) return names;
+    io_detail::TextLines lines(file);
+    std::string_view line;
+    while (lines.next(line))
+        if (!line.empty()) names.emplace_back(line);
+    if (names.empty()) throw InputError(message(file, ": holds no names; expected one a line"));
+    return names;
+}
+
 /// Reads one input, or several that are merged, with progress, and says what was found.
 CountsRead read_described(const CountsRequest& request) {
     ReadOptions reading;
@@ -35,6 +48,8 @@ CountsRead read_described(const CountsRequest& request) {
     if (request.orientation == "genes-in-rows") reading.delimited.orientation = Orientation::genes_by_cells;
     reading.h5ad.matrix = request.matrix;
     reading.tenx.genome = request.genome;
+    reading.tenx.feature_type = request.features == "all" ? "" : request.features;
+    if (request.merge_genes == "all") reading.merged_genes = MergedGenes::all;
     reading.progress = [](const ReadProgress& progress) {
         std::array<char, 128> text{};
         std::snprintf(text.data(), text.size(), ": read %.1f of %.1f %s, %.1f a second, %.0f s left", progress.done,
@@ -64,7 +79,10 @@ CountsRead read_and_choose(const CountsRequest& request, const std::string& labe
     CountMatrix& counts = read.counts;
 
     const Index all = counts.cells();
-    auto kept = filter_counts(counts, request.filter);
+    FilterOptions filter = request.filter;
+    filter.cells = listed_names(request.keep_cells);
+    filter.genes = listed_names(request.keep_genes);
+    auto kept = filter_counts(counts, filter);
     for (const auto& note : kept.notes) print_notice("  " + note);
     const auto draw = [&](const std::vector<GeneIndex>& drawn, const std::string& how) {
         if (static_cast<Index>(drawn.size()) == counts.cells()) return;

@@ -52,6 +52,24 @@ grep -q '"cells": 80' several/scores.json || fail "not 80 cells"
 "$program" baseline merged/cells.h5ad --out again --genes 0 --components 4 --subsample 20 >again.out 2>again.err || fail "$(cat again.err)"
 grep -q '"cells": 20' again/scores.json || fail "not 20 cells"
 
+# filter writes what is kept as one file, which is read as it is
+printf 'GENE3\r\nGENE5\nGENE30\n' >genes.txt
+"$program" filter sets --out kept.h5ad --min-genes 5 --subsample-by-label 20 --keep-genes genes.txt --held-out 0.25 --json >kept.out 2>kept.err ||
+    fail "$(cat kept.err)"
+for text in '"cells": 40' '"genes": 3' '"held_out": 10'; do grep -q "$text" kept.out || fail "filter: no $text: $(cat kept.out)"; done
+grep -q 'dropped: 56 genes that are not in the list' kept.err || fail "filter: $(cat kept.err)"
+"$program" info kept.h5ad --json | grep -q '"split"' || fail "filter: no obs/split"
+"$program" filter sets --out all.h5ad --merge-genes all --json >all.out 2>all.err || fail "$(cat all.err)"
+grep -q '"genes": 61' all.out || fail "--merge-genes all: $(cat all.out)"
+"$program" info all.h5ad --json >all.info 2>all.err && grep -q '"cells": 80' all.info || fail "info: $(cat all.err)"
+: >none.txt
+printf 'GENE3\nnobody\n' >nobody.txt
+for list in none nobody missing; do
+    code=0
+    "$program" filter sets --out o.h5ad --keep-genes $list.txt >o.out 2>o.err || code=$?
+    [ $code -eq 2 ] && [ ! -e o.h5ad ] || fail "--keep-genes $list.txt: exit code $code: $(cat o.err)"
+done
+
 code=0
 "$program" baseline sets --out o --min-counts 100000 >o.out 2>o.err || code=$?
 [ $code -eq 2 ] || fail "filters that leave nothing: exit code $code"

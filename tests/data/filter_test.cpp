@@ -96,3 +96,27 @@ TEST_CASE("filters that leave nothing, and shares that cannot be known, are refu
     CHECK(refusal({.max_mitochondrial = 1.5}).find("largest mitochondrial share: found 1.5") == 0);
     CHECK(refusal({.min_genes = -1}).find("least genes of a cell and cells of a gene: found -1 and 0") == 0);
 }
+
+TEST_CASE("cells and genes that a list names are kept, and no others; a name that is not there is refused") {
+    CountMatrix counts = five_cells();
+    const auto report =
+        filter_counts(counts, {.min_cells = 2, .cells = {"c3", "c0", "c2"}, .genes = {"Gcg", "Actb", "Ins1"}});
+    CHECK(report.cells == Numbers{0, 2, 3});
+    CHECK(report.notes == Names{"dropped: 2 cells that are not in the list",
+                                "dropped: 1 genes that are not in the list",
+                                "dropped: 1 genes detected in fewer than 2 cells"});
+    CHECK(counts.var.names == Names{"Actb", "Ins1"});
+    CHECK(counts.library_sizes == std::vector<double>{10, 200, 8});
+    CHECK(refusal({.cells = {"c0", "x", "y"}}) == "2 of the 3 cells to keep are not there: x, y");
+    CHECK(refusal({.genes = {"g1", "g2", "g3", "g4", "g5", "g6", "Actb"}}) ==
+          "6 of the 7 genes to keep are not there: g1, g2, g3, g4, g5, ...");
+}
+
+TEST_CASE("mitochondrial genes are those with the prefix that is asked for, in any case") {
+    CountMatrix counts = five_cells();
+    counts.var.names[0] = "MITO_a";
+    const auto report = filter_counts(counts, {.max_mitochondrial = 0.4, .mitochondrial_prefix = "mito_"});
+    CHECK(report.cells == Numbers{0, 1, 2, 4});
+    CHECK(refusal({.max_mitochondrial = 0.4, .mitochondrial_prefix = "mt:"}) ==
+          "largest mitochondrial share: no gene's name begins with mt:; expected genes named by their symbols");
+}

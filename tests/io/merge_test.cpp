@@ -78,6 +78,20 @@ TEST_CASE("several files are merged by names; columns that all have are kept") {
     CHECK(labels(read_counts_with_notes(typed).counts, "cell_type") == Names{"T", "T", "B", "B"});
 }
 
+TEST_CASE("several inputs are merged on all genes where that is asked for: what one lacks is zero") {
+    const Folder folder;
+    write_mex(folder, "sets/b/hg19", "E0\tg0\nE1\tg1\n", "2 2 2\n1 1 4\n2 2 5\n");
+    write_mex(folder, "sets/nk/hg19", "E2\tg2\nE0\tg0\n", "2 2 3\n1 1 6\n2 1 7\n2 2 8\n");
+    cellvae::ReadOptions options;
+    options.merged_genes = cellvae::MergedGenes::all;
+    const auto read = read_counts_with_notes(folder.path("sets"), options);
+    CHECK(read.counts.var.names == Names{"g0", "g1", "g2"});
+    CHECK(std::get<Names>(read.counts.var.find("gene_ids")->values) == Names{"E0", "E1", "E2"});
+    CHECK(dense(read.counts) == std::vector<float>{4, 0, 0, 0, 5, 0, 7, 0, 6, 8, 0, 0});
+    CHECK(io_files::is_tidy(read.counts));
+    CHECK(read.notes.front() == "2 inputs merged on the 3 genes that any has, by gene_ids; 1 of them in all inputs");
+}
+
 TEST_CASE("inputs without a common gene, and folders without counts, are refused") {
     const Folder folder;
     const std::vector<std::filesystem::path> paths{folder.text("one.csv", "cell,g0\na,1\nb,2\n"),

@@ -31,10 +31,11 @@
 namespace cellvae {
 
 struct ReadOptions {
-    DelimitedOptions delimited;  ///< for CSV and TSV; its orientation also for Matrix Market files
-    H5adOptions h5ad;            ///< for h5ad and loom
-    TenxOptions tenx;            ///< for 10x's HDF5 and MEX
-    ReadProgressCallback progress;
+    DelimitedOptions delimited{};                    ///< for CSV and TSV; its orientation also for Matrix Market files
+    H5adOptions h5ad{};                              ///< for h5ad and loom
+    TenxOptions tenx{};                              ///< for 10x's HDF5 and MEX
+    MergedGenes merged_genes = MergedGenes::common;  ///< of several inputs
+    ReadProgressCallback progress{};
 };
 
 namespace io_detail {
@@ -130,9 +131,9 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
 /// Reads counts of cells x genes from files of any form read here; the form is decided by the content, not by the name.
 /// A folder stands for what it holds: a 10x MEX folder for its matrix, another one for every file of counts below it.
 ///
-/// Several inputs are merged (merge_counts()): on the genes that all have, with obs/origin and obs/cell_type from the
-/// names of files and folders. Names of genes and cells that repeat are made unique as anndata does; counts that are
-/// all within 1e-3 of whole numbers are rounded (round_counts()). The notes say so.
+/// Several inputs are merged (merge_counts()): on the genes that all have, or on all, with obs/origin and obs/cell_type
+/// from the names of files and folders. Names of genes and cells that repeat are made unique as anndata does; counts
+/// that are all within 1e-3 of whole numbers are rounded (round_counts()). The notes say so.
 /// @throws InputError where a file is of none of these forms (it says what it is), and as the reader of each form.
 //
 // Every reader is behind this one function, a third of a small program's compilation. A project of several programs can
@@ -170,7 +171,7 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
                 file = input.path.string();
                 parts.push_back({read_one(input.path, options), input.label, input.origin});
             }
-            result = merge_counts(std::move(parts));
+            result = merge_counts(std::move(parts), options.merged_genes);
         }
         make_unique(result.counts.var.names, "gene", result.notes);
         make_unique(result.counts.obs.names, "cell", result.notes);

@@ -69,12 +69,14 @@ inline bool append(ColumnValues& to, ColumnValues&& from) {
     return true;
 }
 
-/// The rows of all tables under one another, with the columns that all of them have, of the same kind.
-inline Annotations append_tables(std::vector<MergePart>& parts, std::vector<std::string>& notes) {
-    Annotations all = std::move(parts.front().read.counts.obs);
+/// The rows of tables under one another, with the columns that all of them have, of the same kind. The tables are used
+/// up. @param what they are of, for the note
+inline Annotations append_tables(const std::vector<Annotations*>& tables, const char* what,
+                                 std::vector<std::string>& notes) {
+    Annotations all = std::move(*tables.front());
     std::vector<std::string> left_out;
-    for (std::size_t number = 1; number < parts.size(); ++number) {
-        Annotations& table = parts[number].read.counts.obs;
+    for (std::size_t number = 1; number < tables.size(); ++number) {
+        Annotations& table = *tables[number];
         all.names.insert(all.names.end(), table.names.begin(), table.names.end());
         for (const auto& column : table.columns)
             if (all.find(column.name) == nullptr) left_out.push_back(column.name);
@@ -94,7 +96,7 @@ inline Annotations append_tables(std::vector<MergePart>& parts, std::vector<std:
     left_out.erase(std::unique(left_out.begin(), left_out.end()), left_out.end());
     std::string names;
     for (const auto& name : left_out) names += (names.empty() ? "" : ", ") + name;
-    if (!names.empty()) notes.push_back(message("left out: columns that not every input has alike: ", names));
+    if (!names.empty()) notes.push_back(message("left out: ", what, " that not every input has alike: ", names));
     return all;
 }
 
@@ -111,14 +113,20 @@ inline Categorical part_column(const std::vector<MergePart>& parts, const std::s
 
 }  // namespace io_detail
 
-/// Puts the cells of several inputs under one another, on the genes that all of them have, in the first one's order.
+/// Which genes several inputs are merged on.
+enum class MergedGenes {
+    common,  ///< those that all have, in the first one's order
+    all,     ///< those that any has: the first one's, then what the others add; counts that an input lacks are zero
+};
+
+/// Puts the cells of several inputs under one another, on the genes that all of them have, or on all genes.
 ///
 /// Genes are matched by var/gene_ids where every input has distinct ones, else by their names, made unique before.
 /// obs/origin says which input a cell is from; obs/cell_type has the inputs' labels, unless an input has such a column.
-/// Names of cells are made unique. obs keeps the columns that all inputs have, var is the first one's. The counts of
-/// one part are freed as they are copied.
+/// Names of cells are made unique. obs keeps the columns that all inputs have; var is the first one's, and
+/// with all genes has the columns that all inputs have. The counts of one part are freed as they are copied.
 /// @throws InputError where the inputs have no gene in common
-[[nodiscard]] inline CountsRead merge_counts(std::vector<MergePart> parts) {
+[[nodiscard]] inline CountsRead merge_counts(std::vector<MergePart> parts, MergedGenes which = MergedGenes::common) {
     using namespace io_detail;
     if (parts.empty()) throw InputError("nothing to merge; expected at least one input");
     CountsRead result;
@@ -143,14 +151,19 @@ inline Categorical part_column(const std::vector<MergePart>& parts, const std::s
     for (std::size_t number = 1; number < parts.size(); ++number)
         for (const auto& key : *keys[number])
             if (const auto found = seen.find(key); found != seen.end() && found->second == number) ++found->second;
+    // the genes that are kept, by the first part that has each
     std::unordered_map<std::string_view, GeneIndex> number_of;
-    std::vector<GeneIndex> common;
-    for (std::size_t gene = 0; gene < keys.front()->size(); ++gene)
-        if (seen.at((*keys.front())[gene]) == parts.size()) {
-            number_of.emplace((*keys.front())[gene], static_cast<GeneIndex>(common.size()));
-            common.push_back(static_cast<GeneIndex>(gene));
+    std::vector<std::vector<GeneIndex>> kept(which == MergedGenes::all ? parts.size() : 1);
+    std::size_t common = 0;
+    for (const auto& [key, number] : seen) common += number == parts.size() ? 1 : 0;
+    for (std::size_t number = 0; number < kept.size(); ++number)
+        for (std::size_t gene = 0; gene < keys[number]->size(); ++gene) {
+            const auto& key = (*keys[number])[gene];
+            if (which == MergedGenes::common && seen.at(key) != parts.size()) continue;
+            if (number_of.emplace(key, static_cast<GeneIndex>(number_of.size())).second)
+                kept[number].push_back(static_cast<GeneIndex>(gene));
         }
-    if (common.empty())
+    if (common == 0)
         throw InputError(message(parts.front().origin, " and ", parts.size() - 1,
                                  " more inputs have no gene in common; expected the same ids or names"));
     std::size_t dropped = 0;
@@ -169,18 +182,29 @@ inline Categorical part_column(const std::vector<MergePart>& parts, const std::s
         nonzeros += counts.nonzeros();
         library_sizes = library_sizes && !counts.library_sizes.empty();
     }
-    merged.var = keep_rows(parts.front().read.counts.var, common);
-    notes.push_back(message(
-        parts.size(), " inputs merged on the ", common.size(), " genes that all have, by ",
-        by_ids ? "gene_ids" : "names",
-        dropped > 0 ? message("; dropped: ", dropped, " genes of single inputs that others lack") : std::string()));
+    std::vector<Annotations> tables;
+    for (std::size_t number = 0; number < kept.size(); ++number)
+        tables.push_back(keep_rows(parts[number].read.counts.var, kept[number]));
+    std::vector<Annotations*> gene_tables;
+    for (auto& table : tables) gene_tables.push_back(&table);
+    const auto genes = number_of.size();
+    number_of.clear();  // its keys lie in the tables
+    notes.push_back(message(parts.size(), " inputs merged on the ", genes,
+                            which == MergedGenes::all ? " genes that any has, by " : " genes that all have, by ",
+                            by_ids ? "gene_ids" : "names",
+                            which == MergedGenes::all ? message("; ", common, " of them in all inputs")
+                            : dropped > 0 ? message("; dropped: ", dropped, " genes of single inputs that others lack")
+                                          : std::string()));
+    merged.var = append_tables(gene_tables, "columns of genes", notes);
 
     // cells
     bool typed = false;
     for (const auto& part : parts) typed = typed || part.read.counts.obs.find("cell_type") != nullptr;
     AnnotationColumn origins{"origin", part_column(parts, &MergePart::origin)};
     AnnotationColumn labels{"cell_type", part_column(parts, &MergePart::label)};
-    merged.obs = append_tables(parts, notes);
+    std::vector<Annotations*> cell_tables;
+    for (auto& part : parts) cell_tables.push_back(&part.read.counts.obs);
+    merged.obs = append_tables(cell_tables, "columns", notes);
     merged.obs.set(std::move(origins));
     if (!typed) merged.obs.set(std::move(labels));
     make_unique(merged.obs.names, "cell", notes);
