@@ -31,7 +31,11 @@ endif()
 
 cellvae_add_test_program(model_file_kill)
 target_link_libraries(model_file_kill_program PRIVATE cellvae_io)
-add_test(NAME model_file_kill COMMAND model_file_kill_program 40 ${CMAKE_CURRENT_BINARY_DIR}/model_file_kill)
+set(kills 200)
+if(sanitized)
+  set(kills 40)
+endif()
+add_test(NAME model_file_kill COMMAND model_file_kill_program ${kills} ${CMAKE_CURRENT_BINARY_DIR}/model_file_kill)
 
 foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
   if(TEST ${name})

@@ -21,32 +21,11 @@ namespace {
 constexpr std::array<std::string_view, 7> label_columns{
     "cell_type", "celltype", "assigned_cluster", "cell_types", "labels", "cell_ontology_class", "label"};
 
-/// A column of obs as codes from 0 on, -1 where missing.
-Categorical labels_of(const AnnotationColumn& column, const std::string& file) {
-    if (const auto* categorical = std::get_if<Categorical>(&column.values)) return *categorical;
-    Categorical labels;
-    const auto add = [&](const std::string& text) {
-        if (text.empty()) {
-            labels.codes.push_back(-1);
-            return;
-        }
-        const auto found = std::find(labels.categories.begin(), labels.categories.end(), text);
-        labels.codes.push_back(static_cast<std::int32_t>(found - labels.categories.begin()));
-        if (found == labels.categories.end()) labels.categories.push_back(text);
-    };
-    if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values))
-        for (const auto& text : *texts) add(text);
-    else if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&column.values))
-        for (const auto number : *numbers) add(std::to_string(number));
-    else if (const auto* flags = std::get_if<std::vector<bool>>(&column.values))
-        for (const bool flag : *flags) add(flag ? "true" : "false");
-    else
-        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
-    return labels;
-}
-
 KnownLabels known_labels(const AnnotationColumn& column, const std::string& file) {
-    KnownLabels labels{column.name, labels_of(column, file), 0};
+    auto values = as_labels(column);
+    if (!values)
+        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
+    KnownLabels labels{column.name, std::move(*values), 0};
     std::vector<bool> used(labels.values.categories.size());
     for (const auto code : labels.values.codes)
         if (code >= 0) used[static_cast<std::size_t>(code)] = true;

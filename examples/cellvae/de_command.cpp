@@ -92,7 +92,7 @@ void run_de(const DifferenceRequest& request) {
                   {"reference", request.reference},
                   {"cells_reference", reference.size()},
                   {"genes", found.size()},
-                  {"genes_absent", both->absent},
+                  {"genes_absent", both->cells.absent},
                   {"genes_called", called},
                   {"first", top},
                   {"file", request.out}});

@@ -18,28 +18,33 @@ struct DenoiseRequest {
     double library = 0;
     Index draws = 10;
     std::string layer = "denoised";
+    bool structural_zeros = false;
 };
 
 void run_denoise(const DenoiseRequest& request) {
     const auto both = read_model_and_cells(request.model);
     const auto genes = genes_by_name(request.genes, both->description, request.model.model);
-    const Index cells = both->matched.cells();
+    const Index cells = both->cells.counts.cells();
     std::optional<CountMatrix> chosen;
-    if (!genes.empty()) chosen = match_genes(both->matched, request.genes, 0).counts;
-    const CountMatrix& counts = chosen ? *chosen : both->matched;
+    if (!genes.empty()) chosen = match_genes(both->cells.counts, request.genes, 0).counts;
+    const CountMatrix& counts = chosen ? *chosen : both->cells.counts;
     H5adLayerWriter file(request.out, counts, request.layer);
     ProgressLine progress("denoise", cells);
-    both->model->denoise(
-        {.genes = genes, .library = request.library, .draws = request.draws, .seed = request.model.seed},
-        [&](Index first, Index count, std::span<const float> values) {
-            file.append(values);
-            progress(first + count);
-        });
+    both->model->denoise({.genes = genes,
+                          .library = request.library,
+                          .structural_zeros = request.structural_zeros,
+                          .draws = request.draws,
+                          .seed = request.model.seed},
+                         [&](Index first, Index count, std::span<const float> values) {
+                             file.append(values);
+                             progress(first + count);
+                         });
     file.commit();
     print_result({{"cells", cells},
                   {"genes", counts.genes()},
-                  {"genes_absent", both->absent},
+                  {"genes_absent", both->cells.absent},
                   {"layer", request.layer},
+                  {"what", request.structural_zeros ? "probability of a structural zero" : "expected expression"},
                   {"library", request.library > 0 ? nlohmann::ordered_json(request.library) : nlohmann::ordered_json()},
                   {"file", request.out}});
 }
@@ -61,6 +66,8 @@ void add_denoise(CLI::App& app, Invocation& invocation) {
     denoise.add_option("--draws", request->draws, "Of the latent for each cell, over which the mean is taken")
         ->check(CLI::Range(1, 1000000));
     denoise.add_option("--layer", request->layer, "Name of the layer");
+    denoise.add_flag("--structural-zeros", request->structural_zeros,
+                     "In place of expected counts, the probability that a zero is structural (zero-inflated models)");
 }
 
 }  // namespace cellvae::program

@@ -24,8 +24,9 @@ void run_embed(const EmbedRequest& request) {
         {"X_cellvae", both->description.options.latent, both->model->latent(ProgressLine("encode", cells))});
     nlohmann::ordered_json result{{"cells", cells},
                                   {"latent", both->description.options.latent},
-                                  {"genes_in_common", both->description.genes.size() - both->absent.size()},
-                                  {"genes_absent", both->absent},
+                                  {"genes_in_common", both->description.genes.size() - both->cells.absent.size()},
+                                  {"genes_absent", both->cells.absent},
+                                  {"genes_unknown", both->cells.unknown},
                                   {"clusters", nullptr},
                                   {"file", request.out}};
     if (both->model->clusters() > 0) {

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cellvae/evaluation/latent.hpp"
+#include "cellvae/io/atomic_file.hpp"
 #include "mixture_clusters.hpp"
 #include "model_command.hpp"
 #include "terminal.hpp"
@@ -15,6 +16,7 @@ struct EvaluateRequest {
     std::string labels = "auto";
     ClusteringRequest clustering{.by = "auto"};
     Index samples = 100;
+    std::string out;
 };
 
 void run_evaluate(const EvaluateRequest& request) {
@@ -32,8 +34,8 @@ void run_evaluate(const EvaluateRequest& request) {
     const auto bound = model.bound(request.model.seed, ProgressLine("bound", cells));
     nlohmann::ordered_json scores{
         {"cells", cells},
-        {"genes", both->matched.genes()},
-        {"genes_absent", both->absent.size()},
+        {"genes", both->cells.counts.genes()},
+        {"genes_absent", both->cells.absent.size()},
         {"likelihood", both->description.likelihood},
         {"bound", bound[0]},
         {"reconstruction", bound[1]},
@@ -55,6 +57,7 @@ void run_evaluate(const EvaluateRequest& request) {
     }
     if (cells > 1) scores["active_units"] = active_units(std::span<const float>(latent), cells, width).count;
     scores["seed"] = request.model.seed;
+    if (!request.out.empty()) write_text_atomically(request.out, scores.dump(2) + "\n");
     print_result(scores);
 }
 
@@ -76,6 +79,7 @@ void add_evaluate(CLI::App& app, Invocation& invocation) {
         .add_option("--clusters", request->clustering.clusters,
                     "Of k-means; 0: as many as labels, or the number from 2 to 25 with the best silhouette")
         ->check(CLI::NonNegativeNumber);
+    evaluate.add_option("--out", request->out, "File to write the scores to, as JSON, such as scores.json");
     evaluate.add_option("--samples", request->samples, "Samples a cell of the importance-weighted log-likelihood")
         ->check(CLI::Range(1, 1000000));
 }

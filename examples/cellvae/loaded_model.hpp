@@ -9,7 +9,8 @@
 #include "cellvae/evaluation/denoised.hpp"
 #include "cellvae/evaluation/differential_expression.hpp"
 #include "cellvae/evaluation/posterior_predictive.hpp"
-#include "cellvae/io/model_file_description.hpp"
+#include "cellvae/evaluation/prior_predictive.hpp"
+#include "cellvae/io/model_cells.hpp"
 
 namespace cellvae::program {
 
@@ -22,9 +23,8 @@ public:
     LoadedModel& operator=(const LoadedModel&) = delete;
     virtual ~LoadedModel() = default;
 
-    /// Takes the cells, which must outlive it: cells x the model's genes. @throws InputError for values that its
-    /// likelihood does not explain @param condition of each cell; empty for a model without
-    virtual void take_cells(const CountMatrix& cells, std::span<const std::int32_t> condition) = 0;
+    /// Takes the cells, which must outlive it. @throws InputError for values that its likelihood does not explain
+    virtual void take_cells(const ModelCells& cells) = 0;
 
     /// Means of q(z | x): cells x latent.
     [[nodiscard]] virtual std::vector<float> latent(const CellProgress& progress) = 0;
@@ -34,6 +34,8 @@ public:
 
     virtual void denoise(const DenoisedOptions& options, const TakeCells& take) = 0;
     virtual void sample(const PosteriorPredictiveOptions& options, const TakeDraw& take) = 0;
+    /// New cells from the prior, with the library sizes and conditions of the cells that were taken.
+    virtual void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) = 0;
     [[nodiscard]] virtual std::vector<GeneDifference> differences(std::span<const Index> group,
                                                                   std::span<const Index> reference,
                                                                   const DifferentialExpressionOptions& options,

@@ -2,107 +2,73 @@
 #include "model_command.hpp"
 
 #include <algorithm>
-#include <map>
-#include <optional>
-#include <utility>
+#include <string_view>
 
-#include "cellvae/data/gene_matching.hpp"
 #include "cellvae/io/model_file.hpp"
-#include "clustering.hpp"
 #include "report.hpp"
 #include "request.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
 
-namespace {
-
-/// Codes of the model's conditions for a column's values; nothing where a value is not among them.
-std::optional<std::vector<std::int32_t>> codes_of(const Categorical& column, const std::vector<std::string>& names,
-                                                  std::string& unknown) {
-    std::map<std::string, std::int32_t> numbers;
-    for (const auto& name : names) numbers.emplace(name, static_cast<std::int32_t>(numbers.size()));
-    std::vector<std::int32_t> codes;
-    for (const auto code : column.codes) {
-        const auto found = code < 0 ? numbers.end() : numbers.find(column.categories[static_cast<std::size_t>(code)]);
-        if (found == numbers.end()) {
-            unknown = code < 0 ? "a missing value" : column.categories[static_cast<std::size_t>(code)];
-            return std::nullopt;
-        }
-        codes.push_back(found->second);
-    }
-    return codes;
-}
-
-/// Each cell's condition, from the column that the user names or from the one whose values are the model's conditions.
-std::vector<std::int32_t> conditions_of(const CountMatrix& counts, const ModelDescription& description,
-                                        const ModelRequest& request) {
-    if (description.options.conditions == 0) return {};
-    std::string conditions;
-    for (const auto& name : description.condition_names) conditions += (conditions.empty() ? "" : ", ") + name;
-    std::vector<std::string> columns;
-    if (request.condition != "auto")
-        columns.push_back(request.condition);
-    else
-        for (const auto& column : counts.obs.columns)
-            if (!std::holds_alternative<std::vector<double>>(column.values)) columns.push_back(column.name);
-    std::string unknown;
-    for (const auto& name : columns) {
-        const auto column = find_labels(counts, name, request.counts);
-        if (!column) continue;
-        if (auto codes = codes_of(column->values, description.condition_names, unknown)) return std::move(*codes);
-        if (request.condition != "auto")
-            throw InputError(message(request.counts, ": the column ", name, " has ", unknown,
-                                     ", and the model knows the conditions ", conditions));
-    }
-    throw InputError(message(request.counts, ": no column has the model's conditions as its values (", conditions,
-                             "); name the one that says each cell's condition by --condition"));
-}
-
-}  // namespace
-
-void add_model_and_cells(CLI::App& command, ModelRequest& request) {
+void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_required) {
     command.add_option("model", request.model, "Model file: the model.h5 of cellvae train")->required();
     add_counts(command, request.counts, request.orientation);
+    if (!cells_required) command.get_option("counts")->required(false);
     command.add_option("--condition", request.condition,
                        "Column of the cells' conditions, for a model that has some; auto: the one whose values are the "
                        "model's conditions");
     command
+        .add_option("--missing-genes", request.missing_genes,
+                    "Genes of the model that the cells do not have: refuse them, or take them as zero")
+        ->check(CLI::IsMember({"refuse", "zero"}));
+    command
         .add_option("--least-common", request.least_common,
-                    "Share of the model's genes that the cells must have; those absent are taken as zero")
+                    "With --missing-genes zero, the share of the model's genes that must be there")
         ->check(CLI::Range(0.0, 1.0));
     add_seed(command, request.seed);
 }
 
-std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request) {
+std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
     if (!std::filesystem::exists(request.model))
         throw InputError(message(request.model, ": no such file; expected the model.h5 of cellvae train"));
-    auto both = std::make_unique<ModelAndCells>();
-    both->description = read_model_description(request.model);
-    const auto& description = both->description;
+    auto result = std::make_unique<ModelAndCells>();
+    result->description = read_model_description(request.model);
     const auto& table = likelihoods();
-    const auto entry =
-        std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.name == description.likelihood; });
+    const auto entry = std::find_if(table.begin(), table.end(),
+                                    [&](const auto& row) { return row.name == result->description.likelihood; });
     if (entry == table.end())
-        throw InputError(message(request.model, ": this program has no likelihood ", description.likelihood));
+        throw InputError(message(request.model, ": this program has no likelihood ", result->description.likelihood));
+    result->model = entry->load(request.model, result->description);
+    return result;
+}
+
+std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request) {
+    auto both = read_model(request);
     both->counts = read_and_describe(request.counts, request.orientation).counts;
+    const bool zero = request.missing_genes == "zero";
     try {
-        auto matched = match_genes(both->counts, description.genes, request.least_common);
-        both->matched = std::move(matched.counts);
-        both->absent = std::move(matched.absent);
+        both->cells = cells_for_model(both->description, both->counts,
+                                      {.least_genes = zero ? request.least_common : 1,
+                                       .condition = request.condition == "auto" ? "" : request.condition});
     } catch (const InputError& error) {
-        throw InputError(message(request.counts, " and ", request.model, ": ", error.what()));
+        const bool genes = std::string_view(error.what()).find("are missing: ") != std::string_view::npos;
+        throw InputError(message(request.counts, " and ", request.model, ": ", error.what(),
+                                 !genes ? ""
+                                 : zero ? message(" (--least-common ", request.least_common, " must be there)")
+                                        : std::string("; --missing-genes zero takes them as zero")));
     }
-    if (!both->absent.empty()) {
+    const auto& absent = both->cells.absent;
+    if (!absent.empty()) {
         std::string names;
-        for (std::size_t i = 0; i < std::min<std::size_t>(5, both->absent.size()); ++i) names += " " + both->absent[i];
-        print_notice(message("warning: ", both->absent.size(), " of the model's ", description.genes.size(),
-                             " genes are absent and taken as zero:", names, both->absent.size() > 5 ? " ..." : ""));
+        for (std::size_t i = 0; i < std::min<std::size_t>(5, absent.size()); ++i) names += " " + absent[i];
+        print_notice(message("warning: ", absent.size(), " of the model's ", both->description.genes.size(),
+                             " genes are absent and taken as zero:", names, absent.size() > 5 ? " ..." : ""));
     }
-    const auto condition = conditions_of(both->counts, description, request);
-    both->model = entry->load(request.model, description);
+    if (both->cells.unknown > 0)
+        print_notice(message(both->cells.unknown, " genes of ", request.counts, " are not in the model and not used"));
     try {
-        both->model->take_cells(both->matched, condition);
+        both->model->take_cells(both->cells);
     } catch (const InputError& error) {
         throw InputError(message(request.counts, ": ", error.what()));
     }

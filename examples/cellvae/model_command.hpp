@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cellvae/io/counts.hpp"
+#include "cellvae/io/model_cells.hpp"
 #include "loaded_model.hpp"
 #include "options.hpp"
 
@@ -20,21 +21,24 @@ struct ModelRequest {
     std::string counts;
     std::string orientation = "auto";
     std::string condition = "auto";
-    double least_common = 0.5;
+    std::string missing_genes = "refuse";  ///< or zero
+    double least_common = 0.5;             ///< of the model's genes, where the others are zero
     std::uint64_t seed = 1;
 };
 
-/// The model file and the cells that it is asked about.
-void add_model_and_cells(CLI::App& command, ModelRequest& request);
+/// The model file and the cells that it is asked about. @param cells_required else `counts` may stay empty
+void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_required = true);
 
 /// A model with the cells of a file, brought to its genes.
 struct ModelAndCells {
     ModelDescription description;
-    CountMatrix counts;   ///< as the file has them
-    CountMatrix matched;  ///< cells x the model's genes
-    std::vector<std::string> absent;
+    CountMatrix counts;  ///< as the file has them
+    ModelCells cells;    ///< brought to the model's genes and conditions
     std::unique_ptr<LoadedModel> model;
 };
+
+/// @throws Error where the file is no model, or of a likelihood that this program does not have
+[[nodiscard]] std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request);
 
 /// Reads both, and says what they are. @throws Error where they do not fit each other
 [[nodiscard]] std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cellvae/io/model_file.hpp"
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 #include "latent_models.hpp"
 #include "loaded_model.hpp"
 
@@ -21,12 +21,8 @@ public:
         load_model(exec_, file, model_);
     }
 
-    void take_cells(const CountMatrix& cells, std::span<const std::int32_t> condition) override {
-        auto options = views_.dataset_options();
-        options.conditions = condition;
-        data_ = make_dataset<L>(exec_, cells, options);
-        // not every condition of the model need be among these cells
-        if (!condition.empty()) data_->condition_count = model_.options().conditions;
+    void take_cells(const ModelCells& cells) override {
+        data_ = make_dataset<L>(exec_, cells.counts, cells.dataset_options(views_));
         model_.require_fit(*data_);
         batch_.emplace(exec_, *data_, 128);
         all_ = all_cells(*data_);
@@ -46,6 +42,9 @@ public:
     }
     void sample(const PosteriorPredictiveOptions& options, const TakeDraw& take) override {
         sample_posterior_predictive(exec_, model_, *data_, *batch_, options, take);
+    }
+    void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) override {
+        sample_prior_predictive(exec_, model_, *data_, *batch_, options, take);
     }
     std::vector<GeneDifference> differences(std::span<const Index> group, std::span<const Index> reference,
                                             const DifferentialExpressionOptions& options,

@@ -82,7 +82,8 @@ struct TrainRequest : CountsRequest {
     std::string cluster_by = "auto";  ///< mixture, kmeans, leiden; auto: mixture where there is one, else kmeans
     double resolution = 0.6;          ///< of leiden
     std::uint64_t seed = 1;
-    bool resume = false;            ///< go on from DIR/model.h5
+    std::string resume;             ///< model file of earlier training to go on from; empty: begin
+    std::string save = "model";     ///< model: DIR/model.h5; none
     Index checkpoint_epochs = 0;    ///< 0: not by epochs
     double checkpoint_minutes = 5;  ///< 0: not by time
     bool report = true;             ///< write report.html

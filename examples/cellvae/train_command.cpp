@@ -172,7 +172,7 @@ void run_train(const TrainRequest& request) {
         entry->train(*used, request, annotated, start_labels, [&] { folder = made_folder(request.out); });
     if (trained.interrupted)
         print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch,
-                             "; --resume continues the training"));
+                             request.save == "none" ? "" : "; --resume continues the training"));
     if (trained.stopped_early)
         print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ",
                              trained.best_epoch));
@@ -193,7 +193,8 @@ void run_train(const TrainRequest& request) {
     if (clustering.by == "mixture") {
         const auto components = cluster_components(trained, annotated, request.merge);
         const auto found = mixture_clusters(trained.responsibilities, components);
-        if (!trained.file_is_of_start) add_clusters(folder / "model.h5", components.cluster_of);
+        if (!trained.file_is_of_start && request.save == "model")
+            add_clusters(folder / "model.h5", components.cluster_of);
         clusters = found.clusters;
         add_cluster_scores(scores, host, latent, clusters, clustering, labels);
         add_mixture_scores(scores, trained, components, found, labels);
@@ -227,8 +228,8 @@ void run_train(const TrainRequest& request) {
     scores["model"] = trained.model;
     write_text_atomically(folder / "options.toml", request.options);
     scores = write_scores(std::move(scores), folder, start);
-    print_notice(
-        message("written to ", (folder / "cells.h5ad").string(), ", model.h5, history.csv and scores.json beside it"));
+    print_notice(message("written to ", (folder / "cells.h5ad").string(),
+                         request.save == "none" ? ", " : ", model.h5, ", "history.csv and scores.json beside it"));
     if (request.report)
         write_report(folder, {counts, trained.latent, std::move(scores), trained.history, request.options});
 }

@@ -149,8 +149,12 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(CLI::PositiveNumber);
     train->add_flag("--compare", request.compare,
                     "Score k-means and Leiden (resolutions .3, .6, 1) on the latent as well");
-    train->add_flag("--resume", request.resume,
-                    "Go on from DIR/model.h5, with the same options; the result is that of training without a stop");
+    train->add_option(
+        "--resume", request.resume,
+        "Go on from this model file (or the folder it lies in) with the same options, to as many --epochs "
+        "or more; the result is that of training without a stop");
+    train->add_option("--save", request.save, "model: write DIR/model.h5; none: do not, and nothing can be resumed")
+        ->check(CLI::IsMember({"model", "none"}));
     train
         ->add_option("--checkpoint-epochs", request.checkpoint_epochs,
                      "Write DIR/model.h5 every so many epochs of training as well; 0: not by epochs")

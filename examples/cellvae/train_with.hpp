@@ -17,6 +17,7 @@
 #include "cellvae/training/history.hpp"
 #include "cellvae/training/mixture_start.hpp"
 #include "cellvae/training/trainer.hpp"
+#include "cellvae/training/training_options.hpp"
 #include "kept_request.hpp"
 #include "latent_models.hpp"
 #include "request.hpp"
@@ -188,20 +189,22 @@ private:
     Clock::time_point last_ = Clock::now();
 };
 
-/// DIR/model.h5 as --resume finds it.
+/// What --resume goes on from.
 struct Kept {
+    std::filesystem::path file;
     ModelDescription description;
     Stage stage;
 };
 
 /// @throws OptionError, InputError unless it is of this request, these genes and this type of model
-inline std::optional<Kept> kept_model(const TrainRequest& request, const CountMatrix& counts,
-                                      const std::filesystem::path& file) {
-    if (!request.resume) return std::nullopt;
+inline std::optional<Kept> kept_model(const TrainRequest& request, const CountMatrix& counts) {
+    if (request.resume.empty()) return std::nullopt;
+    std::filesystem::path file = request.resume;
+    if (std::filesystem::is_directory(file)) file /= "model.h5";
     if (!std::filesystem::exists(file))
         throw OptionError(
             message("--resume: there is no ", file.string(), " to go on from; leave --resume out to begin"));
-    Kept kept{.description = read_model_description(file), .stage = Stage::model};
+    Kept kept{.file = file, .description = read_model_description(file), .stage = Stage::model};
     kept.stage = require_same_request(kept.description.program, request, file.string());
     require_genes(kept.description, file.string(), counts.var.names, request.counts);
     return kept;
@@ -223,7 +226,7 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     const auto data = make_dataset<L>(exec, counts, views);
 
     const std::filesystem::path file = std::filesystem::path(request.out) / "model.h5";
-    const auto kept = kept_model(request, counts, file);
+    const auto kept = kept_model(request, counts);
     const bool start_is_done = kept && kept->stage == Stage::model;
 
     CheckpointClock clock(request);
@@ -251,16 +254,21 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         description.program = kept_request(request, stage);
         std::optional<TrainingState<float, Model::term_count>> state;
         if (from) {
-            require_cells(kept->description, file.string(), description, request.counts);
-            state = load_training_state(file, model, options);
-            print_notice(message("going on from ", file.string(), ", ",
+            require_cells(kept->description, kept->file.string(), description, request.counts);
+            state = load_training_state(kept->file, model, options);
+            print_notice(message("going on from ", kept->file.string(), ", ",
                                  stage == Stage::start ? "whose plain model a mixture starts from, " : "",
                                  state->history.size(), " epochs trained"));
+            if (const auto changed = what_epochs_change(kept->description.training, options,
+                                                        sizes.prior == PriorKind::mixture && sizes.sum.is_relaxed());
+                !changed.empty())
+                print_notice(message("from here on the longer plan holds: ", changed));
         }
-        callbacks.checkpoint = [&](const auto& reached) {
-            save_model(file, description, model, reached);
-            clock.is_written();
-        };
+        if (request.save == "model")
+            callbacks.checkpoint = [&](const auto& reached) {
+                save_model(file, description, model, reached);
+                clock.is_written();
+            };
         return train(exec, model, cells, split, options, callbacks, state ? &*state : nullptr);
     };
 
@@ -289,8 +297,8 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         plain->start_from(exec, data);
         stage_name = "start: ";
         if (run(*plain, unlabelled, options, Stage::start, kept.has_value()).interrupted)
-            print_notice(message("interrupted in the plain model that the mixture starts from: ", file.string(),
-                                 " holds that plain model"));
+            print_notice(message("interrupted in the plain model that the mixture starts from",
+                                 request.save == "none" ? "" : ": " + file.string() + " holds that plain model"));
         stage_name = "";
         const auto latent = latent_means(exec, *plain, data);
         std::vector<std::int32_t> start;

@@ -44,7 +44,8 @@ done
 model="run 1/model.h5"
 
 python=${CELLVAE_TEST_PYTHON:-python3}
-has '"genes_absent": \[\]' embed "$model" "$counts" --out embedded.h5ad --json
+has '"genes_unknown": 100' embed "$model" "$counts" --out embedded.h5ad --json
+grep -q "100 genes of .* are not in the model and not used" err || fail "unknown genes were not counted: $(cat err)"
 has '"clusters": [1-4]' embed mixture/model.h5 "$counts" --out mixture.h5ad --json
 has '"layer": "denoised"' denoise "$model" "$counts" --out denoised.h5ad --library 10000 --draws 3 --json
 has '"cells_group"' de "$model" "$counts" --groupby cell_type --group type_1 --out de.csv --pairs 300 --json
@@ -57,6 +58,11 @@ has 'genes_called' de "$model" "$counts" --groupby cell_type --group type_1 --re
 [ "$(head -1 de.tsv | tr '\t' '\n' | wc -l)" -eq 12 ] || fail "de.tsv has not twelve columns"
 has '"genes": 1' denoise "$model" "$counts" --out one.h5ad --genes "$gene" --json
 has '"draws": 2' sample "$model" "$counts" --out sampled.h5ad --draws 2 --json
+has '"what": "probability of a structural zero"' denoise "$model" "$counts" --out zeros.h5ad --structural-zeros --json
+has '"from": "the prior"' sample "$model" --cells 50 --out new.h5ad --json
+has '"library": 700' sample mixture/model.h5 --cells 40 --cluster 1,0 --library 700 --genes "$gene" --out new_of.h5ad --json
+has '"kl_y": null' evaluate "$model" "$counts" --samples 5 --json --out scores.json
+cmp -s out scores.json || fail "evaluate --out: $(cat scores.json)"
 has '"kl_y": null' evaluate "$model" "$counts" --samples 5 --json
 has 'log_likelihood' evaluate "$model" "$counts" --samples 5
 has '"cluster_by": "mixture"' evaluate mixture/model.h5 "$counts" --samples 5 --json
@@ -95,6 +101,11 @@ refused 'no folder' embed "$model" "$counts" --out nowhere/o.h5ad
 refused 'has no gene nowhere' denoise "$model" "$counts" --out o.h5ad --genes nowhere
 refused '--draws' denoise "$model" "$counts" --out o.h5ad --draws 0
 refused '--draws' sample "$model" "$counts" --out o.h5ad --draws 0
+refused 'give either counts' sample "$model" --out o.h5ad
+refused 'give either counts' sample "$model" "$counts" --cells 5 --out o.h5ad
+refused 'has no clusters' sample "$model" --cells 5 --cluster 0 --out o.h5ad
+refused '--cluster 9: the model mixture/model.h5 has the clusters 0 to' sample mixture/model.h5 --cells 5 --cluster 9 --out o.h5ad
+refused 'are for new cells' sample "$model" "$counts" --library 5 --out o.h5ad
 refused 'has no value type_9' de "$model" "$counts" --groupby cell_type --group type_9 --out o.csv
 refused 'there is no column kind' de "$model" "$counts" --groupby kind --group a --out o.csv
 refused 'are the same' de "$model" "$counts" --groupby cell_type --group type_1 --reference type_1 --out o.csv
@@ -119,11 +130,17 @@ P
     "$program" train donors.h5ad --out donors --condition donor --input standardised --genes 0 --epochs 3 --hidden 16 --latent 4 \
         --samples 2 >/dev/null 2>train.err || fail "train: $(cat train.err)"
     has '"genes_absent": \[\]' embed "$model" reversed.h5ad --out reversed_embedded.h5ad --json
-    has '"genes_in_common": 90' embed "$model" fewer.h5ad --out fewer_embedded.h5ad --json
+    refused "10 of the model's 100 genes are missing" embed "$model" fewer.h5ad --out o.h5ad
+    grep -q -- '--missing-genes zero takes them as zero' err || fail "the way out was not named: $(cat err)"
+    has '"genes_in_common": 90' embed "$model" fewer.h5ad --out fewer_embedded.h5ad --json --missing-genes zero
     grep -q "warning: 10 of the model's 100 genes are absent and taken as zero" err || fail "absent genes were not named: $(cat err)"
     has '"clusters": [2-4]' embed mixture/model.h5 last_cluster.h5ad --out last_cluster_embedded.h5ad --json
     has '"latent": 4' embed donors/model.h5 one_donor.h5ad --out one_donor_embedded.h5ad --json
-    refused 'has stranger, and the model knows the conditions' embed donors/model.h5 strangers.h5ad --condition donor --out o.h5ad
+    refused 'in the column donor 40 cells (cell_2, cell_5, cell_8, ...) have stranger; the model knows the conditions a, b, c' embed donors/model.h5 strangers.h5ad --condition donor --out o.h5ad
+    "$program" embed donors/model.h5 donors.h5ad --out donors_embedded.h5ad >/dev/null 2>err || fail "embed: $(cat err)"
+    "$program" embed donors/model.h5 recoded.h5ad --out recoded_embedded.h5ad >/dev/null 2>err || fail "embed: $(cat err)"
+    has '"condition": "c"' sample donors/model.h5 --cells 30 --of-condition c --out of_c.h5ad --json
+    refused 'knows no condition d' sample donors/model.h5 --cells 30 --of-condition d --out o.h5ad
     refused "no column has the model's conditions" embed donors/model.h5 strangers.h5ad --out o.h5ad
     "$python" "$here/model_output_check.py" "$folder" "$gene" cells || fail "model_output_check.py: other cells"
 fi

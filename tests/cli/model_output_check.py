@@ -5,6 +5,7 @@ import warnings
 
 import anndata
 import numpy
+import pandas
 
 folder, gene = sys.argv[1:3]
 
@@ -43,6 +44,9 @@ def make_cells():
     cells[clusters == clusters.max()].copy().write_h5ad(f"{folder}/last_cluster.h5ad")
     cells.obs["donor"] = ["b", "a", "c"] * 40
     cells.write_h5ad(f"{folder}/donors.h5ad")
+    cells.obs["donor"] = pandas.Categorical(cells.obs["donor"], categories=["c", "b", "a"])
+    cells.write_h5ad(f"{folder}/recoded.h5ad")
+    cells.obs["donor"] = cells.obs["donor"].astype(str)
     cells[cells.obs["donor"] == "b"].copy().write_h5ad(f"{folder}/one_donor.h5ad")
     cells.obs["donor"] = ["b", "stranger", "c"] * 40
     cells.write_h5ad(f"{folder}/strangers.h5ad")
@@ -59,6 +63,10 @@ def check_other_cells():
     trained = read("donors/cells.h5ad")
     expected = trained[trained.obs["donor"] == "b"].obsm["X_cellvae"]
     assert numpy.allclose(read("one_donor_embedded.h5ad").obsm["X_cellvae"], expected, atol=1e-5)
+    # the training's own latent, bit for bit, whatever the order of the conditions' codes
+    assert numpy.array_equal(read("donors_embedded.h5ad").obsm["X_cellvae"], trained.obsm["X_cellvae"])
+    assert numpy.array_equal(read("recoded_embedded.h5ad").obsm["X_cellvae"], trained.obsm["X_cellvae"])
+    assert (read("of_c.h5ad").obs["condition"] == "c").all()
 
 
 def check_outputs():
@@ -83,6 +91,14 @@ def check_outputs():
     one = read("one.h5ad")
     assert list(one.var_names) == [gene]
     assert (one.X.toarray() == denoised[:, gene].X.toarray()).all()
+
+    zeros = read("zeros.h5ad").layers["denoised"]
+    assert ((zeros > 0) & (zeros < 1)).all()
+
+    new = read("new.h5ad")
+    assert new.shape == (50, 100) and new.X.sum() > 0 and "cellvae_cluster" not in new.obs
+    of = read("new_of.h5ad")
+    assert of.shape == (40, 1) and set(of.obs["cellvae_cluster"]) <= {"0", "1"}
 
     sampled = read("sampled.h5ad")
     assert sampled.shape == (240, 100)

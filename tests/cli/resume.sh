@@ -32,7 +32,7 @@ stopped() {
     code=0
     wait $job 2>/dev/null || code=$?
     resume=
-    if [ -e "$folder/$name/model.h5" ]; then resume=--resume; fi
+    if [ -e "$folder/$name/model.h5" ]; then resume="--resume $folder/$name"; fi
 }
 same() {
     for file in model.h5 cells.h5ad; do
@@ -53,7 +53,7 @@ for n in 1 2 3 4 5 6 7 8 9 10; do
 done
 [ $kills -ge 2 ] || fail "nothing was killed"
 [ "$resume" ] || fail "no checkpoint was written"
-train killed $mixture --threads 1 --resume
+train killed $mixture --threads 1 $resume
 same mixture killed
 
 # Ctrl-C within the plain model that a mixture starts from, then within the mixture
@@ -64,7 +64,7 @@ for every in 20 150 150; do
     [ $code -eq 0 ] || fail "interrupted: exit code $code: $(cat "$folder/interrupted.err")"
 done
 grep -q 'interrupted' "$folder/interrupted.err" || fail "nothing was interrupted"
-train interrupted $long --threads 1 --resume
+train interrupted $long --threads 1 $resume
 train whole $long --threads 2
 same whole interrupted
 
@@ -72,8 +72,32 @@ same whole interrupted
 batch='--prior marginal_mixture --normalisation batch --start random --epochs 40 --patience 5'
 train batch $batch --threads 2
 cp -r "$folder/batch" "$folder/again"
-train again $batch --threads 1 --resume
+train again $batch --threads 1 --resume "$folder/again/model.h5"
 same batch again
+
+# Stopped after 4 epochs and gone on from to 10, in another process with another number of threads: each prior, sum over
+# clusters, bound and normalisation
+number=0
+for kind in '--prior gaussian --normalisation batch --patience 3' \
+    '--prior gaussian --bound importance_weighted --training-samples 3 --dropout 0' \
+    '--prior mixture --start random' '--prior mixture --start random --sum threshold --threshold 0.1' \
+    '--prior mixture --start random --sum gumbel_softmax --temperature 0.5,0.5' \
+    '--prior marginal_mixture --start random' '--prior vamp --pseudo-inputs 20'; do
+    number=$((number + 1))
+    train "whole_$number" $kind --epochs 10 --threads 2
+    train "part_$number" $kind --epochs 4 --threads 1
+    train "part_$number" $kind --epochs 10 --threads 4 --resume "$folder/part_$number/model.h5"
+    same "whole_$number" "part_$number"
+done
+# from one folder to another; and what a longer plan changes is said
+train longer --prior mixture --start random --sum gumbel_softmax --epochs 3
+train longer_yet --prior mixture --start random --sum gumbel_softmax --epochs 6 --resume "$folder/longer"
+grep -q 'temperatures of relaxed sums fall until epoch 6 in place of 3' "$folder/longer_yet.err" ||
+    fail "the longer plan was not said: $(cat "$folder/longer_yet.err")"
+[ "$(wc -l <"$folder/longer_yet/history.csv")" -eq 7 ] || fail "longer_yet: history.csv has not six epochs"
+# --save none leaves no model, and all else
+train unsaved --epochs 2 --save none --checkpoint-epochs 1
+if [ -e "$folder/unsaved/model.h5" ] || [ ! -e "$folder/unsaved/cells.h5ad" ]; then fail "--save none: $(ls "$folder/unsaved")"; fi
 
 # What does not fit is refused, and both sides are named
 refused() {
@@ -85,15 +109,17 @@ refused() {
     [ "$(grep -c '^cellvae: ' "$folder/refused.err")" -eq 1 ] || fail "$*: not one line of error: $(cat "$folder/refused.err")"
     grep -q -- "$expected" "$folder/refused.err" || fail "$*: said $(cat "$folder/refused.err")"
 }
-again="--out $folder/batch --resume $common $batch"
+again="--out $folder/batch --resume $folder/batch $common $batch"
 before=$(cksum "$folder/batch/model.h5")
 refused '--dropout is 0.1 in .*model.h5 and 0.2 here' train "$folder/cells.h5ad" $again --dropout 0.2
 "$program" simulate --cells 150 --genes 400 --types 3 --seed 3 --out "$folder/others.h5ad" >"$folder/simulate.out"
 refused 'trained on 150 cells .* and .*others.h5ad has 150' train "$folder/others.h5ad" $again
 "$program" simulate --cells 150 --genes 300 --types 3 --seed 2 --out "$folder/fewer.h5ad" >"$folder/simulate.out"
 refused 'is of 400 genes, and .*fewer.h5ad has 300' train "$folder/fewer.h5ad" $again
-refused 'there is no .*model.h5 to go on from' train "$folder/cells.h5ad" --out "$folder/nowhere" --resume
+refused 'epochs are 40 in .*model.h5 and 30 here; expected as many or more' train "$folder/cells.h5ad" \
+    $(echo "$again" | sed 's/--epochs 40/--epochs 30/')
+refused 'there is no .*model.h5 to go on from' train "$folder/cells.h5ad" --out "$folder/nowhere" --resume "$folder/nowhere/model.h5"
 cp "$folder/cells.h5ad" "$folder/again/model.h5"
-refused 'model.h5: is no model file' train "$folder/cells.h5ad" --out "$folder/again" --resume
+refused 'model.h5: is no model file' train "$folder/cells.h5ad" --out "$folder/again" --resume "$folder/again"
 [ "$(cksum "$folder/batch/model.h5")" = "$before" ] || fail "a refused command changed model.h5"
 echo "resume.sh: right, after $kills kills"

@@ -34,7 +34,7 @@ grep -q '"ari": null' "$folder/again/scores.json" || fail "without labels ari is
 "$program" train "$folder/with space/zähl.h5ad" --out "$folder/interrupted" --epochs 100000 --warm-up 0 --patience 0 --hidden 8 \
     --latent 3 --samples 2 >"$folder/interrupted.out" 2>"$folder/interrupted.err" &
 job=$!
-sleep 3
+while ! grep -q '^epoch' "$folder/interrupted.err" && kill -0 $job 2>/dev/null; do sleep 0.05; done
 kill -INT $job
 wait $job || fail "interrupted: exit code $?"
 grep -q '"interrupted": true' "$folder/interrupted/scores.json" || fail "scores.json does not say that it was interrupted"

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -152,6 +153,29 @@ TEST_CASE("denoising refuses what it cannot do") {
     CHECK_THROWS_MATCHES(denoise_with({.library = 100}), OptionError,
                          Message("the model explains the target log_normalised, which is normalised already: it has no "
                                  "expected counts of another library size"));
+}
+
+TEST_CASE("the probability of a structural zero is the likelihood's, mean over draws") {
+    auto asked = options(MeanScale::none);
+    asked.shared = {"log_dispersion", "logit_zero_inflation"};
+    Small small(cells, genes, asked);
+    const auto& store = small.model.parameters();
+    const auto logit = store.value(store.find("decoder/logit_zero_inflation/shared"));
+    const auto found =
+        denoised(small.exec, small.model, small.data, small.batch, {.structural_zeros = true, .draws = 3, .seed = 1});
+    for (Index cell = 0; cell < cells; ++cell)
+        for (Index gene = 0; gene < genes; ++gene)
+            REQUIRE(std::abs(static_cast<double>(found[static_cast<std::size_t>(cell * genes + gene)]) -
+                             1 / (1 + std::exp(-logit(0, gene)))) < 1e-6);
+    const auto refused = [](const char* words) {
+        return Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring(words));
+    };
+    CHECK_THROWS_MATCHES(
+        denoised(small.exec, small.model, small.data, small.batch, {.library = 10, .structural_zeros = true}),
+        OptionError, refused("has no library size"));
+    SmallModel<NegativeBinomial<>> plain(cells, genes, options(MeanScale::none));
+    CHECK_THROWS_MATCHES(denoised(plain.exec, plain.model, plain.data, plain.batch, {.structural_zeros = true}),
+                         OptionError, refused("negative_binomial_mean has no structural zeros"));
 }
 
 }  // namespace denoised_test

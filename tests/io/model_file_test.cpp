@@ -5,6 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <cmath>
 #include <fstream>
 #include <map>
 
@@ -393,4 +394,46 @@ TEST_CASE("a model file's sizes are held against its arrays before memory is tak
                    options.pseudo_inputs = 1 << 20;
                }),
                too_large);
+}
+
+namespace {
+
+const std::string kept_model = CELLVAE_TESTS_DIR "/io/files/model_schema_1.h5";
+const std::string kept_latent = CELLVAE_TESTS_DIR "/io/files/model_schema_1_latent.csv";
+
+}  // namespace
+
+// ctest does not run it: it made what the next test reads, with the version that first had the schema.
+TEST_CASE("writes the model file that every later version must read", "[.schema]") {
+    const Cells cells;
+    (void)trained_file(cells, kept_model);
+    Model model(cells.exec, 12, read_model_description(kept_model).options);
+    load_model(cells.exec, kept_model, model);
+    std::ofstream file(kept_latent);
+    for (const float value : latent_means(cells.exec, model, cells.data)) file << message(value) << '\n';
+}
+
+TEST_CASE("the model file that the first version of the schema wrote is read, and its training goes on") {
+    const Cells cells;
+    const auto description = read_model_description(kept_model);
+    CHECK(description.type == "vae, prior marginal_mixture, likelihood negative_binomial_mean, double");
+    CHECK(description.genes == cells.matrix.var.names);
+    CHECK(description.condition_names == std::vector<std::string>{"männlich", "weiblich"});
+    CHECK(description.can_be_resumed);
+    Model model(cells.exec, 12, description.options);
+    load_model(cells.exec, kept_model, model);
+    const auto found = latent_means(cells.exec, model, cells.data);
+    std::ifstream file(kept_latent);
+    for (const float value : found) {
+        double expected = 0;
+        REQUIRE(file >> expected);
+        CHECK(std::abs(static_cast<double>(value) - expected) < 1e-5);
+    }
+    auto longer = description.training;
+    longer.epochs += 2;
+    const auto state = load_training_state(kept_model, model, longer);
+    const auto result = train(cells.exec, model, cells.data, cells.split, longer, {}, &state);
+    CHECK(result.history.size() > state.history.size());
+    for (std::size_t epoch = 0; epoch < state.history.size(); ++epoch)
+        CHECK(result.history[epoch].train == state.history[epoch].train);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -13,7 +13,7 @@
 using namespace cellvae;
 using namespace cellvae_tests;
 
-namespace held_out_test {
+namespace evaluate_test {
 
 namespace {
 
@@ -160,4 +160,4 @@ TEST_CASE("a cell's cluster is that of its largest responsibility") {
     CHECK_THROWS_AS(most_likely_clusters(shares, 0), ShapeError);
 }
 
-}  // namespace held_out_test
+}  // namespace evaluate_test

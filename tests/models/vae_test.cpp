@@ -7,7 +7,7 @@
 #include "cellvae/distributions/bernoulli.hpp"
 #include "cellvae/distributions/gaussian.hpp"
 #include "cellvae/distributions/poisson.hpp"
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 #include "cellvae/priors/any_prior.hpp"
 #include "small_model.hpp"
 

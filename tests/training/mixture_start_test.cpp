@@ -6,7 +6,7 @@
 
 #include "../models/small_model.hpp"
 #include "cellvae/distributions/poisson.hpp"
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 #include "cellvae/priors/any_prior.hpp"
 
 using namespace cellvae;

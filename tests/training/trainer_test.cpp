@@ -199,6 +199,77 @@ TEST_CASE("the same seed gives the same parameters, another seed others") {
     CHECK(first != trained(2));
 }
 
+TEST_CASE("a trainer that is asked for one step after another, stopped and gone on from, is training in one call") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(90, 20);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.2, .seed = 1});
+    const auto options = quick(4);
+    const auto values_of = [&](const Model& model) {
+        const auto host = to_host(exec, KernelLabel("values"), model.parameters().values());
+        return std::vector<float>(host.data(), host.data() + host.extent(0));
+    };
+    Model whole(exec, cells.genes(), small());
+    whole.start_from(exec, data);
+    const auto expected = train(exec, whole, data, split, options);
+    REQUIRE(expected.history.size() == 4);
+
+    Model model(exec, cells.genes(), small());
+    model.start_from(exec, data);
+    Trainer trainer(exec, model, data, split, options);
+    int steps = 0;
+    while (steps < 7 && trainer.step()) ++steps;  // three an epoch: into the third
+    REQUIRE(steps == 7);
+    const auto state = trainer.state();
+    CHECK(state.epoch == 3);
+    CHECK(state.seen == 32);
+    CHECK(state.history.size() == 2);
+
+    Model other(exec, cells.genes(), small());  // not started from the data
+    Trainer again(exec, other, data, split, options);
+    again.go_on_from(state);
+    CHECK_FALSE(again.is_over());
+    while (again.step()) ++steps;
+    CHECK(steps == 12);
+    CHECK(again.is_over());
+    const auto found = again.finish();
+    CHECK(values_of(other) == values_of(whole));
+    CHECK(found.best_epoch == expected.best_epoch);
+    CHECK(found.best_bound == expected.best_bound);
+    REQUIRE(found.history.size() == 4);
+    for (std::size_t epoch = 0; epoch < 4; ++epoch) CHECK(found.history[epoch].train == expected.history[epoch].train);
+    CHECK_FALSE(again.step());
+    CHECK_THROWS_AS(again.state(), OptionError);
+
+    // the first one goes on from where it stands; its state was a copy, or a view of what is now trained further
+    const auto rest = trainer.run();
+    CHECK(values_of(model) == values_of(whole));
+    CHECK(rest.history.size() == 4);
+}
+
+TEST_CASE("what more epochs change is said") {
+    const auto with = [](Index epochs, auto&& change) {
+        TrainingOptions options;
+        options.epochs = epochs;
+        change(options);
+        return options;
+    };
+    const auto nothing = [](TrainingOptions&) {};
+    CHECK(what_epochs_change(with(5, nothing), with(9, nothing)).empty());
+    const auto level = [](TrainingOptions& options) { options.last_temperature = 1; };
+    CHECK(what_epochs_change(with(5, level), with(9, level), true).empty());
+    const auto all = [](TrainingOptions& options) {
+        options.last_temperature = 0.5;
+        options.balance = 1;
+        options.warm_up = 8;
+    };
+    const auto text = what_epochs_change(with(5, all), with(9, all), true);
+    CHECK_THAT(text, ContainsSubstring("the warm-up takes 8 epochs") && ContainsSubstring("in place of 5"));
+    CHECK_THAT(text, ContainsSubstring("temperatures of relaxed sums fall until epoch 9"));
+    CHECK_THAT(text, ContainsSubstring("the clusters' balance is let go until epoch 9"));
+    CHECK(what_epochs_change(with(9, all), with(9, all), true).empty());
+}
+
 TEST_CASE("training from streamed counts gives the bits of training from counts in memory") {
     const Exec exec;
     const CountMatrix cells = two_kinds(150, 150);

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -29,6 +31,32 @@ struct AnnotationColumn {
     std::string name;
     ColumnValues values;
 };
+
+/// A column's values as labels, in the order of their appearance where they are no labels yet; an empty text is
+/// missing. Nothing for decimal numbers.
+[[nodiscard]] inline std::optional<Categorical> as_labels(const AnnotationColumn& column) {
+    if (const auto* categorical = std::get_if<Categorical>(&column.values)) return *categorical;
+    if (std::holds_alternative<std::vector<double>>(column.values)) return std::nullopt;
+    Categorical labels;
+    std::unordered_map<std::string, std::int32_t> code_of;
+    const auto add = [&](const std::string& text) {
+        const auto [found, fresh] = code_of.try_emplace(text, static_cast<std::int32_t>(labels.categories.size()));
+        if (fresh) labels.categories.push_back(text);
+        labels.codes.push_back(found->second);
+    };
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values))
+        for (const auto& text : *texts) {
+            if (text.empty())
+                labels.codes.push_back(-1);
+            else
+                add(text);
+        }
+    else if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&column.values))
+        for (const auto number : *numbers) add(std::to_string(number));
+    else
+        for (const bool flag : std::get<std::vector<bool>>(column.values)) add(flag ? "true" : "false");
+    return labels;
+}
 
 /// What is known of each cell (obs) or each gene (var): its name and any number of columns, in the file's order.
 struct Annotations {

@@ -23,6 +23,7 @@ enum class Purpose : std::uint32_t {
     input_noise = 11,
     posterior_predictive = 12,
     pairs = 13,
+    prior = 14,
 };
 
 /// Random numbers from a counter (Philox 4x32-10; Salmon et al., SC 2011): the numbers depend on the key alone, never

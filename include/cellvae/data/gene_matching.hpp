@@ -18,6 +18,7 @@ namespace cellvae {
 struct MatchedGenes {
     CountMatrix counts;               ///< cells x the genes asked for, in their order
     std::vector<std::string> absent;  ///< those that the cells' file does not have: zero everywhere
+    Index unknown = 0;                ///< genes of the file that were not asked for
 };
 
 /// The same cells with the genes of that list, found by name; genes that are not there have no counts. Annotations of
@@ -27,19 +28,22 @@ struct MatchedGenes {
 [[nodiscard]] inline MatchedGenes match_genes(const CountMatrix& cells, std::span<const std::string> genes,
                                               double least_share = 0.5) {
     constexpr GeneIndex not_asked = -1;
+    MatchedGenes result;
     std::unordered_map<std::string_view, GeneIndex> asked;
     for (std::size_t i = 0; i < genes.size(); ++i) asked.emplace(genes[i], static_cast<GeneIndex>(i));
     std::vector<GeneIndex> place(cells.var.names.size(), not_asked);
     std::vector<bool> found(genes.size());
     for (std::size_t gene = 0; gene < place.size(); ++gene) {
         const auto match = asked.find(cells.var.names[gene]);
-        if (match == asked.end()) continue;
+        if (match == asked.end()) {
+            ++result.unknown;
+            continue;
+        }
         if (found[static_cast<std::size_t>(match->second)])
             throw InputError(message("the gene ", match->first, " comes twice; each of the model's may come once"));
         found[static_cast<std::size_t>(match->second)] = true;
         place[gene] = match->second;
     }
-    MatchedGenes result;
     for (std::size_t i = 0; i < genes.size(); ++i)
         if (!found[i]) result.absent.push_back(genes[i]);
     const auto common = genes.size() - result.absent.size();

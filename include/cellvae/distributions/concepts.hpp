@@ -101,6 +101,12 @@ concept Likelihood = HasName<L> && HasParameters<L> && HasLogMeanParameter<L> &&
     HasLogBaseMeasure<L, float> && HasLogBaseMeasure<L, double> && HasMean<L, float> && HasMean<L, double> &&
     HasVariance<L, float> && HasVariance<L, double> && HasSampler<L, float> && HasSampler<L, double>;
 
+/// *Why (optional):* which zeros are structural is asked of a zero-inflated model.
+template <class L>
+concept HasZeroInflation = Likelihood<L> && requires(const Parameters<float, parameter_count<L>>& eta) {
+    { L::zero_inflation(eta) } -> std::same_as<float>;
+};
+
 /// True where a likelihood is a mass on whole numbers: unless it says so itself by a member `discrete`, where it does
 /// not support one half. `supports` is asked when the program is compiled where it is constexpr.
 template <Likelihood L>

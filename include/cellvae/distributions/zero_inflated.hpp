@@ -96,6 +96,12 @@ public:
         return Base::log_base_measure(x);
     }
 
+    /// rho, the probability of a structural zero.
+    template <class Real>
+    KOKKOS_INLINE_FUNCTION static Real zero_inflation(const Parameters<Real, base_count + 1>& eta) {
+        return distributions_detail::logistic_parts(eta[0]).logistic;
+    }
+
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real mean(const Parameters<Real, base_count + 1>& eta) {
         return distributions_detail::logistic_parts(eta[0]).logistic_of_minus * Base::mean(base_of(eta));

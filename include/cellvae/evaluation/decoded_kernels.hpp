@@ -23,22 +23,30 @@ struct ToLibrary {
     }
 };
 
-/// sums (cells x chosen genes) += the mean of the likelihood, over the draws and, with their weights, a mixture's
-/// clusters.
+/// The likelihood's mean, or its probability of a structural zero.
+template <class L, class Eta>
+KOKKOS_INLINE_FUNCTION double expectation([[maybe_unused]] bool structural_zeros, const Eta& eta) {
+    if constexpr (HasZeroInflation<L>)
+        if (structural_zeros) return static_cast<double>(L::zero_inflation(eta));
+    return static_cast<double>(L::mean(eta));
+}
+
+/// sums (cells x chosen genes) += the likelihood's mean, or its probability of a structural zero, over the draws and,
+/// with their weights, a mixture's clusters.
 template <class L, class Real, class Exec, class SumsView>
-void add_means(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, Real, Exec>& panel,
-               const ToLibrary<Real, Exec>& to, const SumsView& sums) {
+void add_expectations(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, Real, Exec>& panel,
+                      const ToLibrary<Real, Exec>& to, bool structural_zeros, const SumsView& sums) {
     const Index cells = draws.cells(), rows = draws.rows();
     const auto weights = draws.weights;
     Kokkos::parallel_for(
-        KernelLabel("cellvae::add_means"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, cells),
+        KernelLabel("cellvae::add_expectations"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, cells),
         KOKKOS_LAMBDA(const Index cell) {
             const double factor = to.factor(cell);
             for (Index row = cell; row < rows; row += cells) {
                 const double weight = factor * static_cast<double>(weights(row));
                 if (weight == 0) continue;
                 for (Index g = 0; g < panel.width; ++g)
-                    sums(cell, panel.first + g) += weight * static_cast<double>(L::mean(panel.parameters(row, g)));
+                    sums(cell, panel.first + g) += weight * expectation<L>(structural_zeros, panel.parameters(row, g));
             }
         });
 }

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "cellvae/evaluation/decoded_kernels.hpp"
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 
 namespace cellvae {
 
 struct DenoisedOptions {
     std::vector<GeneIndex> genes{};  ///< numbers of the genes that are wanted, in the order wanted; empty: all
     double library = 0;              ///< library size to which expected counts are brought; 0: each cell's own
+    bool structural_zeros = false;   ///< in place of expected counts, the probability that a zero is structural
     Index draws = 10;                ///< of z for each cell, over which the expectation is taken; at least 1
     std::uint64_t seed = 0;
 };
@@ -26,7 +27,10 @@ using TakeCells = std::function<void(Index first, Index count, std::span<const f
 /// the model explains another. The cells come a minibatch at a time, in their order, so that memory does not grow with
 /// them. The same seed gives the same values, whatever the minibatches and genes asked for.
 ///
-/// @throws OptionError for no draws, or a library size where the target is not counts @throws ShapeError for a gene
+/// With `structural_zeros` it is E_q of the zero-inflated likelihood's probability of a structural zero instead.
+///
+/// @throws OptionError for no draws, a library size where the target is not counts, or structural zeros of a likelihood
+/// without @throws ShapeError for a gene
 /// that the model does not have
 template <class Model, class Real, class Exec>
 void denoise(const Exec& exec, Model& model, const Dataset<Exec>& data, Minibatch<Real, Exec>& batch,
@@ -34,6 +38,11 @@ void denoise(const Exec& exec, Model& model, const Dataset<Exec>& data, Minibatc
     using Space = typename Exec::memory_space;
     if (options.draws < 1) throw OptionError(message("denoising needs at least one draw, found ", options.draws));
     model.require_fit(data);
+    if (options.structural_zeros && !HasZeroInflation<typename Model::likelihood_type>)
+        throw OptionError(message("the likelihood ", Model::likelihood_type::name,
+                                  " has no structural zeros: a zero-inflated one is needed"));
+    if (options.structural_zeros && options.library > 0)
+        throw OptionError("the probability of a structural zero has no library size");
     const auto to = evaluation_detail::to_library(model, data, batch, options.library);
     DecodedGenes<Model> genes(exec, model, options.genes);
     const auto width = static_cast<std::size_t>(genes.size());
@@ -44,8 +53,9 @@ void denoise(const Exec& exec, Model& model, const Dataset<Exec>& data, Minibatc
     models_detail::for_each_minibatch(exec, data, all_cells(data), batch, [&](Index first, Index count) {
         fill(exec, KernelLabel("cellvae::denoised"), sums, 0.0);
         model.decode_draws(exec, batch, 0, options.draws, options.seed, [&](const auto& draws) {
-            genes.for_each_panel(draws,
-                                 [&](const auto& panel) { evaluation_detail::add_means(draws, panel, to, sums); });
+            genes.for_each_panel(draws, [&](const auto& panel) {
+                evaluation_detail::add_expectations(draws, panel, to, options.structural_zeros, sums);
+            });
         });
         evaluation_detail::scaled_values(exec, sums, 1 / static_cast<double>(options.draws), values);
         read_back(exec, KernelLabel("cellvae::denoised"), host, values);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cellvae/evaluation/decoded_kernels.hpp"
-#include "cellvae/models/held_out.hpp"
+#include "cellvae/models/evaluate.hpp"
 
 namespace cellvae {
 

@@ -350,8 +350,9 @@ void load_model(const Exec& exec, const std::filesystem::path& path, Model& mode
 }
 
 /// Where the training of the file's model stands, for train() to go on from.
-/// @param model made with the same options @param options of the training
-/// @throws as load_model; OptionError also where any option, of the model or of the training, differs
+/// @param model made with the same options @param options of the training, with as many epochs or more (see
+/// what_epochs_change())
+/// @throws as load_model; OptionError also where any other option, of the model or of the training, differs
 template <class Model>
 [[nodiscard]] TrainingState<typename Model::real_type, Model::term_count> load_training_state(
     const std::filesystem::path& path, const Model& model, const TrainingOptions& options) {
@@ -360,7 +361,11 @@ template <class Model>
     const ModelFileReader reader(path);
     const auto description = read_description(reader);
     require_type(description, reader.name(), model, {});
-    const auto difference = first_difference(table_of(description.training), table_of(options), reader.name());
+    const auto difference =
+        first_difference(table_of(description.training), table_of(options), reader.name(), {"epochs"});
+    if (options.epochs < description.training.epochs)
+        throw OptionError(message("epochs are ", description.training.epochs, " in ", reader.name(), " and ",
+                                  options.epochs, " here; expected as many or more"));
     if (!difference.empty()) throw OptionError(message("the option of training ", difference));
     if (!description.can_be_resumed)
         throw InputError(message(reader.name(), ": holds a model without the state of its training"));

@@ -4,54 +4,19 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cellvae/models/model_kernels.hpp"
+#include "cellvae/models/model_options.hpp"
 #include "cellvae/nn/mlp.hpp"
 #include "cellvae/nn/output_layer.hpp"
 #include "cellvae/priors/concepts.hpp"
 #include "cellvae/priors/standard_gaussian.hpp"
 
 namespace cellvae {
-
-/// Sizes and run-time choices of a model. The types choose what is computed, this how large it is.
-struct ModelOptions {
-    Index latent = 10;               ///< dimensions of z
-    std::vector<Index> hidden{128};  ///< widths of the encoder's hidden layers; the decoder has them reversed
-    std::optional<std::vector<Index>> decoder_hidden{};  ///< widths of the decoder's hidden layers, where they differ
-    ActivationKind activation = ActivationKind::relu;    ///< read by networks with AnyActivation
-    Normalisation normalisation = Normalisation::none;   ///< of the hidden layers of both networks
-    double dropout = 0;                                  ///< of the encoder's hidden units, in training
-    double input_noise = 0;             ///< standard deviation of the noise that training adds to every gene's input
-    MeanScale scale = MeanScale::none;  ///< what the likelihood's mean is relative to
-    std::vector<std::string> shared{};  ///< likelihood parameters with one value a gene
-    std::vector<std::uint8_t> mask{};  ///< genes x latent, row-major: 0 where a latent dimension does not reach a gene,
-                                       ///< for a linear decoder (decoder_hidden = {}); empty: all reach all
-    Index conditions = 0;              ///< of cells (batches, donors): encoder and decoder are given each cell's own
-    PriorKind prior = PriorKind::gaussian;                  ///< read by AnyPrior alone
-    Index clusters = 10;                                    ///< of a mixture prior
-    bool learned_weights = true;                            ///< a mixture's mixing weights are learned, not uniform
-    ClusterSum sum{};                                       ///< how a mixture's sum over clusters is taken, in training
-    Index pseudo_inputs = 500;                              ///< of a VampPrior
-    Index samples = 1;                                      ///< samples of z a cell, in training
-    Bound bound = Bound::elbo;                              ///< what is trained, and what bound() gives
-    ProductPrecision products = ProductPrecision::float32;  ///< in the output layer's gradient()
-    std::uint64_t seed = 0;                                 ///< of the initial values
-};
-
-/// What a step needs beyond the minibatch.
-struct StepOptions {
-    double beta = 1;                       ///< weight of the KL
-    std::optional<double> cluster_beta{};  ///< of a mixture's KL of y; empty: the same
-    double balance = 0;            ///< weight of the balance of clusters in a minibatch, see priors/cluster_balance.hpp
-    double free_nats = 0;          ///< where the minibatch's mean KL of z is not above it, its weight is 0,
-    double cluster_free_nats = 0;  ///< and where that of y is not, that one's
-    std::uint64_t seed = 0;        ///< of the noise
-    std::uint32_t step = 0;        ///< number of the step: the same cell gets other noise in another step
-    double temperature = 1;        ///< of Gumbel-softmax and straight-through; above 0
-};
 
 /// Draws of the latents of a minibatch's cells, decoded as far as the output layer: what evaluation reads. The rows of
 /// a draw are clusters x cells; without clusters cells.
@@ -250,6 +215,49 @@ public:
             visit(DecodedDraws<Real, Exec>{pass, Slice(hidden.data(), rows, hidden.extent(1)),
                                            VectorSlice<Real, Space>(weights_.data(), rows), first_draw + done, wanted});
         }
+    }
+
+    /// Draws z of each cell from the prior, whatever its counts; the noise is keyed by seed and cell.
+    /// @param chosen_clusters of a prior that has some, those that may be drawn; empty: all
+    /// @param z cells x latent, overwritten @param cluster cells, overwritten: the cluster that each is from
+    /// @throws OptionError for clusters that there are not, or a prior that says no way to draw from it
+    void sample_prior(const Exec& exec, const Minibatch<Real, Exec>& batch, std::span<const Index> chosen_clusters,
+                      std::uint64_t seed, const Slice& z, const Vector<std::int32_t, Space>& cluster) {
+        std::vector<std::uint8_t> allowed(chosen_clusters.empty() ? 0 : static_cast<std::size_t>(clusters()));
+        for (const Index k : chosen_clusters) {
+            if (k < 0 || k >= clusters())
+                throw OptionError(message("cells of cluster ", k, " were asked for, and the model has ", clusters(),
+                                          clusters() == 0 ? "" : ", numbered from 0"));
+            allowed[static_cast<std::size_t>(k)] = 1;
+        }
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, {.seed = seed}, Mode::evaluation);
+        const auto may = to_backend(exec, std::span<const std::uint8_t>(allowed), "cellvae::model::allowed");
+        fill(exec, KernelLabel("cellvae::sample_prior"), cluster, std::int32_t{0});
+        inference_.encode(pass);  // pseudo-inputs go through the encoder
+        if constexpr (requires { inference_.sample_prior(pass, may, z, cluster); })
+            inference_.sample_prior(pass, may, z, cluster);
+        else
+            throw OptionError(message("the prior ", Prior::name, " has no sample_prior(): no cells can be drawn"));
+        exec.fence(KernelLabel("cellvae::sample_prior"));  // `allowed` goes
+    }
+
+    /// Calls visit(DecodedDraws) with one draw: z as it is given, a row a cell. @param z cells x latent
+    template <class Visitor>
+    void decode(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& z, Visitor&& visit) {
+        reserve(exec, batch);
+        const auto pass = this->pass(exec, batch, {}, Mode::evaluation);
+        const auto cells = static_cast<Index>(z.extent(0));
+        require_size(cells, batch.cells(), "rows of z to decode");
+        Slice input = z;
+        if (options_.conditions > 0) {
+            input = first_rows(decoder_input_, cells);
+            models_detail::append_conditions(pass, z, input);
+        }
+        const Slice hidden = decoder_.forward(pass, input, cells);
+        const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
+        fill(exec, KernelLabel("cellvae::decode"), weights, Real(1));
+        visit(DecodedDraws<Real, Exec>{pass, hidden, weights, 0, 1});
     }
 
     /// The mean of q(z | x) of each cell. @param latent cells x latent, overwritten

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,8 @@ public:
     using Rows = VectorSlice<double, Space>;
     using Weights = VectorSlice<Real, Space>;
     using Terms = Matrix<double, Space>;
+    using Allowed = Vector<std::uint8_t, Space>;
+    using Components = Vector<std::int32_t, Space>;
 
     LatentModel() = default;
     LatentModel(const LatentModel&) = delete;
@@ -45,6 +48,8 @@ public:
     virtual void terms(const Pass<Real, Exec>& pass, double beta, const Rows& log_prob, const Terms& terms) const = 0;
     virtual void log_ratio(const Pass<Real, Exec>& pass, const Rows& ratio) const = 0;
     virtual void backward(const Pass<Real, Exec>& pass, double beta, const Rows& log_prob, const Weights& weights) = 0;
+    virtual void sample_prior(const Pass<Real, Exec>& pass, const Allowed& allowed, const Slice& z,
+                              const Components& component) const = 0;
     [[nodiscard]] virtual VectorSlice<const Index, Space> kept_rows(const Pass<Real, Exec>& pass) const = 0;
     [[nodiscard]] virtual Slice latent(const Pass<Real, Exec>& pass) const = 0;
     [[nodiscard]] virtual Slice log_responsibilities(const Pass<Real, Exec>& pass) const = 0;
@@ -57,6 +62,8 @@ class LatentModelOf final : public LatentModel<Real, Exec> {
 public:
     using Base = LatentModel<Real, Exec>;
     using Inference = typename Prior::template Inference<Real, Exec, Encoder>;
+    using typename Base::Allowed;
+    using typename Base::Components;
     using typename Base::Rows;
     using typename Base::Slice;
     using typename Base::Space;
@@ -103,6 +110,10 @@ public:
     }
     void backward(const Pass<Real, Exec>& pass, double beta, const Rows& log_prob, const Weights& weights) override {
         inference_.backward(pass, beta, log_prob, weights);
+    }
+    void sample_prior(const Pass<Real, Exec>& pass, const Allowed& allowed, const Slice& z,
+                      const Components& component) const override {
+        inference_.sample_prior(pass, allowed, z, component);
     }
     [[nodiscard]] VectorSlice<const Index, Space> kept_rows(
         [[maybe_unused]] const Pass<Real, Exec>& pass) const override {
@@ -200,6 +211,10 @@ struct AnyPrior {
         void log_ratio(const Pass<Real, Exec>& pass, const Rows& ratio) const { model_->log_ratio(pass, ratio); }
         void backward(const Pass<Real, Exec>& pass, double beta, const Rows& log_prob, const Weights& weights) {
             model_->backward(pass, beta, log_prob, weights);
+        }
+        void sample_prior(const Pass<Real, Exec>& pass, const typename Model::Allowed& allowed, const Slice& z,
+                          const typename Model::Components& component) const {
+            model_->sample_prior(pass, allowed, z, component);
         }
         [[nodiscard]] auto kept_rows(const Pass<Real, Exec>& pass) const { return model_->kept_rows(pass); }
         [[nodiscard]] Slice latent(const Pass<Real, Exec>& pass) const { return model_->latent(pass); }

@@ -41,6 +41,11 @@ struct ClusterSum {
     /// back; 0: never.
     Index all_every = 100;
 
+    /// Whether a cell has one row, between the clusters, in training.
+    [[nodiscard]] bool is_relaxed() const {
+        return kind == ClusterSumKind::gumbel_softmax || kind == ClusterSumKind::straight_through;
+    }
+
     /// @throws OptionError for numbers out of range
     void check() const {
         if (!(threshold >= 0 && threshold < 1))

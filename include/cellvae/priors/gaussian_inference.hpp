@@ -129,6 +129,7 @@ void sampled_terms(const Pass<Real, Exec>& pass, double beta, Index samples, boo
 ///     backward(pass, beta, weights, z, d_z, d_extra_mean, d_extra_log_variance)
 ///
 /// backward() adds beta x weight of the row x the gradient of log p(z) to d_z, and writes the prior's own gradients. A
+/// Density with sample_prior(pass, allowed, z, component) can be drawn from. A
 /// Density with extra_inputs(pass), rows x genes, and d_extra_inputs(pass) sends these dense rows through the encoder
 /// after the minibatch's cells; the extra_ arguments are then what came out of it, else empty. One with kl() and
 /// kl_backward() has its KL in closed form, for the plain bound.
@@ -274,6 +275,15 @@ public:
         else
             encoder_.backward(pass, Slice(), Slice(), cells);
     }
+
+    /// Draws z (cells x latent) from the prior, after encode(), where its Density can.
+    /// @param allowed components: not 0 for those that may be drawn; empty: all @param component cells: the one of each
+    template <class AllowedView, class ComponentView>
+    void sample_prior(const Pass<Real, Exec>& pass, const AllowedView& allowed, const Slice& z,
+                      const ComponentView& component) const requires requires(const Density& density) {
+        density.sample_prior(pass, allowed, z, component);
+    }
+    { density_.sample_prior(pass, allowed, z, component); }
 
     /// The latent coordinates of each cell: the mean of q(z | x).
     [[nodiscard]] Slice latent(const Pass<Real, Exec>& pass) const { return mean(pass); }

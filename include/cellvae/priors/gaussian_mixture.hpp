@@ -11,6 +11,7 @@
 #include "cellvae/priors/inference_options.hpp"
 #include "cellvae/priors/latent_kernels.hpp"
 #include "cellvae/priors/mixture_kernels.hpp"
+#include "cellvae/priors/prior_sample.hpp"
 #include "cellvae/priors/relaxed_kernels.hpp"
 
 namespace cellvae {
@@ -95,7 +96,7 @@ struct GaussianMixture {
             log_pi_ = make("cellvae::latent::log_pi", 1, clusters_);
             shares_ = Matrix<double, Space>(Kokkos::view_alloc(exec, "cellvae::latent::shares"), 2,
                                             static_cast<std::size_t>(clusters_));
-            if (sum_.kind == ClusterSumKind::gumbel_softmax || sum_.kind == ClusterSumKind::straight_through) {
+            if (sum_.is_relaxed()) {
                 gumbel_ = make("cellvae::latent::gumbel", most_cells, clusters_);
                 soft_ = make("cellvae::latent::soft", most_cells, clusters_);
                 member_ = make("cellvae::latent::member", most_cells, clusters_);
@@ -172,6 +173,17 @@ struct GaussianMixture {
                      Real(1) / static_cast<Real>(weights.extent(0)));
             else
                 priors_detail::decoded_weights(pass, log_q_, kept_.decoded(pass), weights);
+        }
+
+        /// z (cells x latent) from p(y) p(z | y), and the clusters that they are from. @param allowed clusters: not 0
+        /// for those that may be; empty: all
+        template <class AllowedView, class ComponentView>
+        void sample_prior(const Pass<Real, Exec>& pass, const AllowedView& allowed, const Slice& z,
+                          const ComponentView& component) const {
+            const auto& store = *pass.parameters;
+            priors_detail::sample_components(pass, store.value(prior_mean_), store.value(prior_log_variance_),
+                                             prior_logits_ >= 0 ? store.value(prior_logits_) : Slice(), allowed, z,
+                                             component);
         }
 
         template <class LogProbView, class TermsView>
@@ -321,8 +333,7 @@ struct GaussianMixture {
 
         /// Whether a cell has one row, between the clusters.
         [[nodiscard]] bool relaxed(const Pass<Real, Exec>& pass) const {
-            return pass.mode == Mode::training &&
-                   (sum_.kind == ClusterSumKind::gumbel_softmax || sum_.kind == ClusterSumKind::straight_through);
+            return pass.mode == Mode::training && sum_.is_relaxed();
         }
 
         /// The encoder's rows, and those of them that the decoder is given.

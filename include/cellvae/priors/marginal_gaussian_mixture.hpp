@@ -5,6 +5,7 @@
 
 #include "cellvae/priors/gaussian_inference.hpp"
 #include "cellvae/priors/mixture_density.hpp"
+#include "cellvae/priors/prior_sample.hpp"
 
 namespace cellvae {
 
@@ -62,6 +63,14 @@ struct MarginalGaussianMixture {
         /// log_share (rows x clusters): log p(y=k | z).
         void log_share(const Pass<Real, Exec>& pass, const Slice& z, const Slice& log_share) const {
             mixture_.log_share(pass, z, pass.parameters->value(mean_), log_share);
+        }
+
+        template <class AllowedView, class ComponentView>
+        void sample_prior(const Pass<Real, Exec>& pass, const AllowedView& allowed, const Slice& z,
+                          const ComponentView& component) const {
+            const auto& store = *pass.parameters;
+            priors_detail::sample_components(pass, store.value(mean_), store.value(log_variance_),
+                                             logits_ >= 0 ? store.value(logits_) : Slice(), allowed, z, component);
         }
 
         [[nodiscard]] Index clusters() const { return clusters_; }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "cellvae/priors/gaussian_inference.hpp"
+#include "cellvae/priors/prior_sample.hpp"
 
 namespace cellvae {
 
@@ -106,6 +107,12 @@ struct StandardGaussian {
         void backward(const Pass<Real, Exec>& pass, double beta, const Weights& weights, const Slice& z,
                       const Slice& d_z, const Slice&, const Slice&) const {
             priors_detail::standard_density_by_z(pass, static_cast<Real>(beta), weights, z, d_z);
+        }
+
+        template <class AllowedView, class ComponentView>
+        void sample_prior(const Pass<Real, Exec>& pass, const AllowedView&, const Slice& z,
+                          const ComponentView&) const {
+            priors_detail::sample_standard(pass, z);
         }
 
         template <class KlView>

@@ -8,6 +8,7 @@
 
 #include "cellvae/priors/gaussian_inference.hpp"
 #include "cellvae/priors/mixture_density.hpp"
+#include "cellvae/priors/prior_sample.hpp"
 
 namespace cellvae {
 
@@ -59,6 +60,13 @@ struct VampPrior {
         void backward(const Pass<Real, Exec>& pass, double beta, const Weights& weights, const Slice& z,
                       const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) const {
             mixture_.backward(pass, beta, weights, z, mean_, log_variance_, d_z, d_mean, d_log_variance);
+        }
+
+        /// After prepare(): the components are where the encoder has the pseudo-inputs.
+        template <class AllowedView, class ComponentView>
+        void sample_prior(const Pass<Real, Exec>& pass, const AllowedView& allowed, const Slice& z,
+                          const ComponentView& component) const {
+            priors_detail::sample_components(pass, mean_, log_variance_, Slice(), allowed, z, component);
         }
 
     private:
