@@ -2,7 +2,7 @@
 #include "model_command.hpp"
 
 #include <algorithm>
-#include <string_view>
+#include <string>
 
 #include "cellvae/io/model_file.hpp"
 #include "report.hpp"
@@ -47,16 +47,17 @@ std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request)
     auto both = read_model(request);
     both->counts = read_and_describe(request.counts, request.orientation).counts;
     const bool zero = request.missing_genes == "zero";
+    const std::string files = message(request.counts, " and ", request.model, ": ");
     try {
         both->cells = cells_for_model(both->description, both->counts,
                                       {.least_genes = zero ? request.least_common : 1,
                                        .condition = request.condition == "auto" ? "" : request.condition});
+    } catch (const MissingGenes& error) {
+        throw InputError(message(files, error.what(),
+                                 zero ? message(" (--least-common ", request.least_common, " must be there)")
+                                      : std::string("; --missing-genes zero takes them as zero")));
     } catch (const InputError& error) {
-        const bool genes = std::string_view(error.what()).find("are missing: ") != std::string_view::npos;
-        throw InputError(message(request.counts, " and ", request.model, ": ", error.what(),
-                                 !genes ? ""
-                                 : zero ? message(" (--least-common ", request.least_common, " must be there)")
-                                        : std::string("; --missing-genes zero takes them as zero")));
+        throw InputError(message(files, error.what()));
     }
     const auto& absent = both->cells.absent;
     if (!absent.empty()) {

@@ -9,16 +9,11 @@
 
 using cellvae::io_detail::damaged_heap;
 using io_files::Folder;
+using io_files::word;
 
 namespace hdf5_heaps_test {
 
 namespace {
-
-std::string word(std::uint64_t number, std::size_t width) {
-    std::string bytes;
-    for (std::size_t k = 0; k < width; ++k) bytes += static_cast<char>(number >> (8 * k));
-    return bytes;
-}
 
 /// The head of a heap of `size` bytes and that of its first object, which fills the rest.
 std::string heads(std::uint64_t size) {

@@ -14,16 +14,11 @@ using io_files::Folder;
 using io_files::H5adParts;
 using io_files::Handle;
 using io_files::refusal;
+using io_files::word;
 
 namespace hdf5_structure_test {
 
 namespace {
-
-std::string word(std::uint64_t number, std::size_t width) {
-    std::string bytes;
-    for (std::size_t k = 0; k < width; ++k) bytes += static_cast<char>(number >> (8 * k));
-    return bytes;
-}
 
 std::string with(std::string bytes, std::size_t place, const std::string& other) {
     REQUIRE(place + other.size() <= bytes.size());

@@ -21,6 +21,7 @@ using io_files::group;
 using io_files::H5adParts;
 using io_files::Handle;
 using io_files::refusal;
+using io_files::word;
 
 namespace hdf5_test {
 
@@ -37,12 +38,6 @@ std::string texts_refusal(const std::filesystem::path& path) {
         const auto file = open_hdf5(name);
         return read_texts(Dataset(file, file.handle.get(), "texts", "texts"));
     });
-}
-
-std::string word(std::uint64_t number, std::size_t width) {
-    std::string bytes;
-    for (std::size_t k = 0; k < width; ++k) bytes += static_cast<char>(number >> (8 * k));
-    return bytes;
 }
 
 /// A file of the texts "first", "second" and "third!", whose bytes a test can change.

@@ -66,6 +66,13 @@ inline std::string content_of(const std::filesystem::path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// A number as HDF5's structures have it: `width` bytes, least significant first.
+inline std::string word(std::uint64_t number, std::size_t width) {
+    std::string bytes;
+    for (std::size_t k = 0; k < width; ++k) bytes += static_cast<char>(number >> (8 * k));
+    return bytes;
+}
+
 /// What `action` says as it refuses, without the file's folder; "(accepted)" where it does not refuse.
 template <class Refusal = cellvae::InputError, class Action>
 std::string refusal(const std::filesystem::path& path, const Action& action) {

@@ -11,6 +11,12 @@
 
 namespace cellvae {
 
+/// Too few of a model's genes are there.
+class MissingGenes : public InputError {
+public:
+    using InputError::InputError;
+};
+
 struct ModelCellsOptions {
     double least_genes = 1;   ///< share of the model's genes that the cells must have; those absent are taken as zero
     std::string condition{};  ///< column of obs with each cell's condition; empty: the one whose values are conditions
@@ -106,8 +112,8 @@ inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& de
 }  // namespace io_detail
 
 /// Cells of any file for a model: genes are found by name, in any order, and conditions by name, never by number.
-/// @throws InputError where too few of the model's genes are there, naming the first, or a cell has no condition of the
-///         model, naming cells and values
+/// @throws MissingGenes where too few of the model's genes are there, naming the first; InputError where none is, or a
+///         cell has no condition of the model, naming cells and values
 [[nodiscard]] inline ModelCells cells_for_model(const ModelDescription& description, const CountMatrix& cells,
                                                 const ModelCellsOptions& options = {}) {
     auto matched = match_genes(cells, description.genes, 0);
@@ -117,8 +123,8 @@ inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& de
         std::string names;
         for (std::size_t k = 0; k < std::min<std::size_t>(5, result.absent.size()); ++k)
             names += (k > 0 ? ", " : "") + result.absent[k];
-        throw InputError(message(result.absent.size(), " of the model's ", description.genes.size(),
-                                 " genes are missing: ", names, result.absent.size() > 5 ? ", ..." : ""));
+        throw MissingGenes(message(result.absent.size(), " of the model's ", description.genes.size(),
+                                   " genes are missing: ", names, result.absent.size() > 5 ? ", ..." : ""));
     }
     if (description.options.conditions > 0)
         result.conditions = io_detail::conditions_for_model(description, cells, options.condition);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 #include <string>
@@ -9,7 +10,7 @@ namespace cellvae {
 
 /// "1h02m", "3m20s", "45s"
 [[nodiscard]] inline std::string duration_text(double seconds) {
-    const auto total = static_cast<long>(seconds + 0.5);
+    const long total = std::lround(seconds);
     std::ostringstream text;
     text << std::setfill('0');
     if (total >= 3600)

@@ -152,14 +152,7 @@ public:
     void go_on_from(const State& from) {
         using training_detail::put_back;
         pass_.reset();
-        at_ = State{};
-        at_.steps = from.steps;
-        at_.epoch = from.epoch;
-        at_.seen = from.seen;
-        at_.sums = from.sums;
-        at_.best_epoch = from.best_epoch;
-        at_.best_bound = from.best_bound;
-        at_.history = from.history;
+        at_ = static_cast<const Progress&>(from);
         if (from.best_parameters.extent(0) > 0) {
             put_back<Exec, Real>(exec_, model_->parameters().values(), from.best_parameters);
             put_back<Exec, Real>(exec_, model_->state().values(), from.best_statistics);
@@ -220,7 +213,8 @@ public:
         if (finished_)
             throw OptionError(
                 "training is finished: the model has its best parameters, no more those of the last step");
-        State state = at_;
+        State state;
+        static_cast<Progress&>(state) = at_;
         state.steps = adam_.steps();
         const KernelLabel name("cellvae::train::checkpoint");
         state.parameters = to_host(exec_, name, model_->parameters().values());
@@ -253,6 +247,7 @@ public:
 
 private:
     using Clock = training_detail::Clock;
+    using Progress = TrainingProgress<Model::term_count>;
     using Pass = decltype(begin_pass(std::declval<const Exec&>(), std::declval<const Cells&>(),
                                      std::declval<std::span<const Index>>(), Index{1}, Index{0}));
 
@@ -418,7 +413,7 @@ private:
     Adam<Real, Exec> adam_;
     training_detail::FiniteCheck<Real, Exec> finite_;
     training_detail::BestParameters<Real, Exec> best_;
-    State at_;  // its arrays stay empty: they are where they are worked on
+    Progress at_;
     std::vector<Index> shuffled_;
     std::vector<Index> own_;
     std::optional<Pass> pass_;  // of the epoch at work
