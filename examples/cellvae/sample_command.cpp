@@ -53,7 +53,8 @@ void run_generate(const SampleRequest& request) {
     const auto& description = both->description;
     const auto genes = genes_by_name(request.genes, description, request.model.model);
     const auto components = components_of(request.clusters, description, request.model.model);
-    const double mean = description.total_count / static_cast<double>(std::max<Index>(description.cells, 1));
+    const double mean = description.mean_library.value_or(  // an earlier version's file: of the model's genes alone
+        description.total_count / static_cast<double>(std::max<Index>(description.cells, 1)));
     auto& cells = both->cells;
     cells.counts = cells_without_counts(request.cells, description.genes, request.library > 0 ? request.library : mean);
     const auto& conditions = description.condition_names;

@@ -60,6 +60,7 @@ has '"genes": 1' denoise "$model" "$counts" --out one.h5ad --genes "$gene" --jso
 has '"draws": 2' sample "$model" "$counts" --out sampled.h5ad --draws 2 --json
 has '"what": "probability of a structural zero"' denoise "$model" "$counts" --out zeros.h5ad --structural-zeros --json
 has '"from": "the prior"' sample "$model" --cells 50 --out new.h5ad --json
+cp out new.json
 has '"library": 700' sample mixture/model.h5 --cells 40 --cluster 1,0 --library 700 --genes "$gene" --out new_of.h5ad --json
 has '"kl_y": null' evaluate "$model" "$counts" --samples 5 --json --out scores.json
 cmp -s out scores.json || fail "evaluate --out: $(cat scores.json)"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """anndata opens what the commands on a model wrote: model_output_check.py FOLDER GENE [cells]; or makes other cells: FOLDER make"""
+import json
 import sys
 import warnings
 
@@ -95,6 +96,9 @@ def check_outputs():
     zeros = read("zeros.h5ad").layers["denoised"]
     assert ((zeros > 0) & (zeros < 1)).all()
 
+    with open(f"{folder}/new.json", encoding="utf-8") as result:
+        library = json.load(result)["library"]  # that of all genes, not of the model's alone
+    assert abs(library / read("with space/zähl.h5ad").X.sum(axis=1).mean() - 1) < 1e-6, library
     new = read("new.h5ad")
     assert new.shape == (50, 100) and new.X.sum() > 0 and "cellvae_cluster" not in new.obs
     of = read("new_of.h5ad")

@@ -75,6 +75,12 @@ TEST_CASE("a fit refuses what does not fit") {
     const std::vector<std::int32_t> start{0, 2};
     CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 2, .start = start}), OptionError);
     CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 2, .least_variance = 0}), OptionError);
+    const std::vector<std::int32_t> short_start{0};
+    CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 2, .start = short_start}), ShapeError);
+    const std::vector<std::int32_t> good_start{0, 1};
+    CHECK_THROWS_AS(fit_mixture(host(), values, 3, 2, {.components = 2, .start = good_start}), ShapeError);
+    CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 0, .start = good_start}), OptionError);
+    CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 0}), OptionError);
     const std::vector<float> noise{1};
     CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1}, noise), ShapeError);
 }

@@ -33,4 +33,6 @@ TEST_CASE("nothing is merged above every overlap, and no further than the least 
     CHECK(apart.cluster_of[3] == -1);
     CHECK(merge_clusters(shares, 6, 4, {.overlap = 0, .least = 2}).clusters <= 2);
     CHECK_THROWS_AS(merge_clusters(shares, 6, 3), ShapeError);
+    CHECK_THROWS_AS(merge_clusters(shares, 6, 0), ShapeError);
+    CHECK_THROWS_AS(merge_clusters(std::vector<float>{}, 0, 0), ShapeError);
 }

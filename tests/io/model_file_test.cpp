@@ -170,6 +170,7 @@ TEST_CASE("a loaded model is the one of the best epoch, and its file says all th
     CHECK(description.program == described.program);
     CHECK(description.cells == 40);
     CHECK(description.nonzeros == cells.matrix.nonzeros());
+    CHECK(description.mean_library == description.total_count / 40);  // all genes are the model's
     CHECK(description.best_epoch == result.best_epoch);
     CHECK(description.can_be_resumed);
     CHECK(description.options.seed == sizes().seed);
@@ -420,6 +421,7 @@ TEST_CASE("the model file that the first version of the schema wrote is read, an
     CHECK(description.genes == cells.matrix.var.names);
     CHECK(description.condition_names == std::vector<std::string>{"männlich", "weiblich"});
     CHECK(description.can_be_resumed);
+    CHECK_FALSE(description.mean_library.has_value());  // which it did not say yet
     Model model(cells.exec, 12, description.options);
     load_model(cells.exec, kept_model, model);
     const auto found = latent_means(cells.exec, model, cells.data);

@@ -44,14 +44,16 @@ inline void write_clusters(const ModelFileWriter& writer, const std::vector<std:
 
 /// Writes what is known without the arrays.
 inline void write_description(const ModelFileWriter& writer, const ModelDescription& description) {
-    writer.options("", {{"format", std::string(model_format)},
-                        {"schema", model_file_schema},
-                        {"version", message(version_major, '.', version_minor, '.', version_patch)},
-                        {"type", description.type},
-                        {"likelihood", description.likelihood},
-                        {"cells", description.cells},
-                        {"nonzeros", description.nonzeros},
-                        {"total_count", description.total_count}});
+    OptionTable table{{"format", std::string(model_format)},
+                      {"schema", model_file_schema},
+                      {"version", message(version_major, '.', version_minor, '.', version_patch)},
+                      {"type", description.type},
+                      {"likelihood", description.likelihood},
+                      {"cells", description.cells},
+                      {"nonzeros", description.nonzeros},
+                      {"total_count", description.total_count}};
+    PutOption{&table}("mean_library", description.mean_library);
+    writer.options("", table);
     writer.texts("genes", description.genes);
     writer.texts("names/labels", description.label_names);
     writer.texts("names/conditions", description.condition_names);
@@ -121,6 +123,7 @@ inline ModelDescription read_description(const ModelFileReader& reader) {
     take("cells", description.cells);
     take("nonzeros", description.nonzeros);
     take("total_count", description.total_count);
+    take("mean_library", description.mean_library);
     description.genes = reader.texts("genes");
     description.label_names = reader.texts("names/labels");
     description.condition_names = reader.texts("names/conditions");

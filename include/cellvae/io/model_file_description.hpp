@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,8 @@ struct ModelDescription {
     Index cells = 0;                               ///< of the data that it was trained on, held-out ones included,
     Index nonzeros = 0;                            ///< whose counts above zero are so many
     double total_count = 0;                        ///< and add up to this
+    std::optional<double> mean_library{};          ///< mean library size of a cell, over all genes; files of earlier
+                                                   ///< versions do not have it
     std::vector<Index> held_out;                   ///< the cells that were not trained on
     std::vector<std::string> label_names;          ///< of a mixture's clusters, where labels were known
     std::vector<std::int32_t> cluster_of;  ///< of each component of a mixture the number of the cluster that it is part
@@ -73,6 +77,8 @@ template <class Model, class Exec>
     description.cells = data.cells();
     description.nonzeros = data.host_offsets.back();
     for (const double total : data.host_total) description.total_count += total;
+    description.mean_library =
+        std::accumulate(data.host_library.begin(), data.host_library.end(), 0.0) / static_cast<double>(data.cells());
     description.held_out = split.held_out;
     return description;
 }
