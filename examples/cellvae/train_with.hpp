@@ -223,7 +223,13 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     auto& [sizes, views, training, start_epochs] = plan;
     const auto split = split_cells(counts.cells(), {.held_out = request.held_out, .seed = request.seed});
     views.standardise_from = split.train;
-    const auto data = make_dataset<L>(exec, counts, views);
+    const auto data = [&] {
+        try {
+            return make_dataset<L>(exec, counts, views);
+        } catch (const InputError& error) {
+            throw InputError(message(request.counts, ": ", error.what()));
+        }
+    }();
 
     const std::filesystem::path file = std::filesystem::path(request.out) / "model.h5";
     const auto kept = kept_model(request, counts);

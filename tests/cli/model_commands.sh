@@ -97,7 +97,7 @@ refused 'is empty (0 bytes)' embed "$model" empty.h5ad --out o.h5ad
 refused 'truncated.h5' embed truncated.h5 "$counts" --out o.h5ad
 refused 'truncated.h5ad' embed "$model" truncated.h5ad --out o.h5ad
 refused 'is no model file' embed "$counts" "$counts" --out o.h5ad
-refused 'genes are there by name' embed "$model" others.csv --out o.h5ad
+refused "none of the model's 100 genes is there by name" embed "$model" others.csv --out o.h5ad
 refused 'no folder' embed "$model" "$counts" --out nowhere/o.h5ad
 refused 'has no gene nowhere' denoise "$model" "$counts" --out o.h5ad --genes nowhere
 refused '--draws' denoise "$model" "$counts" --out o.h5ad --draws 0

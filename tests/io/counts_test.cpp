@@ -104,7 +104,7 @@ TEST_CASE("folders and HDF5 files of other kinds are named") {
     CHECK(read_refusal(folder.path("d.h5")) ==
           "d.h5: is an HDF5 file of another kind (it holds: weights)" + refused_end);
     const std::string whole = io_files::content_of(folder.path("d.h5"));
-    CHECK(read_refusal(folder.text("e.h5", whole.substr(0, 100))).find("e.h5: cannot be opened as HDF5 (") == 0);
+    CHECK(read_refusal(folder.text("e.h5", whole.substr(0, 100))).find("e.h5: is cut short: has 100 of the ") == 0);
 }
 
 }  // namespace counts_test

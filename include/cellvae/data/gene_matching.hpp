@@ -47,7 +47,12 @@ struct MatchedGenes {
     for (std::size_t i = 0; i < genes.size(); ++i)
         if (!found[i]) result.absent.push_back(genes[i]);
     const auto common = genes.size() - result.absent.size();
-    if (static_cast<double>(common) < least_share * static_cast<double>(genes.size()) || common == 0)
+    if (common == 0)
+        throw InputError(message("none of the model's ", genes.size(), " genes is there by name (",
+                                 genes.empty() ? "" : genes.front(), ", ... against ",
+                                 cells.var.names.empty() ? "none" : cells.var.names.front(),
+                                 ", ...); expected the same names"));
+    if (static_cast<double>(common) < least_share * static_cast<double>(genes.size()))
         throw InputError(message("only ", common, " of the model's ", genes.size(), " genes are there by name (",
                                  genes.empty() ? "" : genes.front(), ", ... against ",
                                  cells.var.names.empty() ? "none" : cells.var.names.front(),

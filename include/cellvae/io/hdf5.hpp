@@ -162,6 +162,9 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
     std::error_code code;
     file.bytes = std::filesystem::file_size(path, code);
     file.text_bytes = 4 * file.bytes;
+    if (const auto declared = declared_bytes(path); declared > file.bytes)
+        throw InputError(message(file.name, ": is cut short: has ", file.bytes, " of the ", declared,
+                                 " bytes that it says; expected a whole HDF5 file"));
     if (const auto heap = damaged_heap(path, file.bytes))
         throw InputError(
             message(file.name, ": the heap of texts at byte ", *heap, " is damaged; expected a whole HDF5 file"));

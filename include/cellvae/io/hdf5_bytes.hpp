@@ -101,6 +101,20 @@ private:
     std::uint64_t room_;  // bytes that may still be read
 };
 
+/// How many bytes an HDF5 file says that it has; 0 where its first bytes do not say so here.
+inline std::uint64_t declared_bytes(const std::filesystem::path& path) {
+    std::string head(52, '\0');
+    if (!std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()))) return 0;
+    FileBytes from(head, 0);
+    if (from.text(8) != std::string_view("\x89HDF\r\n\x1a\n", 8)) return 0;
+    const std::uint64_t version = from.number(1);
+    from.skip(version < 2 ? 4 : 0);
+    if (version > 3 || from.number(1) != 8 || from.number(1) != 8) return 0;  // addresses and sizes of 8 bytes
+    // what lies between, and two addresses
+    from.skip((version < 2 ? 9 : 1) + (version == 1 ? 4 : 0) + 16);
+    return from.number(8);
+}
+
 /// What gzip's filter made smaller, where it was no more than `most` bytes and is not damaged.
 inline std::optional<std::string> inflated(std::string_view bytes, std::size_t most) {
     std::string plain(most, '\0');

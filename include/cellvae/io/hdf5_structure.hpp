@@ -93,8 +93,7 @@ private:
             if (from.number(1) != 8 || from.number(1) != 8) return;
             from.skip(1);
             if (from.number(8) != 0) return;
-            from.skip(8);
-            if (from.number(8) > file_.size()) return;  // a file cut short: HDF5 says so
+            from.skip(16);
             objects_.push_back(from.number(8));
             return;
         }
@@ -110,8 +109,7 @@ private:
         }
         from.require(names_a_leaf_ > 0 && children_a_node_ > 0 && chunks_a_node_ > 0);
         if (from.number(8) != 0) return;
-        from.skip(8);
-        if (from.number(8) > file_.size()) return;
+        from.skip(16);
         const std::uint64_t driver = from.number(8);
         from.require(driver == undefined || driver < file_.size());
         // The root, as an entry of a group; the last bytes of version 1 are not needed.
