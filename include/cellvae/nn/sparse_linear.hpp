@@ -4,7 +4,8 @@
 #include <cmath>
 #include <string>
 
-#include "cellvae/nn/dense_input.hpp"
+#include "cellvae/nn/input_noise.hpp"
+#include "cellvae/nn/input_shift.hpp"
 #include "cellvae/nn/linear.hpp"
 
 namespace cellvae {
@@ -194,6 +195,7 @@ public:
     SparseLinear(ParameterStore<Real, Exec>& store, const std::string& name, Index genes, Index outputs,
                  Index clusters = 0, Index conditions = 0)
         : genes_(genes),
+          outputs_(outputs),
           weight_(store.add(name + "/weight", genes, outputs)),
           bias_(store.add(name + "/bias", 1, outputs)),
           cluster_weight_(clusters == 0 ? -1 : store.add(name + "/cluster_weight", clusters, outputs)),
@@ -209,12 +211,16 @@ public:
         if (cluster_weight_ >= 0) nn_detail::fill_uniform(exec, store, cluster_weight_, 0.5, seed);
     }
 
-    /// Makes the memory for inputs with a dense part: noise, or the shift of standardised values.
+    /// Makes the memory for noise on the inputs, and for the shift of standardised ones.
     void reserve(const Exec& exec) {
+        const auto outputs = static_cast<std::size_t>(outputs_);
+        panel_sums_ = nn_detail::PanelSums<Exec>(
+            Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::sparse_linear::panel_sums"),
+            static_cast<std::size_t>(panel_count(genes_)), outputs);
         if constexpr (runs_on_host<Exec>)
             memory_ = Matrix<Real, typename Exec::memory_space>(
                 Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::sparse_linear::memory"),
-                nn_detail::dense_input_tasks, nn_detail::dense_input_memory<Real>);
+                nn_detail::input_noise_tasks, nn_detail::input_noise_memory<Real>);
     }
 
     /// @param y cells x outputs, or clusters x cells x outputs, or (cells + extra rows) x outputs; overwritten
@@ -226,8 +232,9 @@ public:
                                   pass.parameters->value(bias_), y);
         if (condition_weight_ >= 0)
             nn_detail::add_conditions(pass.exec, *pass.batch, pass.parameters->value(condition_weight_), y);
-        if (nn_detail::has_dense_input(pass))
-            nn_detail::dense_input_forward(pass, pass.parameters->value(weight_), y, memory_);
+        if (has_shift(pass))
+            nn_detail::subtract_shift(pass.exec, *pass.batch, pass.parameters->value(weight_), panel_sums_, y);
+        if (pass.input_noise > 0) nn_detail::input_noise_forward(pass, pass.parameters->value(weight_), y, memory_);
         if (cluster_weight_ >= 0) add_clusters(pass, y, memberships);
         if (extra.extent(0) == 0) return;
         const Slice y_extra = extra_rows(pass, y, extra);
@@ -258,12 +265,13 @@ public:
         if (condition_weight_ >= 0)
             nn_detail::add_conditions_backward(pass.exec, *pass.batch, d_cells,
                                                pass.parameters->gradient(condition_weight_));
-        if (nn_detail::has_dense_input(pass))
-            nn_detail::dense_input_backward(pass, d_cells, pass.parameters->gradient(weight_), memory_);
-        if (extra.extent(0) == 0) {
-            nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
-            return;
-        }
+        nn_detail::sum_rows(pass.exec, d_cells, pass.parameters->gradient(bias_));
+        if (has_shift(pass))
+            nn_detail::subtract_shift_backward(pass.exec, *pass.batch, pass.parameters->gradient(bias_),
+                                               pass.parameters->gradient(weight_));
+        if (pass.input_noise > 0)
+            nn_detail::input_noise_backward(pass, d_cells, pass.parameters->gradient(weight_), memory_);
+        if (extra.extent(0) == 0) return;
         const Slice d_y_extra = extra_rows(pass, d_y, extra);
         pass.products->template multiply<Operand::transposed, Operand::as_is>(
             pass.exec, pass.parameters->gradient(weight_), extra, d_y_extra, true);
@@ -273,6 +281,8 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool has_shift(const Pass<Real, Exec>& pass) { return pass.batch->input_shift.extent(0) != 0; }
+
     void add_clusters(const Pass<Real, Exec>& pass, const Slice& y, const Slice& memberships) const {
         const Slice cluster_weight = pass.parameters->value(cluster_weight_);
         if (memberships.extent(0) == 0)
@@ -290,11 +300,13 @@ private:
     }
 
     Index genes_;
+    Index outputs_;
     int weight_;
     int bias_;
     int cluster_weight_;
     int condition_weight_;
     Matrix<Real, typename Exec::memory_space> memory_;
+    nn_detail::PanelSums<Exec> panel_sums_;
 };
 
 }  // namespace cellvae
