@@ -23,4 +23,7 @@ struct CountsRequest {
     Index subsample_by_label = 0;  ///< cells of each label; 0: all
 };
 
+/// For errors: in brackets, what matrices the inputs have that are h5ad files, and which of them look like counts.
+[[nodiscard]] std::string other_matrices(const CountsRequest& request);
+
 }  // namespace cellvae::program

@@ -61,12 +61,9 @@ Json info_of_model(const std::string& file, const ModelDescription& model) {
 Json info_of_counts(const std::string& file, const std::string& orientation) {
     const CountsRead read = read_and_describe(file, orientation);
     const CountMatrix& counts = read.counts;
-    bool whole = true;
-    float largest = 0;
-    for (const float value : counts.values) {
-        whole = whole && value == std::floor(value);
-        largest = std::max(largest, value);
-    }
+    Index fractions = 0;
+    for (const float value : counts.values) fractions += value == std::floor(value) ? 0 : 1;
+    const float largest = counts.values.empty() ? 0 : *std::max_element(counts.values.begin(), counts.values.end());
     std::vector<double> library;
     for (Index cell = 0; cell < counts.cells(); ++cell) library.push_back(counts.library_size(cell));
     std::sort(library.begin(), library.end());
@@ -81,7 +78,7 @@ Json info_of_counts(const std::string& file, const std::string& orientation) {
             {"genes", counts.genes()},
             {"nonzeros", counts.nonzeros()},
             {"share_of_zeros", entries > 0 ? Json(1 - static_cast<double>(counts.nonzeros()) / entries) : Json()},
-            {"whole_counts", whole},
+            {"whole_counts", fractions == 0},
             {"largest_count", largest},
             {"median_library_size", library.empty() ? Json() : Json(library[library.size() / 2])},
             {"obs", obs},

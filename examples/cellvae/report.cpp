@@ -25,10 +25,6 @@ double peak_memory_mb() {
     return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-}  // namespace
-
-namespace {
-
 /// The names in a file, one a line; empty for no file. @throws InputError where it cannot be read or has none
 std::vector<std::string> listed_names(const std::string& file) {
     std::vector<std::string> names;
@@ -65,6 +61,14 @@ CountsRead read_described(const CountsRequest& request) {
 }
 
 }  // namespace
+
+std::string other_matrices(const CountsRequest& request) {
+    std::string words;
+    for (const auto& file : request.files)
+        if (const auto found = h5ad_matrices_in_words(file); !found.empty())
+            words += message(" (", request.files.size() > 1 ? file + ": " : "", found, ")");
+    return words;
+}
 
 CountsRead read_and_describe(const std::string& file, const std::string& orientation) {
     CountsRequest request;

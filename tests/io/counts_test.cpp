@@ -48,7 +48,8 @@ TEST_CASE("the content decides the form, not the name") {
     CHECK(read_counts(folder.path("b.h5ad"), options).cells() == 4);
     options.h5ad.matrix = "layers/counts";
     CHECK(refusal(folder.path("a.csv"), [&](const auto& path) { return read_counts(path, options); }) ==
-          "a.csv: layers/counts: is missing; expected a matrix of counts of that name (the file has: X)");
+          "a.csv: layers/counts: is missing; expected a matrix of counts of that name (the file has: X; counts: "
+          "X)");
 }
 
 TEST_CASE("counts that went through arithmetic are rounded, and values that are no counts are left") {

@@ -87,7 +87,8 @@ TEST_CASE("files whose cells cannot be read one by one are refused with the plac
     parts.shape = {3, 5};
     CHECK(refused(parts.write(path)).find("bad.h5ad: X: has another shape than the 3 names in obs") == 0);
     CHECK(refusal(path, [](const auto& file) { return H5adCells(file, {.matrix = "layers/counts"}); }) ==
-          "bad.h5ad: layers/counts: is missing; expected a matrix of counts of that name (the file has: X)");
+          "bad.h5ad: layers/counts: is missing; expected a matrix of counts of that name (the file has: X; "
+          "counts: X)");
 
     const auto read_all = [](const auto& file) {
         H5adCells reader(file);
@@ -101,8 +102,8 @@ TEST_CASE("files whose cells cannot be read one by one are refused with the plac
     parts = {};
     parts.data = {1, 5, -2, 7};
     CHECK(refusal(parts.write(path), read_all) ==
-          "bad.h5ad: X/data: value -2 at cell 'c1', gene 'g1'; expected a count, finite and at least 0 (counts may lie "
-          "in layers or in raw/X)");
+          "bad.h5ad: X/data: value -2 at cell 'c1', gene 'g1'; expected a count, finite and at least 0 (the file has: "
+          "X; counts: none)");
 }
 
 TEST_CASE("a file that is damaged or cut off in the middle ends with an error") {

@@ -274,7 +274,7 @@ TEST_CASE("layers and raw") {
     options.matrix = "layers/none";
     CHECK(refusal(path, [&](const auto& file) { return read_h5ad(file, options); }) ==
           "a.h5ad: layers/none: is missing; expected a matrix of counts of that name (the file has: X, "
-          "raw/X, layers/counts)");
+          "raw/X, layers/counts; counts: X, raw/X, layers/counts)");
 }
 
 TEST_CASE("columns as other versions write them") {
@@ -362,8 +362,8 @@ TEST_CASE("wrong h5ad files are refused with file and dataset") {
     CHECK(says([](H5adParts& p) { p.genes.pop_back(); }) ==
           "a.h5ad: X: has 4 columns, but var has 3 names; expected one column for each gene");
     CHECK(says([](H5adParts& p) { p.data[2] = -2; }) ==
-          "a.h5ad: X/data: value -2 at cell 'c1', gene 'g1'; expected a count, finite and at least 0 (counts may lie "
-          "in layers or in raw/X)");
+          "a.h5ad: X/data: value -2 at cell 'c1', gene 'g1'; expected a count, finite and at least 0 (the file has: "
+          "X; counts: none)");
     CHECK(says([](H5adParts& p) { p.data[3] = std::nan(""); }).find("X/data: value nan at cell 'c2', gene 'g3'") !=
           std::string::npos);
     CHECK(says([](H5adParts& p) {
@@ -416,7 +416,9 @@ TEST_CASE("wrong h5ad files are refused with file and dataset") {
               without_x(file);
               const Handle layers = group(file, "layers");
               (void)group(layers.get(), "counts");
-          }) == "a.h5ad: X: holds no matrix; expected a matrix of counts of that name (the file has: layers/counts)");
+          }) ==
+          "a.h5ad: X: holds no matrix; expected a matrix of counts of that name (the file has: "
+          "layers/counts; counts: none)");
     CHECK(with([&](hid_t file, hid_t) { without_x(file); }) ==
           "a.h5ad: X: holds no matrix; expected a matrix of counts of that name, and the file has no other");
     CHECK(with([](hid_t file, hid_t) { H5Ldelete(file, "X/data", H5P_DEFAULT); }) ==

@@ -86,9 +86,7 @@ inline std::string form_by_bytes(std::string_view bytes) {
 enum class Hdf5Form { h5ad, tenx, loom };
 
 /// What an HDF5 file holds. @throws InputError where that is none of the forms
-inline Hdf5Form hdf5_form(const std::filesystem::path& path) {
-    const QuietHdf5 quiet;
-    const Hdf5File file = open_hdf5(path);
+inline Hdf5Form hdf5_form(const Hdf5File& file) {
     const hid_t root = file.handle.get();
     if (has(root, "obs") && has(root, "var")) return Hdf5Form::h5ad;
     if (has(root, "row_attrs") && has(root, "col_attrs")) return Hdf5Form::loom;
@@ -111,10 +109,12 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
     const std::size_t size = ByteSource(path).read(bytes.data(), bytes.size());
     const std::string_view start(bytes.data(), size);
     if (start.substr(0, 8) == "\x89HDF\r\n\x1a\n") {
-        const Hdf5Form form = hdf5_form(path);
-        if (form == Hdf5Form::h5ad) return read_h5ad_with_notes(path, options.h5ad, options.progress);
-        if (form == Hdf5Form::loom) return read_loom_with_notes(path, options.h5ad.matrix, options.progress);
-        if (options.h5ad.matrix == "X") return read_tenx_hdf5_with_notes(path, options.tenx, options.progress);
+        const QuietHdf5 quiet;
+        const Hdf5File file = open_hdf5(path);
+        const Hdf5Form form = hdf5_form(file);
+        if (form == Hdf5Form::h5ad) return read_open_h5ad(file, options.h5ad, options.progress);
+        if (form == Hdf5Form::loom) return read_open_loom(file, options.h5ad.matrix, options.progress);
+        if (options.h5ad.matrix == "X") return read_open_tenx_hdf5(file, options.tenx, options.progress);
     }
     if (options.h5ad.matrix != "X")
         throw OptionError(message(path.string(), ": has one matrix only, so there is no '", options.h5ad.matrix,

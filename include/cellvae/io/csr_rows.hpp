@@ -13,6 +13,14 @@
 
 namespace cellvae::io_detail {
 
+/// Whether entries [begin, end) of a row are in CountMatrix's form: genes ascend and no count is zero.
+inline bool is_tidy(const CountMatrix& matrix, std::size_t begin, std::size_t end) {
+    bool untidy = false;  // looked at without branches: nearly every row is tidy
+    for (std::size_t k = begin + 1; k < end; ++k) untidy |= matrix.columns[k - 1] >= matrix.columns[k];
+    for (std::size_t k = begin; k < end; ++k) untidy |= matrix.values[k] == 0;
+    return !untidy;
+}
+
 /// Brings every row into CountMatrix's form, in place: genes ascend, entries of the same gene are added, zeros go.
 /// @param on_repeat called with cell and gene where a gene comes twice; it may refuse that
 template <class OnRepeat>
@@ -22,13 +30,17 @@ void tidy_rows(CountMatrix& matrix, const OnRepeat& on_repeat) {
     auto begin = static_cast<std::size_t>(matrix.row_offsets.front());
     for (std::size_t cell = 0; cell + 1 < matrix.row_offsets.size(); ++cell) {
         const auto end = static_cast<std::size_t>(matrix.row_offsets[cell + 1]);
-        const auto first = matrix.columns.begin() + static_cast<std::ptrdiff_t>(begin);
-        const auto last = matrix.columns.begin() + static_cast<std::ptrdiff_t>(end);
-        if (!std::is_sorted(first, last)) {
+        const auto tidy = is_tidy(matrix, begin, end);
+        if (!tidy && !std::is_sorted(matrix.columns.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     matrix.columns.begin() + static_cast<std::ptrdiff_t>(end))) {
             row.clear();
             for (std::size_t k = begin; k < end; ++k) row.emplace_back(matrix.columns[k], matrix.values[k]);
             std::stable_sort(row.begin(), row.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
             for (std::size_t k = begin; k < end; ++k) std::tie(matrix.columns[k], matrix.values[k]) = row[k - begin];
+        }
+        if (tidy && kept == begin) {  // it lies where it should
+            begin = kept = end;
+            continue;
         }
         for (std::size_t k = begin; k < end;) {
             const GeneIndex gene = matrix.columns[k];

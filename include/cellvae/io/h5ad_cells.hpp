@@ -111,7 +111,8 @@ private:
                 if (!(values_[k] >= 0 && values_[k] <= std::numeric_limits<float>::max()))
                     file_.fail(data_->place(), "value ", values_[k], " at cell '", name_of(cell), "', gene '",
                                annotations_.var.names[static_cast<std::size_t>(columns_[k])],
-                               "'; expected a count, finite and at least 0 (counts may lie in layers or in raw/X)");
+                               "'; expected a count, finite and at least 0 (", io_detail::matrices_in_words(file_),
+                               ")");
             }
             const auto part = [&](auto& all, const auto& buffer) {
                 all.insert(all.end(), buffer.begin() + static_cast<std::ptrdiff_t>(from),

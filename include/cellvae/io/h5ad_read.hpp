@@ -86,6 +86,42 @@ inline std::vector<std::string> matrix_names(const Hdf5File& file) {
     return names;
 }
 
+/// Whether the first values of a matrix are counts: whole numbers of at least 0, give or take 1e-3 (round_counts()).
+inline bool looks_like_counts(const Hdf5File& file, const std::string& matrix) {
+    constexpr hsize_t most = hsize_t{1} << 16;
+    try {
+        const auto slash = matrix.find('/');
+        const Handle group = slash == std::string::npos ? Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT))
+                                                        : open_object(file.handle.get(), matrix.substr(0, slash));
+        const std::string name = slash == std::string::npos ? matrix : matrix.substr(slash + 1);
+        const Handle object = open_object(group.get(), name);
+        const bool sparse = is_group(object);
+        const Dataset data(file, sparse ? object.get() : group.get(), sparse ? "data" : name, matrix);
+        data.require_numbers();
+        auto part = data.shape();
+        if (part.size() != (sparse ? 1U : 2U)) return false;
+        part.back() = std::min(part.back(), most);
+        if (!sparse) part[0] = std::min(part[0], std::max<hsize_t>(1, most / std::max<hsize_t>(1, part[1])));
+        std::vector<double> values(static_cast<std::size_t>(sparse ? part[0] : part[0] * part[1]));
+        data.read(std::vector<hsize_t>(part.size(), 0), part, H5T_NATIVE_DOUBLE, values.data());
+        return std::all_of(values.begin(), values.end(),
+                           [](double value) { return value >= 0 && std::abs(value - std::nearbyint(value)) <= 1e-3; });
+    } catch (const InputError&) {
+        return false;
+    }
+}
+
+/// What there is to choose from, for errors.
+inline std::string matrices_in_words(const Hdf5File& file) {
+    std::string all, counts;
+    for (const auto& name : matrix_names(file)) {
+        all += (all.empty() ? "" : ", ") + name;
+        if (looks_like_counts(file, name)) counts += (counts.empty() ? "" : ", ") + name;
+    }
+    return message("the file has: ", all.empty() ? "none" : all,
+                   counts.empty() ? std::string("; counts: none") : "; counts: " + counts);
+}
+
 /// Where a matrix lies: under a name in a group, whose genes are the group's own in raw.
 struct MatrixPlace {
     Handle group;
@@ -103,10 +139,9 @@ inline MatrixPlace find_matrix(const Hdf5File& file, const std::string& matrix) 
         slash == std::string::npos ? matrix : matrix.substr(slash + 1), group == "raw"};
     const bool there = is_group(place.group) && has(place.group.get(), place.name);
     if (!there || is_null(open_object(place.group.get(), place.name))) {
-        std::string others;
-        for (const auto& other : matrix_names(file)) others += (others.empty() ? "" : ", ") + other;
+        const bool others = !matrix_names(file).empty();
         file.fail(matrix, there ? "holds no matrix" : "is missing", "; expected a matrix of counts of that name",
-                  others.empty() ? ", and the file has no other" : message(" (the file has: ", others, ")"));
+                  others ? message(" (", matrices_in_words(file), ")") : ", and the file has no other");
     }
     return place;
 }
@@ -168,6 +203,27 @@ inline void restore_library_sizes(CountMatrix& matrix) {
     columns.erase(found);
 }
 
+/// See read_h5ad_with_notes().
+inline CountsRead read_open_h5ad(const Hdf5File& file, const H5adOptions& options,
+                                 const ReadProgressCallback& progress) {
+    CountsRead result;
+    CountMatrix& matrix = result.counts;
+    const MatrixPlace place = find_matrix(file, options.matrix);
+    matrix.obs = read_annotations(file, file.handle.get(), "obs", "obs", result.notes);
+    matrix.var = read_genes(file, place, result.notes);
+    std::string form;
+    try {
+        form = read_encoded_matrix(file, place.group.get(), place.name, options.matrix, matrix, progress);
+    } catch (const NoCount& error) {
+        throw NoCount(message(error.what(), " (", matrices_in_words(file), ")"));
+    }
+    restore_library_sizes(matrix);
+    read_coordinates(file, result);
+    note_what_is_left(file, options.matrix, result.notes);
+    result.form = message("h5ad, ", options.matrix, form == "dense" ? " dense" : " as " + form);
+    return result;
+}
+
 }  // namespace io_detail
 
 /// Reads an h5ad file into cells x genes: X (or the matrix the options name) as CSR, CSC or dense, of any number type;
@@ -182,21 +238,22 @@ inline void restore_library_sizes(CountMatrix& matrix) {
 ///   value is no finite number of at least 0, or a compression filter is not there.
 [[nodiscard]] inline CountsRead read_h5ad_with_notes(const std::filesystem::path& path, const H5adOptions& options = {},
                                                      const ReadProgressCallback& progress = {}) {
+    io_detail::require_regular_file(path);
+    const io_detail::QuietHdf5 quiet;
+    return io_detail::read_open_h5ad(io_detail::open_hdf5(path), options, progress);
+}
+
+/// What matrices an h5ad file has and which look like counts, in words for an error; empty where it is no h5ad file.
+[[nodiscard]] inline std::string h5ad_matrices_in_words(const std::filesystem::path& path) {
     using namespace io_detail;
-    require_regular_file(path);
-    const QuietHdf5 quiet;
-    const Hdf5File file = open_hdf5(path);
-    CountsRead result;
-    CountMatrix& matrix = result.counts;
-    const MatrixPlace place = find_matrix(file, options.matrix);
-    matrix.obs = read_annotations(file, file.handle.get(), "obs", "obs", result.notes);
-    matrix.var = read_genes(file, place, result.notes);
-    const std::string form = read_encoded_matrix(file, place.group.get(), place.name, options.matrix, matrix, progress);
-    restore_library_sizes(matrix);
-    read_coordinates(file, result);
-    note_what_is_left(file, options.matrix, result.notes);
-    result.form = message("h5ad, ", options.matrix, form == "dense" ? " dense" : " as " + form);
-    return result;
+    try {
+        const QuietHdf5 quiet;
+        if (!std::filesystem::is_regular_file(path) || H5Fis_hdf5(path.c_str()) <= 0) return "";
+        const Hdf5File file = open_hdf5(path);
+        return matrix_names(file).empty() ? "" : matrices_in_words(file);
+    } catch (const InputError&) {
+        return "";
+    }
 }
 
 /// read_h5ad_with_notes() without the notes.

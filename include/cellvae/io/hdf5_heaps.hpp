@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -62,7 +61,6 @@ inline std::optional<std::vector<HeapObject>> heap_objects(std::ifstream& file, 
 /// size zero, so this comes first. Heaps lie beside one another: ones that have more bytes together than the file are
 /// damaged too, and the time that this takes grows with the file.
 inline std::optional<std::uint64_t> damaged_heap(const std::filesystem::path& path, std::uint64_t file_bytes) {
-    const std::boyer_moore_horspool_searcher searcher(heap_signature.begin(), heap_signature.end());
     std::ifstream file(path, std::ios::binary);
     std::vector<char> buffer(std::size_t{1} << 20);
     std::vector<std::uint64_t> heaps;
@@ -70,11 +68,11 @@ inline std::optional<std::uint64_t> damaged_heap(const std::filesystem::path& pa
     std::uint64_t start = 0;  // of the buffer, in the file
     while (file.read(buffer.data() + kept, static_cast<std::streamsize>(buffer.size() - kept)), file.gcount() > 0) {
         const std::size_t size = kept + static_cast<std::size_t>(file.gcount());
-        const auto end = buffer.begin() + static_cast<std::ptrdiff_t>(size);
-        for (auto at = std::search(buffer.begin(), end, searcher); at != end; at = std::search(at + 1, end, searcher))
-            heaps.push_back(start + static_cast<std::uint64_t>(at - buffer.begin()));
+        const std::string_view bytes(buffer.data(), size);
+        for (auto at = bytes.find(heap_signature); at != bytes.npos; at = bytes.find(heap_signature, at + 1))
+            heaps.push_back(start + at);
         kept = std::min(size, heap_signature.size() - 1);
-        std::copy(end - static_cast<std::ptrdiff_t>(kept), end, buffer.begin());
+        std::copy(bytes.end() - kept, bytes.end(), buffer.begin());
         start += size - kept;
     }
     std::uint64_t room = file_bytes;

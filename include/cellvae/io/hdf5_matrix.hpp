@@ -11,11 +11,17 @@
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/io/csr_rows.hpp"
-#include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/hdf5_chunks.hpp"
 #include "cellvae/io/read_progress.hpp"
 #include "cellvae/io/read_result.hpp"
 
 namespace cellvae::io_detail {
+
+/// A matrix holds a value that is no count: another matrix of the file may.
+class NoCount : public InputError {
+public:
+    using InputError::InputError;
+};
 
 /// Reads one matrix of an HDF5 file, dense or compressed, into cells x genes, by blocks. The names must be there
 /// already: errors use them.
@@ -138,8 +144,8 @@ private:
     }
 
     [[noreturn]] void refuse_value(const std::string& place, double value, std::int64_t cell, std::int64_t gene) const {
-        file_.fail(place, "value ", value, ' ', entry(cell, gene),
-                   "; expected a count, finite and at least 0 (counts may lie in layers or in raw/X)");
+        throw NoCount(message(file_.name, ": ", place, ": value ", value, ' ', entry(cell, gene),
+                              "; expected a count, finite and at least 0"));
     }
 
     template <class Value>
@@ -158,7 +164,7 @@ private:
         matrix_.columns.reserve(indices.length());
         matrix_.values.reserve(data.length());
         std::vector<Number> buffer;
-        indices.for_each_block(buffer, [&](std::size_t start, const Number* values, std::size_t count) {
+        for_each_block(indices, buffer, [&](std::size_t start, const Number* values, std::size_t count) {
             std::size_t wrong = 0;
             for (std::size_t k = 0; k < count; ++k) wrong += values[k] < 0 || values[k] >= genes ? 1 : 0;
             for (std::size_t k = 0; k < count && wrong > 0; ++k)
@@ -168,14 +174,14 @@ private:
         });
         const auto read_values = [&](auto values_buffer) {
             using Value = typename decltype(values_buffer)::value_type;
-            data.for_each_block(values_buffer, [&](std::size_t start, const Value* values, std::size_t count) {
+            for_each_block(data, values_buffer, [&](std::size_t start, const Value* values, std::size_t count) {
                 std::size_t wrong = 0;
                 for (std::size_t k = 0; k < count; ++k) wrong += is_count(values[k]) ? 0 : 1;
                 for (std::size_t k = 0; k < count && wrong > 0; ++k)
                     if (!is_count(values[k]))
                         refuse_value(data.place(), static_cast<double>(values[k]),
                                      line_of(matrix_.row_offsets, start + k), matrix_.columns[start + k]);
-                for (std::size_t k = 0; k < count; ++k) matrix_.values.push_back(static_cast<float>(values[k]));
+                matrix_.values.insert(matrix_.values.end(), values, values + count);
                 meter.add(static_cast<double>(count));
             });
         };
@@ -192,7 +198,7 @@ private:
         const std::size_t cells = matrix_.obs.names.size();
         matrix_.row_offsets.assign(cells + 1, 0);
         std::vector<std::int64_t> buffer;
-        indices.for_each_block(buffer, [&](std::size_t start, const std::int64_t* values, std::size_t count) {
+        for_each_block(indices, buffer, [&](std::size_t start, const std::int64_t* values, std::size_t count) {
             for (std::size_t k = 0; k < count; ++k) {
                 if (values[k] < 0 || values[k] >= static_cast<std::int64_t>(cells))
                     refuse_index(indices, values[k], start + k, static_cast<std::int64_t>(cells));
@@ -207,7 +213,7 @@ private:
         // Blocks of both datasets by the same positions: the indices' chunks set the length.
         std::vector<double> values;
         std::size_t gene = 0;
-        indices.for_each_block(buffer, [&](std::size_t start, const std::int64_t* cell_of, std::size_t count) {
+        for_each_block(indices, buffer, [&](std::size_t start, const std::int64_t* cell_of, std::size_t count) {
             values.resize(count);
             data.read({start}, {count}, H5T_NATIVE_DOUBLE, values.data());
             for (std::size_t k = 0; k < count; ++k) {

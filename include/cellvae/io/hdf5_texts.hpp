@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/hdf5_chunks.hpp"
 #include "cellvae/io/hdf5_heaps.hpp"
 
 /// Reads datasets of texts, those of variable length with a look at where their references lead.
@@ -51,70 +51,6 @@ private:
     Piece* first_ = nullptr;
 };
 
-/// References to texts in chunks, as they are before they are filtered. HDF5 can give the chunk as it lies in the file,
-/// or its values, for which it follows references; this is what lies between.
-class ReferenceChunks {
-public:
-    explicit ReferenceChunks(const Dataset& dataset) : dataset_(dataset) {
-        const Handle properties(H5Dget_create_plist(dataset.get()));
-        for (int k = 0; k < H5Pget_nfilters(properties.get()); ++k) {
-            unsigned flags = 0;
-            std::size_t count = 0;
-            char name[1] = {0};
-            filters_.push_back(
-                H5Pget_filter2(properties.get(), static_cast<unsigned>(k), &flags, &count, nullptr, 0, name, nullptr));
-        }
-    }
-
-    /// Whether only filters were used that are undone here: gzip, shuffle and checksums.
-    [[nodiscard]] bool readable() const {
-        return std::all_of(filters_.begin(), filters_.end(), [](H5Z_filter_t filter) {
-            return filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
-        });
-    }
-
-    /// The chunk with the element `start`; empty where it was never written.
-    [[nodiscard]] std::string chunk(hsize_t start) const {
-        const std::size_t whole = static_cast<std::size_t>(dataset_.chunk(0)) * TextReferences::bytes;
-        hsize_t stored = 0;
-        if (H5Dget_chunk_storage_size(dataset_.get(), &start, &stored) < 0 || stored == 0) return {};
-        if (stored > dataset_.file().bytes) damaged(start);
-        std::string bytes(static_cast<std::size_t>(stored), '\0');
-        std::uint32_t left_out = 0;
-        if (H5Dread_chunk(dataset_.get(), H5P_DEFAULT, &start, &left_out, bytes.data()) < 0) damaged(start);
-        for (std::size_t k = filters_.size(); k-- > 0;) {
-            if ((left_out >> k & 1U) != 0) continue;
-            if (filters_[k] == H5Z_FILTER_DEFLATE)
-                bytes = inflated(bytes, whole + 4).value_or(std::string());  // room for a checksum
-            else if (filters_[k] == H5Z_FILTER_SHUFFLE)
-                bytes = unshuffled(bytes);
-            else
-                bytes.erase(bytes.size() - std::min<std::size_t>(bytes.size(), 4));
-        }
-        if (bytes.size() != whole) damaged(start);
-        return bytes;
-    }
-
-private:
-    [[noreturn]] void damaged(hsize_t start) const {
-        dataset_.file().fail(dataset_.place(), "the chunk from position ", start,
-                             " on cannot be read; expected undamaged data");
-    }
-
-    /// The first bytes of all elements, then the second ones, and so on, become elements again.
-    [[nodiscard]] std::string unshuffled(const std::string& bytes) const {
-        constexpr std::size_t width = TextReferences::bytes;
-        const std::size_t count = bytes.size() / width;
-        std::string plain = bytes;
-        for (std::size_t element = 0; element < count; ++element)
-            for (std::size_t k = 0; k < width; ++k) plain[element * width + k] = bytes[k * count + element];
-        return plain;
-    }
-
-    const Dataset& dataset_;
-    std::vector<H5Z_filter_t> filters_;
-};
-
 /// Refuses references to texts that lead nowhere: HDF5 1.10 follows them unchecked. In chunks with other filters than
 /// the usual ones they are not seen.
 inline void check_references(const Dataset& dataset) {
@@ -129,10 +65,15 @@ inline void check_references(const Dataset& dataset) {
     const std::size_t size = dataset.length();
     std::optional<std::size_t> broken;
     if (const auto chunk = static_cast<std::size_t>(dataset.chunk(0)); chunk > 0) {
-        const ReferenceChunks chunks(dataset);
-        for (std::size_t start = 0; chunks.readable() && start < size && !broken; start += chunk) {
-            const std::string bytes = chunks.chunk(start);
-            const std::size_t count = bytes.empty() ? 0 : std::min(chunk, size - start);
+        const FilteredChunks chunks(dataset, TextReferences::bytes);
+        const bool readable = chunks.has_only({H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32});
+        for (std::size_t start = 0; readable && start < size && !broken; start += chunk) {
+            auto stored = chunks.stored(start);
+            if (stored.bytes.empty()) continue;
+            const auto values = chunks.values(std::move(stored));
+            if (!values) chunks.damaged(start);
+            const std::string& bytes = *values;
+            const std::size_t count = std::min(chunk, size - start);
             for (std::size_t k = 0; k < count && !broken; ++k)
                 if (!references.leads_to_text(bytes.data() + TextReferences::bytes * k)) broken = start + k;
         }

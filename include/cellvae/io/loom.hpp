@@ -61,25 +61,15 @@ inline Annotations read_loom_side(const Hdf5File& file, const std::string& place
     return table;
 }
 
-}  // namespace io_detail
-
-/// Reads a loom file: `matrix` (genes x cells, dense) or the layer the options name, row_attrs and col_attrs. Cells are
-/// named by CellID (or obs_names), genes by Gene (or var_names, Accession). Blocks of whole cells are read.
-/// @param matrix "X" for the main matrix, or "layers/NAME"
-/// @throws InputError with file and dataset as read_h5ad() does
-[[nodiscard]] inline CountsRead read_loom_with_notes(const std::filesystem::path& path, const std::string& matrix = "X",
-                                                     const ReadProgressCallback& progress = {}) {
-    using namespace io_detail;
-    require_regular_file(path);
-    const QuietHdf5 quiet;
-    const Hdf5File file = open_hdf5(path);
+/// See read_loom_with_notes().
+inline CountsRead read_open_loom(const Hdf5File& file, const std::string& matrix,
+                                 const ReadProgressCallback& progress) {
     const bool main = matrix == "X";
     const std::string layer = matrix.compare(0, 7, "layers/") == 0 ? matrix.substr(7) : "";
     const Handle group = open_object(file.handle.get(), layer.empty() || main ? "row_attrs" : "layers");
     if (!main && (layer.empty() || !is_group(group) || !has(group.get(), layer)))
         file.fail(matrix, "is missing; expected X or layers/NAME");
-    const io_detail::Dataset data(file, main ? file.handle.get() : group.get(), main ? "matrix" : layer,
-                                  main ? "matrix" : matrix);
+    const Dataset data(file, main ? file.handle.get() : group.get(), main ? "matrix" : layer, main ? "matrix" : matrix);
     if (data.shape().size() != 2)
         file.fail(data.place(), "has ", data.shape().size(), " dimensions; expected genes x cells");
     CountsRead result;
@@ -98,6 +88,19 @@ inline Annotations read_loom_side(const Hdf5File& file, const std::string& place
     if (!others.empty()) result.notes.push_back("left out: " + others);
     result.form = message("loom, ", data.place());
     return result;
+}
+
+}  // namespace io_detail
+
+/// Reads a loom file: `matrix` (genes x cells, dense) or the layer the options name, row_attrs and col_attrs. Cells are
+/// named by CellID (or obs_names), genes by Gene (or var_names, Accession). Blocks of whole cells are read.
+/// @param matrix "X" for the main matrix, or "layers/NAME"
+/// @throws InputError with file and dataset as read_h5ad() does
+[[nodiscard]] inline CountsRead read_loom_with_notes(const std::filesystem::path& path, const std::string& matrix = "X",
+                                                     const ReadProgressCallback& progress = {}) {
+    io_detail::require_regular_file(path);
+    const io_detail::QuietHdf5 quiet;
+    return io_detail::read_open_loom(io_detail::open_hdf5(path), matrix, progress);
 }
 
 }  // namespace cellvae

@@ -48,24 +48,13 @@ inline std::string chosen_tenx_group(const Hdf5File& file, const TenxOptions& op
     return names.front();
 }
 
-}  // namespace io_detail
-
-/// Reads a 10x HDF5 file: version 3 (group "matrix", with kinds of features) or version 2 (a group a genome).
-///
-/// Genes are named by their symbols, which may repeat; var has gene_ids and, of version 3, feature_types and genome.
-/// Features of other kinds than the options' (antibodies, guides) are left out, and the notes say how many.
-/// @throws InputError with file and dataset as read_h5ad() does; OptionError where a genome must be chosen.
-[[nodiscard]] inline CountsRead read_tenx_hdf5_with_notes(const std::filesystem::path& path,
-                                                          const TenxOptions& options = {},
-                                                          const ReadProgressCallback& progress = {}) {
-    using namespace io_detail;
-    require_regular_file(path);
-    const QuietHdf5 quiet;
-    const Hdf5File file = open_hdf5(path);
+/// See read_tenx_hdf5_with_notes().
+inline CountsRead read_open_tenx_hdf5(const Hdf5File& file, const TenxOptions& options,
+                                      const ReadProgressCallback& progress) {
     const std::string name = chosen_tenx_group(file, options);
     const Handle group = open_object(file.handle.get(), name);
     const auto texts = [&](const Handle& parent, const std::string& place, const char* member) {
-        return read_texts(io_detail::Dataset(file, parent.get(), member, join(place, member)));
+        return read_texts(Dataset(file, parent.get(), member, join(place, member)));
     };
     CountsRead result;
     CountMatrix& matrix = result.counts;
@@ -95,20 +84,35 @@ inline std::string chosen_tenx_group(const Hdf5File& file, const TenxOptions& op
     require_count(features.genomes, "genomes");
     const std::vector<std::string> types = features.types;
     matrix.var = tenx_genes(std::move(features));
-    const auto shape = io_detail::Dataset(file, group.get(), "shape", join(name, "shape")).read_all<std::int64_t>();
+    const auto shape = Dataset(file, group.get(), "shape", join(name, "shape")).read_all<std::int64_t>();
     if (shape.size() != 2 || shape[0] != matrix.genes() ||
         shape[1] != static_cast<std::int64_t>(matrix.obs.names.size()))
         file.fail(join(name, "shape"), "says ",
                   shape.size() == 2 ? message(shape[0], " x ", shape[1]) : message(shape.size(), " sizes"),
                   ", but there are ", matrix.genes(), " genes and ", matrix.obs.names.size(),
                   " barcodes; expected genes x barcodes");
-    const io_detail::Dataset offsets(file, group.get(), "indptr", join(name, "indptr"));
-    const io_detail::Dataset indices(file, group.get(), "indices", join(name, "indices"));
-    const io_detail::Dataset data(file, group.get(), "data", join(name, "data"));
+    const Dataset offsets(file, group.get(), "indptr", join(name, "indptr"));
+    const Dataset indices(file, group.get(), "indices", join(name, "indices"));
+    const Dataset data(file, group.get(), "data", join(name, "data"));
     Hdf5MatrixReader(file, name, matrix, progress).read_compressed(offsets, indices, data, true);
     keep_feature_type(matrix, types, options, file.name, result.notes);
     result.form = third ? "10x HDF5, version 3" : message("10x HDF5, version 2, genome ", name);
     return result;
+}
+
+}  // namespace io_detail
+
+/// Reads a 10x HDF5 file: version 3 (group "matrix", with kinds of features) or version 2 (a group a genome).
+///
+/// Genes are named by their symbols, which may repeat; var has gene_ids and, of version 3, feature_types and genome.
+/// Features of other kinds than the options' (antibodies, guides) are left out, and the notes say how many.
+/// @throws InputError with file and dataset as read_h5ad() does; OptionError where a genome must be chosen.
+[[nodiscard]] inline CountsRead read_tenx_hdf5_with_notes(const std::filesystem::path& path,
+                                                          const TenxOptions& options = {},
+                                                          const ReadProgressCallback& progress = {}) {
+    io_detail::require_regular_file(path);
+    const io_detail::QuietHdf5 quiet;
+    return io_detail::read_open_tenx_hdf5(io_detail::open_hdf5(path), options, progress);
 }
 
 }  // namespace cellvae

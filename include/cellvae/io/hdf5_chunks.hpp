@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <hdf5.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cellvae/io/hdf5.hpp"
+
+/// Chunks of a dataset without HDF5's filters, which run in one thread and follow what they read.
+namespace cellvae::io_detail {
+
+/// The chunks of a one-dimensional dataset as they lie in the file, and their values as bytes.
+class FilteredChunks {
+public:
+    struct Stored {
+        std::string bytes;
+        std::uint32_t left_out = 0;  ///< a bit for each filter that was not used
+    };
+
+    /// @param width bytes of an element in the file, which for references are not those that it has in memory
+    FilteredChunks(const Dataset& dataset, std::size_t width) : dataset_(dataset), width_(width) {
+        const Handle properties(H5Dget_create_plist(dataset.get()));
+        for (int k = 0; k < H5Pget_nfilters(properties.get()); ++k) {
+            unsigned flags = 0;
+            std::size_t count = 0;
+            char name[1] = {0};
+            filters_.push_back(
+                H5Pget_filter2(properties.get(), static_cast<unsigned>(k), &flags, &count, nullptr, 0, name, nullptr));
+        }
+    }
+
+    /// Whether the dataset has filters of these kinds and no others. Those that values() undoes are H5Z_FILTER_DEFLATE,
+    /// H5Z_FILTER_SHUFFLE and H5Z_FILTER_FLETCHER32, whose checksum it does not look at.
+    [[nodiscard]] bool has_only(std::initializer_list<H5Z_filter_t> kinds) const {
+        return std::all_of(filters_.begin(), filters_.end(), [&](H5Z_filter_t filter) {
+            return std::find(kinds.begin(), kinds.end(), filter) != kinds.end();
+        });
+    }
+    [[nodiscard]] bool has_any() const { return !filters_.empty(); }
+
+    /// The chunk with the element `start` as it lies in the file; empty where it was never written.
+    [[nodiscard]] Stored stored(hsize_t start) const {
+        Stored chunk;
+        hsize_t size = 0;
+        if (H5Dget_chunk_storage_size(dataset_.get(), &start, &size) < 0 || size == 0) return chunk;
+        if (size > dataset_.file().bytes) damaged(start);
+        chunk.bytes.resize(static_cast<std::size_t>(size));
+        if (H5Dread_chunk(dataset_.get(), H5P_DEFAULT, &start, &chunk.left_out, chunk.bytes.data()) < 0) damaged(start);
+        return chunk;
+    }
+
+    /// The values of a whole chunk; nothing where it is damaged. Asks HDF5 nothing, so any thread may call it.
+    [[nodiscard]] std::optional<std::string> values(Stored chunk) const {
+        const std::size_t whole = static_cast<std::size_t>(dataset_.chunk(0)) * width_;
+        for (std::size_t k = filters_.size(); k-- > 0;) {
+            if ((chunk.left_out >> k & 1U) != 0) continue;
+            if (filters_[k] == H5Z_FILTER_DEFLATE)
+                chunk.bytes = inflated(chunk.bytes, whole + 4).value_or(std::string());  // room for a checksum
+            else if (filters_[k] == H5Z_FILTER_SHUFFLE)
+                chunk.bytes = unshuffled(chunk.bytes);
+            else
+                chunk.bytes.erase(chunk.bytes.size() - std::min<std::size_t>(chunk.bytes.size(), 4));
+        }
+        if (chunk.bytes.size() != whole) return std::nullopt;
+        return std::move(chunk.bytes);
+    }
+
+    [[noreturn]] void damaged(hsize_t start) const {
+        dataset_.file().fail(dataset_.place(), "the chunk from position ", start,
+                             " on cannot be read; expected undamaged data");
+    }
+
+private:
+    /// The first bytes of all elements, then the second ones, and so on, become elements again.
+    [[nodiscard]] std::string unshuffled(const std::string& bytes) const {
+        std::string plain = bytes;
+        const std::size_t count = bytes.size() / width_;
+        const auto put = [&](auto width) {  // for the usual widths known to the compiler, which vectorises it
+            for (std::size_t element = 0; element < count; ++element)
+                for (std::size_t k = 0; k < width; ++k) plain[element * width + k] = bytes[k * count + element];
+        };
+        if (width_ == 4)
+            put(std::integral_constant<std::size_t, 4>());
+        else if (width_ == 8)
+            put(std::integral_constant<std::size_t, 8>());
+        else
+            put(width_);
+        return plain;
+    }
+
+    const Dataset& dataset_;
+    std::size_t width_;
+    std::vector<H5Z_filter_t> filters_;
+};
+
+/// Calls work(k) for every k below `count`, from several threads.
+template <class Work>
+void in_threads(std::size_t threads, std::size_t count, const Work& work) {
+    const auto share = [&](std::size_t first) {
+        for (std::size_t k = first; k < count; k += threads) work(k);
+    };
+    std::vector<std::thread> others;
+    std::size_t started = 1;
+    try {
+        others.reserve(threads - 1);
+        for (; started < threads; ++started) others.emplace_back(share, started);
+    } catch (const std::system_error&) {
+        // no more threads are to be had: this one takes their share
+    }
+    for (std::size_t first = started; first < threads; ++first) share(first);
+    share(0);
+    for (auto& other : others) other.join();
+}
+
+/// As Dataset::for_each_block. Chunks of gzip, which take longer to unpack than what is done with them, are unpacked by
+/// several threads where their values are of the type in memory.
+template <class Value, class Use>
+void for_each_block(const Dataset& dataset, std::vector<Value>& buffer, const Use& use) {
+    constexpr std::size_t most_values = std::size_t{1} << 20;  // of a chunk, and about so many of a block
+    const std::size_t threads = std::min<std::size_t>(8, std::thread::hardware_concurrency());
+    const std::size_t size = dataset.length();
+    const auto chunk = static_cast<std::size_t>(dataset.chunk(0));
+    const FilteredChunks chunks(dataset, sizeof(Value));
+    if (threads < 2 || chunk == 0 || chunk > most_values || size <= chunk || !chunks.has_any() ||
+        !chunks.has_only({H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE}) ||
+        H5Tequal(dataset.type(), native_type<Value>()) <= 0)
+        return dataset.for_each_block(buffer, use);
+    const std::size_t at_once = std::max(threads, most_values / chunk);
+    std::vector<FilteredChunks::Stored> stored;
+    std::vector<char> whole;
+    for (std::size_t start = 0; start < size; start += at_once * chunk) {
+        const std::size_t count = std::min(at_once * chunk, size - start);
+        buffer.resize(count);
+        stored.clear();
+        for (std::size_t at = 0; at < count; at += chunk) {
+            stored.push_back(chunks.stored(start + at));
+            if (stored.back().bytes.empty())  // HDF5 knows what stands for values that were never written
+                dataset.read({start + at}, {std::min(chunk, count - at)}, native_type<Value>(), buffer.data() + at);
+        }
+        whole.assign(stored.size(), 1);
+        in_threads(threads, stored.size(), [&](std::size_t k) {
+            if (stored[k].bytes.empty()) return;
+            const auto values = chunks.values(std::move(stored[k]));
+            whole[k] = values ? 1 : 0;
+            if (values)
+                std::memcpy(buffer.data() + k * chunk, values->data(),
+                            std::min(chunk, count - k * chunk) * sizeof(Value));
+        });
+        for (std::size_t k = 0; k < whole.size(); ++k)
+            if (whole[k] == 0) chunks.damaged(start + k * chunk);
+        use(start, buffer.data(), count);
+    }
+}
+
+}  // namespace cellvae::io_detail

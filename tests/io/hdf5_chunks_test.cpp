@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/io/hdf5_chunks.hpp"
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "io_files.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using cellvae::io_detail::Dataset;
+using cellvae::io_detail::FilteredChunks;
+using cellvae::io_detail::Handle;
+using cellvae::io_detail::open_hdf5;
+using cellvae::io_detail::QuietHdf5;
+using io_files::Folder;
+
+namespace hdf5_chunks_test {
+
+namespace {
+
+constexpr hsize_t size = 123456, chunk = 1000, gap = 30;  // the chunk `gap` is never written, and reads as sevens
+
+std::vector<std::int32_t> written() {
+    std::vector<std::int32_t> values(size);
+    for (std::size_t k = 0; k < size; ++k)
+        values[k] = k / chunk == gap ? 7 : static_cast<std::int32_t>(k * 2654435761U >> 20);
+    return values;
+}
+
+/// A file with the dataset "values", its chunks filtered as asked.
+std::filesystem::path write(const Folder& folder, bool shuffle, bool checksum) {
+    const auto path = folder.path("values.h5");
+    const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
+    const std::int32_t seven = 7;
+    H5Pset_fill_value(properties.get(), H5T_NATIVE_INT32, &seven);
+    H5Pset_chunk(properties.get(), 1, &chunk);
+    if (shuffle) H5Pset_shuffle(properties.get());
+    H5Pset_deflate(properties.get(), 4);
+    if (checksum) H5Pset_fletcher32(properties.get());
+    const Handle space(H5Screate_simple(1, &size, nullptr));
+    const Handle dataset(
+        H5Dcreate2(file.get(), "values", H5T_STD_I32LE, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT));
+    const auto values = written();
+    for (const auto& [from, to] : {std::pair<hsize_t, hsize_t>{0, gap * chunk}, {(gap + 1) * chunk, size}}) {
+        const hsize_t start = from, count = to - from;
+        const Handle memory(H5Screate_simple(1, &count, nullptr));
+        H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &start, nullptr, &count, nullptr);
+        H5Dwrite(dataset.get(), H5T_NATIVE_INT32, memory.get(), space.get(), H5P_DEFAULT, values.data() + from);
+    }
+    return path;
+}
+
+template <class Value>
+std::vector<Value> read(const std::filesystem::path& path) {
+    const QuietHdf5 quiet;
+    const auto file = open_hdf5(path);
+    const Dataset dataset(file, file.handle.get(), "values", "values");
+    std::vector<Value> buffer, all;
+    cellvae::io_detail::for_each_block(dataset, buffer, [&](std::size_t start, const Value* values, std::size_t count) {
+        CHECK(start == all.size());
+        all.insert(all.end(), values, values + count);
+    });
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("chunks are read the same by threads and by HDF5, gaps between them included") {
+    const auto expected = written();
+    for (const bool shuffle : {false, true})
+        for (const bool checksum : {false, true}) {  // which HDF5 reads
+            const Folder folder;
+            const auto path = write(folder, shuffle, checksum);
+            CAPTURE(shuffle, checksum);
+            CHECK(read<std::int32_t>(path) == expected);
+            // another type in memory: HDF5 converts
+            CHECK(read<std::int64_t>(path) == std::vector<std::int64_t>(expected.begin(), expected.end()));
+        }
+}
+
+TEST_CASE("a damaged chunk is named") {
+    const Folder folder;
+    const auto path = write(folder, true, false);
+    haddr_t place = 0;
+    {
+        const auto file = open_hdf5(path);
+        const Dataset dataset(file, file.handle.get(), "values", "values");
+        const Handle space(H5Dget_space(dataset.get()));
+        hsize_t start = 0, stored = 0;
+        unsigned left_out = 0;
+        REQUIRE(H5Dget_chunk_info(dataset.get(), space.get(), 40, &start, &left_out, &place, &stored) >= 0);
+        REQUIRE(start == 41 * chunk);  // the 41st that was written
+        // what a thread unpacks, by itself
+        const FilteredChunks chunks(dataset, sizeof(std::int32_t));
+        auto damaged = chunks.stored(start);
+        CHECK(chunks.values(damaged).has_value());
+        damaged.bytes[20] = static_cast<char>(~damaged.bytes[20]);
+        CHECK(!chunks.values(damaged));
+        CHECK(chunks.stored(gap * chunk).bytes.empty());
+    }
+    std::fstream(path, std::ios::binary | std::ios::in | std::ios::out)
+        .seekp(static_cast<std::streamoff>(place) + 20)
+        .write("damage", 6);
+    CHECK_THAT(io_files::refusal(path, [](const auto& file) { return read<std::int32_t>(file); }),
+               ContainsSubstring("values.h5: values: ") && ContainsSubstring("expected undamaged data"));
+}
+
+TEST_CASE("work is done once by any number of threads") {
+    for (const std::size_t threads : {1, 2, 7}) {
+        std::vector<std::atomic<int>> done(100);
+        cellvae::io_detail::in_threads(threads, done.size(), [&](std::size_t k) { ++done[k]; });
+        int sum = 0;
+        for (const auto& one : done) sum += one == 1 ? 1 : 100;
+        CHECK(sum == 100);
+    }
+}
+
+}  // namespace hdf5_chunks_test
