@@ -22,7 +22,7 @@ import sys
 
 # Everything that the ablations vary is named, so that the study stays what it is when the program's defaults change.
 INPUT = "--input standardised"
-COMMON = f"{INPUT} --epochs 10 --start-epochs 25 --merge 0.07"
+COMMON = f"{INPUT} --epochs 10 --start-epochs 25 --merge 0.07 --merge-level 0"
 MIXTURE = f"--prior marginal_mixture {COMMON}"
 NETWORK = f"--prior mixture --sum threshold {COMMON}"
 PLAIN = f"--prior gaussian --patience 0 {INPUT}"
@@ -38,8 +38,8 @@ ABLATIONS = {
     "1. Start of the mixture": ("kmeans", [
         ("groups of Leiden at 1", MIXTURE),
         ("of Leiden at .5", f"{MIXTURE} --start-resolution 0.5"),
-        ("of k-means, 15", f"{MIXTURE} --start kmeans --clusters 15"),
-        ("random, 15, 40 epochs", f"{MIXTURE} --start random --clusters 15".replace("--epochs 10", "--epochs 40")),
+        ("of k-means, 15", f"{MIXTURE} --start kmeans --components 15"),
+        ("random, 15, 40 epochs", f"{MIXTURE} --start random --components 15".replace("--epochs 10", "--epochs 40")),
     ]),
     "2. Responsibilities": ("kmeans", [
         ("Bayes' rule (marginal_mixture)", MIXTURE),
@@ -76,6 +76,10 @@ ABLATIONS = {
         ("40, noise 1.5", f"{PLAIN} --epochs 40 --input-noise 1.5"),
     ]),
 }
+
+
+# Which components of a mixture are one cluster: overlap and level of the dip test, each in every run of --compare.
+MERGES = ("7. Which components are one", MIXTURE, ("0.02", "0.05", "0.07", "0.1", "1"), ("0", "0.0001", "0.001", "0.01"))
 
 
 def folder_of(out, file, options, seed):
@@ -145,6 +149,22 @@ def tables(title, latent, variants, out, files, seeds):
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
+def merge_table(title, options, overlaps, levels, out, files, seeds):
+    """ARI and clusters of one variant's components by rule of merging, beside Leiden on the same latent."""
+    runs = {file: [scores for seed in range(1, seeds + 1) if (scores := scores_of(out, file, options, seed))]
+            for file in files}
+    print(f"\n### {title}\n\nSeeds: {min(map(len, runs.values()))}. `{options}`. ARI: median (least to largest); clusters.\n")
+    print("| overlap, level of the dip test | " + " | ".join(pathlib.Path(file).stem for file in files) + " |")
+    print("|---" * (len(files) + 1) + "|")
+    rows = [(f"{'none' if overlap == '1' else overlap}, {'none' if level == '0' else level}", f"merge_{overlap}_{level}")
+            for overlap in overlaps for level in levels]
+    rows += [(f"Leiden at {resolution}", f"leiden_{resolution}") for resolution in ("0.3", "0.6", "1")]
+    for name, key in rows:
+        cells = [middle([scores[key + "_ari"] for scores in runs[file]]) + "; "
+                 f"{statistics.median(scores[key + '_clusters'] for scores in runs[file]):.0f}" for file in files]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="build/release/cellvae")
@@ -157,9 +177,10 @@ def main():
     options = parser.parse_args()
     chosen = {title: ablation for title, ablation in ABLATIONS.items()
               if not options.only or title.split(".")[0] in options.only}
+    merges = not options.only or MERGES[0].split(".")[0] in options.only
+    needed = [variant for _, variants in chosen.values() for _, variant in variants] + [MERGES[1]] * merges
     wanted = list(dict.fromkeys((file, variant, seed) for seed in range(1, options.seeds + 1)
-                                for _, variants in chosen.values() for _, variant in variants
-                                for file in options.files))
+                                for variant in needed for file in options.files))
     if not options.report:
         failed = []
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -171,6 +192,8 @@ def main():
         print("", *failed, sep="\n", file=sys.stderr)
     for title, (latent, variants) in chosen.items():
         tables(title, latent, variants, options.out, options.files, options.seeds)
+    if merges:
+        merge_table(*MERGES, options.out, options.files, options.seeds)
 
 
 if __name__ == "__main__":

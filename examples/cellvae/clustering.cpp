@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/evaluation/cluster_count.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/silhouette.hpp"

@@ -27,6 +27,7 @@ Json options_of(const TrainRequest& request) {
             {"start", request.start},
             {"start-resolution", request.start_resolution},
             {"start-epochs", request.start_epochs},
+            {"components", request.components},
             {"clusters", request.clusters},
             {"pseudo-inputs", request.pseudo_inputs},
             {"bound", request.bound},
@@ -76,10 +77,11 @@ Stage require_same_request(const std::string& kept, const TrainRequest& request,
     if (!parsed.is_object() || !parsed.contains("options") || !parsed.contains("stage"))
         throw InputError(message(file, ": does not have the options of cellvae train; expected a file that it wrote"));
     const auto here = options_of(request);
+    const auto defaults = options_of({});  // of options that the file is too old to have
     const auto& there = parsed["options"];
     for (const auto& [name, value] : here.items()) {
         if (name == "epochs") continue;  // there may be more: the library compares what they come to
-        const Json found = there.contains(name) ? there[name] : Json();
+        const Json found = there.contains(name) ? there[name] : defaults[name];
         if (found != value)
             throw OptionError(message("--resume: --", name, " is ", found.dump(), " in ", file, " and ", value.dump(),
                                       " here; expected the same options"));

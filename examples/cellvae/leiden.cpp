@@ -6,8 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "cellvae/clustering/neighbours.hpp"
 #include "cellvae/core/error.hpp"
-#include "cellvae/data/neighbours.hpp"
 #ifdef CELLVAE_HAS_IGRAPH
 #include <igraph/igraph.h>
 #endif

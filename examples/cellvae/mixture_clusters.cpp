@@ -7,8 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "cellvae/clustering/merge_clusters.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
-#include "cellvae/evaluation/merge_clusters.hpp"
 #include "cellvae/io/model_file_description.hpp"
 #include "terminal.hpp"
 
@@ -29,27 +29,41 @@ std::vector<std::int32_t> most_probable(const Trained& trained) {
     return result;
 }
 
+ComponentMerge merged_components(const Trained& trained, const ComponentMergeOptions& merge) {
+    return merge_components(trained.responsibilities, trained.components, trained.latent, trained.latent_size, merge);
+}
+
 }  // namespace
 
-ComponentClusters cluster_components(const Trained& trained, const Annotated& annotated, double merge) {
+ComponentClusters cluster_components(const Trained& trained, const Annotated& annotated,
+                                     const ComponentMergeOptions& merge) {
     const auto components = static_cast<std::size_t>(trained.components);
     ComponentClusters result;
-    std::vector<bool> used(components);
-    for (const auto k : most_probable(trained)) used[static_cast<std::size_t>(k)] = true;
-    result.components_in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
     if (!annotated.label_names.empty()) {
         result.cluster_of.resize(components);
         std::iota(result.cluster_of.begin(), result.cluster_of.end(), 0);
         result.names = annotated.label_names;
         result.from = "the known labels";
     } else {
-        const auto cells = static_cast<Index>(trained.responsibilities.size() / components);
-        auto merged = merge_clusters(trained.responsibilities, cells, trained.components, {.overlap = merge});
-        result.cluster_of = std::move(merged.cluster_of);
+        auto merged = merged_components(trained, merge);
+        for (const auto& pair : merged.merges)
+            print_notice(message("clusters ", pair.first, " and ", pair.second,
+                                 pair.p_value > merge.level ? " are" : " are nearest to being",
+                                 " unimodal together (dip test, p = ", pair.p_value, "): they become one"));
         for (int k = 0; k < merged.clusters; ++k) result.names.push_back(std::to_string(k));
+        result.from = message(trained.components, " components; those that overlap more than ", merge.overlap,
+                              " are one, and those that are unimodal together (dip test at ", merge.level, ")");
+        if (merge.clusters > 0) result.from = message(trained.components, " components, merged to --clusters");
+        if (merged.clusters < merge.clusters)
+            print_notice(message("warning: ", merge.clusters, " clusters were asked for, and only ", merged.clusters,
+                                 " components have cells; more --components or fewer --epochs may help"));
+        result.cluster_of = std::move(merged.cluster_of);
         result.overlap = merged.overlap;
-        result.from = message(components, " components; those that overlap more than ", merge, " are one");
+        result.merges = std::move(merged.merges);
     }
+    std::vector<bool> used(components);
+    for (const auto k : most_probable(trained)) used[static_cast<std::size_t>(k)] = true;
+    result.components_in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
     if (result.components_in_use < trained.components)
         print_notice(message(2 * result.components_in_use < trained.components ? "warning: " : "",
                              result.components_in_use, " of ", trained.components,
@@ -74,18 +88,17 @@ ComponentClusters cluster_components(const ModelDescription& description) {
 }
 
 MixtureClusters mixture_clusters(std::span<const float> responsibilities, const ComponentClusters& components) {
-    const std::size_t width = components.cluster_of.size();
+    const auto width = static_cast<Index>(components.cluster_of.size());
     MixtureClusters found;
-    std::vector<double> sums(components.names.size());
-    for (std::size_t at = 0; at < responsibilities.size(); at += width) {
-        std::fill(sums.begin(), sums.end(), 0.0);
-        for (std::size_t k = 0; k < width; ++k)
-            if (components.cluster_of[k] >= 0)
-                sums[static_cast<std::size_t>(components.cluster_of[k])] +=
-                    static_cast<double>(responsibilities[at + k]);
-        const auto most = std::max_element(sums.begin(), sums.end());
-        found.clusters.codes.push_back(static_cast<std::int32_t>(most - sums.begin()));
-        found.certainty.push_back(*most);
+    found.clusters.codes =
+        clusters_of_rows(responsibilities, components.cluster_of, static_cast<int>(components.names.size()));
+    for (std::size_t cell = 0; cell < found.clusters.codes.size(); ++cell) {
+        const float* shares = responsibilities.data() + cell * components.cluster_of.size();
+        double certainty = 0;
+        for (Index k = 0; k < width; ++k)
+            if (components.cluster_of[static_cast<std::size_t>(k)] == found.clusters.codes[cell])
+                certainty += static_cast<double>(shares[k]);
+        found.certainty.push_back(certainty);
     }
     found.clusters.number = static_cast<int>(components.names.size());
     found.clusters.from = components.from;
@@ -105,6 +118,7 @@ void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, 
     scores["started_from"] = trained.started_from;
     scores["entropy"] = mean(entropy);
     scores["largest_overlap"] = components.overlap;
+    scores["merged_unimodal"] = components.merges.size();
     scores["mean_certainty"] = mean(certainty);
     if (!labels) return;
     const auto unmerged = most_probable(trained);
@@ -122,12 +136,13 @@ void add_comparison(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExe
         scores[name + "_clusters"] = clusters.number;
     };
     add("kmeans", find_clusters(host, latent, {.by = "kmeans", .clusters = labels->in_use, .seed = seed}, labels));
-    for (const char* overlap : {"0.01", "0.02", "0.1", "0.2"}) {
-        if (trained.responsibilities.empty()) break;
-        auto merged =
-            merge_clusters(trained.responsibilities, latent.cells, trained.components, {.overlap = std::stod(overlap)});
-        add(message("merge_", overlap), {std::move(merged.labels), merged.clusters, {}});
-    }
+    for (const char* overlap : {"0.02", "0.05", "0.07", "0.1", "1"})
+        for (const char* level : {"0", "0.0001", "0.001", "0.01"}) {
+            if (trained.responsibilities.empty()) break;
+            const auto merged =
+                merged_components(trained, {.overlap = std::stod(overlap), .level = std::stod(level), .seed = seed});
+            add(message("merge_", overlap, "_", level), {merged.labels, merged.clusters, {}});
+        }
     if (!leiden_is_there()) return;
     const NeighbourGraph graph(host, latent.values, latent.cells, latent.columns);
     for (const char* resolution : {"0.3", "0.6", "1"})

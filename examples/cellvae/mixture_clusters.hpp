@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cellvae/clustering/merge_components.hpp"
 #include "clustering.hpp"
 #include "request.hpp"
 
@@ -20,12 +21,14 @@ struct ComponentClusters {
     std::vector<std::string> names;        ///< of the clusters
     std::string from;                      ///< why so many
     int components_in_use = 0;             ///< that are the most probable one of some cell
-    double overlap = 0;                    ///< the largest that is left between two clusters
+    double overlap = 0;                    ///< the largest that is left between two clusters of the first merge
+    std::vector<UnimodalPair> merges;      ///< of the second one, in its numbers
 };
 
-/// After training: components that overlap more than `merge` are one cluster; where labels were known, each component
-/// is that label's. Warns where components died.
-[[nodiscard]] ComponentClusters cluster_components(const Trained& trained, const Annotated& annotated, double merge);
+/// After training: the components merged; where labels were known, each component is that label's. Warns where
+/// components died, and says what was merged.
+[[nodiscard]] ComponentClusters cluster_components(const Trained& trained, const Annotated& annotated,
+                                                   const ComponentMergeOptions& merge);
 
 /// As training left it in the model file.
 [[nodiscard]] ComponentClusters cluster_components(const ModelDescription& description);
@@ -46,7 +49,7 @@ void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, 
                         const MixtureClusters& found, const std::optional<KnownLabels>& labels);
 
 /// Adds how other clusters agree with the labels: k-means (as many as labels) and Leiden (resolutions .3, .6 and 1) on
-/// the latent, and the mixture's at other thresholds of merging.
+/// the latent, and the mixture's components merged otherwise: merge_OVERLAP_LEVEL.
 void add_comparison(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExecutionSpace& host,
                     const Trained& trained, const Coordinates& latent, const std::optional<KnownLabels>& labels,
                     std::uint64_t seed);

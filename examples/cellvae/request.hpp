@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -40,9 +41,11 @@ struct TrainRequest : CountsRequest {
     std::string weights = "learned";          ///< of a mixture: learned or uniform
     std::string start = "auto";               ///< of a mixture: leiden, kmeans, random
     double start_resolution = 1;              ///< of leiden
-    Index start_epochs = 0;     ///< of the plain model that a mixture starts from; 0: by the number of cells
-    double merge = 0.07;        ///< components that overlap more are one cluster; 1: never
-    Index pseudo_inputs = 100;  ///< of a VampPrior
+    int components = 0;          ///< of a mixture at most; 0: as many as its start finds, 15 where that finds none
+    Index start_epochs = 0;      ///< of the plain model that a mixture starts from; 0: by the number of cells
+    double merge = 0.07;         ///< components that overlap more are one cluster; 1: never
+    double merge_level = 0.001;  ///< clusters that are unimodal together at it are one; 0: never
+    Index pseudo_inputs = 100;   ///< of a VampPrior
     std::string bound = "elbo";
     Index training_samples = 1;
     std::string decoder = "mlp";  ///< mlp, linear, or masked by gene sets
@@ -78,7 +81,7 @@ struct TrainRequest : CountsRequest {
     Index patience = 20;
     double held_out = 0.1;
     Index samples = 100;              ///< of the importance-weighted log-likelihood
-    int clusters = 0;                 ///< 0: as many as labels, or by silhouette; of a mixture: from the start
+    int clusters = 0;                 ///< 0: as many as labels, or by silhouette; of a mixture: as many as it has
     std::string cluster_by = "auto";  ///< mixture, kmeans, leiden; auto: mixture where there is one, else kmeans
     double resolution = 0.6;          ///< of leiden
     std::uint64_t seed = 1;
@@ -89,6 +92,11 @@ struct TrainRequest : CountsRequest {
     bool report = true;             ///< write report.html
     std::string options;            ///< all of these, as options.toml is to say them
 };
+
+/// How many components a mixture begins with where its start does not find them itself.
+[[nodiscard]] inline int placed_components(const TrainRequest& request) {
+    return request.components > 0 ? request.components : std::max(15, request.clusters);
+}
 
 /// Cells of the posterior predictive check.
 inline constexpr Index most_predicted = 5000;

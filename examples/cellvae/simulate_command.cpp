@@ -16,6 +16,8 @@ struct SimulateRequest {
     int types = 8;
     std::uint64_t seed = 1;
     double separation = 1;
+    double type_sizes = 1;
+    double rare_share = 0;
     double mean_counts = 0;
     double zero_inflation = 0;
     std::string out;
@@ -29,6 +31,8 @@ void run_simulate(const SimulateRequest& request) {
     options.types = request.types;
     options.seed = request.seed;
     options.separation = request.separation;
+    options.type_size_log_deviation = request.type_sizes;
+    options.rare_share = request.rare_share;
     if (request.mean_counts > 0) options.mean_count = request.mean_counts / static_cast<double>(request.genes);
     options.zero_inflation = request.zero_inflation;
     const SimulatedCells simulated = simulate(Kokkos::DefaultHostExecutionSpace(), options);
@@ -53,6 +57,12 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
     simulate.add_option("--types", request->types, "Number of cell types")->check(CLI::PositiveNumber);
     simulate.add_option("--separation", request->separation,
                         "How far apart the types are: less is harder, 0 is one type");
+    simulate
+        .add_option("--type-sizes", request->type_sizes,
+                    "How unequal the types are: deviation of the logarithm of their share of the cells; 0: equal")
+        ->check(CLI::Range(0.0, 5.0));
+    simulate.add_option("--rare-share", request->rare_share, "Share of the cells that the last type has; 0: as others")
+        ->check(CLI::Range(0.0, 0.99));
     simulate
         .add_option("--mean-counts", request->mean_counts,
                     "Mean total count of a cell, which says how many are zero; 0: a quarter of the genes, as in the "

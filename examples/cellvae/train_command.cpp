@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/data/gene_selection.hpp"
-#include "cellvae/data/k_means.hpp"
 #include "cellvae/evaluation/latent.hpp"
 #include "cellvae/evaluation/posterior_predictive.hpp"
 #include "cellvae/io/atomic_file.hpp"
@@ -44,6 +44,12 @@ ClusteringRequest clustering_of(const TrainRequest& request, bool mixture, Index
         if (request.clusters > cells)
             throw OptionError(
                 message("--clusters ", request.clusters, " is more than the ", cells, " cells of ", request.counts));
+        if (request.components > cells)
+            throw OptionError(message("--components ", request.components, " is more than the ", cells, " cells of ",
+                                      request.counts));
+        if (request.components > 0 && request.clusters > request.components)
+            throw OptionError(message("--clusters ", request.clusters, " is more than --components ",
+                                      request.components, "; components are merged to clusters"));
         return clustering;
     }
     check_clustering(clustering, cells, request.counts);
@@ -94,7 +100,7 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
     if (request.start == "kmeans" || (request.start == "auto" && !leiden_is_there())) {
-        const int components = request.clusters > 0 ? request.clusters : 15;
+        const int components = placed_components(request);
         return k_means(host, coordinates.values, coordinates.cells, coordinates.columns,
                        {.clusters = components, .seed = request.seed})
             .labels;
@@ -102,10 +108,12 @@ std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& 
     const NeighbourGraph graph(host, coordinates.values, coordinates.cells, coordinates.columns);
     double resolution = request.start_resolution;
     Clusters groups = leiden_clusters(graph, resolution, request.seed);
-    while (request.clusters > 0 && groups.number > request.clusters && resolution > 0.02) {
-        resolution *= 0.8;
+    const auto again = [&](double factor) {
+        resolution *= factor;
         groups = leiden_clusters(graph, resolution, request.seed);
-    }
+    };
+    while (request.components > 0 && groups.number > request.components && resolution > 0.02) again(0.8);
+    while (groups.number < request.clusters && resolution < 50) again(1.25);  // components are merged, never divided
     print_notice(message("the mixture starts from ", groups.number, " groups of the neighbour graph (resolution ",
                          resolution, ")"));
     return groups.codes;
@@ -191,7 +199,11 @@ void run_train(const TrainRequest& request) {
     set_coordinates(extras, {"X_cellvae", trained.latent_size, trained.latent});
     Clusters clusters;
     if (clustering.by == "mixture") {
-        const auto components = cluster_components(trained, annotated, request.merge);
+        const auto components = cluster_components(trained, annotated,
+                                                   {.overlap = request.merge,
+                                                    .level = request.merge_level,
+                                                    .clusters = request.clusters,
+                                                    .seed = request.seed});
         const auto found = mixture_clusters(trained.responsibilities, components);
         if (!trained.file_is_of_start && request.save == "model")
             add_clusters(folder / "model.h5", components.cluster_of);

@@ -43,6 +43,15 @@ void add_prior(CLI::App& train, TrainRequest& request) {
                     "Components that overlap more than this (Hennig's misclassification probability) are one cluster; "
                     "1: never")
         ->check(CLI::Range(0.0, 1.0));
+    train
+        .add_option("--components", request.components,
+                    "The most components of a mixture; 0: as many as its start finds, 15 from kmeans and random")
+        ->check(CLI::NonNegativeNumber);
+    train
+        .add_option("--merge-level", request.merge_level,
+                    "Clusters that are unimodal together along the axis that tells them apart (dip test at this level) "
+                    "are one cluster; 0: never")
+        ->check(CLI::Range(0.0, 1.0));
     train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
     train
         .add_option("--bound", request.bound, "What is trained: elbo, or importance_weighted (see --training-samples)")
@@ -138,8 +147,8 @@ void add_train(CLI::App& app, Invocation& invocation) {
         ->check(CLI::Range(1, 1000000));
     train
         ->add_option("--clusters", request.clusters,
-                     "Clusters of k-means on the latent, or the most components of a mixture; 0: as many as labels, or "
-                     "by silhouette; of a mixture as many as its start finds")
+                     "How many clusters: of k-means on the latent, 0 for as many as labels, or by silhouette; of a "
+                     "mixture, whose components are merged until so many are left, 0 for as many as are separate")
         ->check(CLI::NonNegativeNumber);
     train
         ->add_option("--cluster-by", request.cluster_by,

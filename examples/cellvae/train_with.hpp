@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "cellvae/data/mixture_fit.hpp"
+#include "cellvae/clustering/mixture_fit.hpp"
 #include "cellvae/data/subsample.hpp"
 #include "cellvae/evaluation/posterior_predictive.hpp"
 #include "cellvae/io/model_file.hpp"
@@ -227,7 +227,7 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         try {
             return make_dataset<L>(exec, counts, views);
         } catch (const InputError& error) {
-            throw InputError(message(request.counts, ": ", error.what()));
+            throw InputError(message(request.counts, ": ", error.what(), other_matrices(request)));
         }
     }();
 
@@ -282,7 +282,7 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     std::optional<Model> plain;
     std::optional<MixtureFit> fit;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
-    sizes.clusters = request.clusters > 0 ? request.clusters : 15;
+    sizes.clusters = placed_components(request);
     if (!annotated.label_names.empty()) sizes.clusters = static_cast<Index>(annotated.label_names.size());
     if (start_epochs > 0) trained.started_from = annotated.known.empty() ? request.start : "the known labels";
     if (start_epochs > 0 && start_is_done) {

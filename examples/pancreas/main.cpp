@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/data/gene_selection.hpp"
-#include "cellvae/data/k_means.hpp"
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/distributions/continuous_bernoulli.hpp"
 #include "cellvae/distributions/gaussian.hpp"

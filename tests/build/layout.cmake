@@ -7,7 +7,7 @@
 #   - no header is longer than one sitting (30 KB)
 cmake_minimum_required(VERSION 3.25)
 
-set(folders core math distributions data nn priors models training distributed evaluation io testing)
+set(folders core math distributions data clustering nn priors models training distributed evaluation io testing)
 set(license "SPDX-License-Identifier: Apache-2.0")
 set(longest 30720)
 set(found "")

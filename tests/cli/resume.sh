@@ -10,7 +10,7 @@ mkdir -p "$folder"
 fail() { echo "resume.sh: $*" >&2; exit 1; }
 
 "$program" simulate --cells 150 --genes 400 --types 3 --seed 2 --out "$folder/cells.h5ad" >"$folder/simulate.out"
-common='--genes 0 --hidden 16 --latent 4 --samples 2 --clusters 4'
+common='--genes 0 --hidden 16 --latent 4 --samples 2 --components 4'
 # train NAME OPTIONS...: into $folder/NAME
 train() {
     name=$1

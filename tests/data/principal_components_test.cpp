@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cellvae/data/principal_components.hpp"
 
+#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/data/simulator.hpp"
 
 #include <catch2/catch_approx.hpp>

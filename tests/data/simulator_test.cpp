@@ -219,7 +219,24 @@ TEST_CASE("a seed gives one data set; without separation the types are the same"
     for (std::size_t i = 300; i < 1200; ++i) CHECK(same.truth.gene_shares[i] == same.truth.gene_shares[i % 300]);
 }
 
+TEST_CASE("the last type has the share that was asked for, and the others are as they were among each other") {
+    SimulationOptions options{.cells = 20000, .genes = 2, .types = 4};
+    const auto before = simulate(host(), options).truth.type_shares;
+    options.rare_share = 0.01;
+    const auto truth = simulate(host(), options).truth;
+    CHECK(truth.type_shares[3] == 0.01);
+    CHECK(truth.type_shares[0] / truth.type_shares[1] == Approx(before[0] / before[1]).epsilon(1e-12));
+    double sum = 0;
+    for (const double share : truth.type_shares) sum += share;
+    CHECK(sum == Approx(1).epsilon(1e-12));
+    const auto rare = std::count(truth.labels.begin(), truth.labels.end(), 3);
+    CHECK(std::abs(static_cast<double>(rare) - 200) < 5 * std::sqrt(200.0));
+}
+
 TEST_CASE("options out of range are refused") {
+    CHECK_THROWS_MATCHES(simulate(host(), {.types = 1, .rare_share = 0.5}), OptionError,
+                         Message("share of a rare type to simulate: found 0.5, expected 0, or below 1 where there are "
+                                 "two types or more"));
     CHECK_THROWS_MATCHES(simulate(host(), {.cells = 0}), OptionError,
                          Message("cells to simulate: found 0, expected 1 to 2147483647"));
     CHECK_THROWS_MATCHES(simulate(host(), {.cells = 5, .types = 6}), OptionError,

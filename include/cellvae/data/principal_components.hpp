@@ -17,7 +17,7 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/random.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
 

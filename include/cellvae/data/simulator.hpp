@@ -16,7 +16,7 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/random.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/data/row_blocks.hpp"
 #include "cellvae/distributions/counts.hpp"
 #include "cellvae/distributions/negative_binomial.hpp"
 
@@ -46,6 +46,7 @@ struct SimulationOptions {
 
     double type_size_log_deviation =
         1;                       ///< how unequal the types are: deviation of the logarithm of their expected share
+    double rare_share = 0;       ///< expected share of the last type, whatever the others are like; 0: as the others
     double changed_genes = 0.1;  ///< share of the genes that each type expresses at a level of its own
     double fold_change_log_deviation = 1;  ///< deviation of the logarithm of that level against the common one
     double separation = 1;  ///< multiplies those logarithms: less is harder, with 0 the types are the same
@@ -131,6 +132,8 @@ inline void check_simulation(const SimulationOptions& options) {
         check(deviation >= 0 && deviation < 20, "deviation on the log scale", deviation, "0 or more and below 20");
     for (const double share : {options.abundant_genes, options.changed_genes})
         check(share >= 0 && share <= 1, "share of the genes", share, "0 to 1");
+    check(options.rare_share >= 0 && options.rare_share < 1 && (options.rare_share == 0 || options.types > 1),
+          "share of a rare type", options.rare_share, "0, or below 1 where there are two types or more");
     check(options.zero_inflation >= 0 && options.zero_inflation < 1, "zero inflation", options.zero_inflation,
           "0 or more and below 1");
 }
@@ -223,7 +226,9 @@ inline SimulationTruth simulate_truth(const Kokkos::DefaultHostExecutionSpace& e
                                            simulation_stream(options, SimulationDraw::type_size, type).normal());
         weights += truth.type_shares[type];
     }
-    for (double& share : truth.type_shares) share /= weights;
+    if (options.rare_share > 0) weights -= truth.type_shares.back();
+    for (double& share : truth.type_shares) share /= weights / (1 - options.rare_share);
+    if (options.rare_share > 0) truth.type_shares.back() = options.rare_share;
 
     // cells: the first of each type, so that every type occurs, then by the types' shares, then shuffled
     truth.labels.resize(cells);

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
 #include "cellvae/evaluation/silhouette.hpp"
 
 namespace cellvae {

@@ -14,7 +14,7 @@
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/data/row_blocks.hpp"
 #include "cellvae/evaluation/latent.hpp"
 
 namespace cellvae {

@@ -14,7 +14,7 @@
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
 

@@ -15,7 +15,7 @@
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/data/row_blocks.hpp"
 #include "cellvae/math/elementary.hpp"
 
 namespace cellvae {

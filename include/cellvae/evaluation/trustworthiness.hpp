@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "cellvae/clustering/neighbours.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/data/k_means.hpp"
-#include "cellvae/data/neighbours.hpp"
+#include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
 

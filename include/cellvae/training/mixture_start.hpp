@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "cellvae/clustering/mixture_fit.hpp"
 #include "cellvae/core/parameters.hpp"
-#include "cellvae/data/mixture_fit.hpp"
 
 namespace cellvae {
 

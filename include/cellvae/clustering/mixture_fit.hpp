@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/core/launch.hpp"
-#include "cellvae/data/k_means.hpp"
 
 namespace cellvae {
 

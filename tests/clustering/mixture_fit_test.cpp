@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cellvae/data/mixture_fit.hpp"
+#include "cellvae/clustering/mixture_fit.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cellvae/evaluation/merge_clusters.hpp"
+#include "cellvae/clustering/merge_clusters.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -15,6 +15,7 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/random.hpp"
 #include "cellvae/core/views.hpp"
+#include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
 
@@ -38,61 +39,10 @@ struct KMeansResult {
     int restart = 0;              ///< which restart was the best
 };
 
-namespace data_detail {
+namespace clustering_detail {
 
-/// The rows of a matrix in blocks of fixed size, column by column inside a block, so that distances of a whole block
-/// are one vectorised loop. Sums are taken block by block in order: they are the same for any number of threads.
-class RowBlocks {
-public:
-    static constexpr std::size_t height = 128;
-
-    RowBlocks(std::span<const float> values, std::size_t rows, std::size_t columns)
-        : rows_(rows),
-          columns_(columns),
-          blocks_((rows + height - 1) / height),
-          values_(blocks_ * height * columns, 0.0f) {
-        for (std::size_t row = 0; row < rows; ++row)
-            for (std::size_t column = 0; column < columns; ++column)
-                values_[(row / height * columns + column) * height + row % height] = values[row * columns + column];
-    }
-
-    [[nodiscard]] std::size_t rows() const { return rows_; }
-    [[nodiscard]] std::size_t columns() const { return columns_; }
-    [[nodiscard]] std::size_t count() const { return blocks_; }
-    [[nodiscard]] std::size_t rows_of(std::size_t block) const { return std::min(height, rows_ - block * height); }
-    [[nodiscard]] const float* block(std::size_t block) const { return values_.data() + block * columns_ * height; }
-    [[nodiscard]] double value(std::size_t row, std::size_t column) const {
-        return static_cast<double>(values_[(row / height * columns_ + column) * height + row % height]);
-    }
-
-    /// Squared distances of a block's rows to one point; beyond the last row they mean nothing.
-    void squared_distances(std::size_t block_number, const double* point, double* distances) const {
-        const float* values = block(block_number);
-        for (std::size_t i = 0; i < height; ++i) distances[i] = 0;
-        for (std::size_t column = 0; column < columns_; ++column, values += height) {
-            const double coordinate = point[column];
-            for (std::size_t i = 0; i < height; ++i) {
-                const double difference = static_cast<double>(values[i]) - coordinate;
-                distances[i] += difference * difference;
-            }
-        }
-    }
-
-private:
-    std::size_t rows_, columns_, blocks_;
-    std::vector<float> values_;
-};
-
-/// Calls work(block) for each block, in parallel and in no given order.
-template <class Work>
-void for_each_block(const Kokkos::DefaultHostExecutionSpace& exec, const char* name, std::size_t blocks,
-                    const Work& work) {
-    using Policy = Kokkos::RangePolicy<Kokkos::DefaultHostExecutionSpace, Kokkos::IndexType<std::int64_t>,
-                                       Kokkos::Schedule<Kokkos::Dynamic>>;
-    Kokkos::parallel_for(name, Policy(exec, 0, static_cast<std::int64_t>(blocks), Kokkos::ChunkSize(1)),
-                         [&](const std::int64_t block) { work(static_cast<std::size_t>(block)); });
-    exec.fence(name);
-}
+using data_detail::for_each_block;
+using data_detail::RowBlocks;
 
 /// One restart of k-means at a time, with the arrays that all restarts share.
 class KMeans {
@@ -302,7 +252,7 @@ private:
     std::vector<double> block_sums_;         // blocks x clusters x columns
 };
 
-}  // namespace data_detail
+}  // namespace clustering_detail
 
 /// k-means: greedy k-means++ seeding, Lloyd's algorithm, the best of several restarts.
 ///
@@ -345,7 +295,7 @@ private:
     }
     const double movement_allowed = options.tolerance * variance / static_cast<double>(columns);
 
-    data_detail::KMeans runner(exec, blocks, options);
+    clustering_detail::KMeans runner(exec, blocks, options);
     KMeansResult best;
     for (int restart = 0; restart < options.restarts; ++restart) {
         KMeansResult found = runner.run(restart, movement_allowed);

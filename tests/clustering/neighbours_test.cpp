@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cellvae/data/neighbours.hpp"
+#include "cellvae/clustering/neighbours.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>

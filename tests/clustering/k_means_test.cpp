@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cellvae/data/k_means.hpp"
+#include "cellvae/clustering/k_means.hpp"
 
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>

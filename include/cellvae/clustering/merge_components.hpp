@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "cellvae/clustering/merge_clusters.hpp"
+#include "cellvae/clustering/merge_unimodal.hpp"
+
+namespace cellvae {
+
+/// When components of a mixture are one cluster.
+struct ComponentMergeOptions {
+    double overlap = 0.07;  ///< where they overlap more, see merge_clusters(); 1: never
+    double level = 0.001;   ///< then where their rows are unimodal together at it, see merge_unimodal(); 0: never
+    /// So many clusters, where at least as many components have rows: merging ends there, or goes on to there with the
+    /// pairs that are nearest to being one. 0: as many as there are.
+    int clusters = 0;
+    std::uint64_t seed = 0;  ///< of the rows that the second merge takes of a larger cluster
+};
+
+/// Which components of a mixture make up one cluster.
+struct ComponentMerge {
+    std::vector<std::int32_t> labels;      ///< of each row: the cluster that is responsible for most of it
+    std::vector<std::int32_t> cluster_of;  ///< of each component; -1 for one that no row is most probably of
+    int clusters = 0;                      ///< numbered by size from 0, the largest first
+    double overlap = 0;                    ///< the largest that was left between two clusters of the first merge
+    std::vector<UnimodalPair> merges;      ///< of the second merge, in the first one's numbers
+};
+
+/// The cluster of each row: the one whose components together are responsible for most of it, of equal ones the first.
+/// @param responsibilities rows x components @param cluster_of of each component, or -1
+[[nodiscard]] inline std::vector<std::int32_t> clusters_of_rows(std::span<const float> responsibilities,
+                                                                std::span<const std::int32_t> cluster_of,
+                                                                int clusters) {
+    const std::size_t components = cluster_of.size();
+    if (components == 0) throw ShapeError("there are no components: one is the least");
+    std::vector<std::int32_t> labels;
+    labels.reserve(responsibilities.size() / components);
+    std::vector<double> sums(static_cast<std::size_t>(std::max(clusters, 1)));
+    for (std::size_t row = 0; row + components <= responsibilities.size(); row += components) {
+        std::fill(sums.begin(), sums.end(), 0.0);
+        for (std::size_t k = 0; k < components; ++k)
+            if (cluster_of[k] >= 0)
+                sums[static_cast<std::size_t>(cluster_of[k])] += static_cast<double>(responsibilities[row + k]);
+        labels.push_back(static_cast<std::int32_t>(std::max_element(sums.begin(), sums.end()) - sums.begin()));
+    }
+    return labels;
+}
+
+/// Merges the components of a mixture to clusters, first those that overlap and then those that are unimodal together.
+/// @param responsibilities rows x components, of which each row sums to one
+/// @param latent rows x columns, row-major, in which the second merge looks
+/// @throws ShapeError for sizes that do not fit
+[[nodiscard]] inline ComponentMerge merge_components(std::span<const float> responsibilities, Index components,
+                                                     std::span<const float> latent, Index columns,
+                                                     const ComponentMergeOptions& options = {}) {
+    if (components < 1) throw ShapeError(message("there are ", components, " components to merge: one is the least"));
+    const Index rows = static_cast<Index>(responsibilities.size()) / components;
+    auto overlapping = merge_clusters(responsibilities, rows, components,
+                                      {.overlap = options.overlap, .least = std::max(options.clusters, 1)});
+    ComponentMerge result;
+    result.cluster_of = std::move(overlapping.cluster_of);
+    result.clusters = overlapping.clusters;
+    result.overlap = overlapping.overlap;
+    if (options.level > 0 || options.clusters > 0) {
+        auto merged = merge_unimodal(
+            latent, columns, overlapping.labels,
+            {.level = options.level > 0 ? options.level : 1, .clusters = options.clusters, .seed = options.seed});
+        for (auto& cluster : result.cluster_of)
+            if (cluster >= 0) cluster = merged.cluster_of[static_cast<std::size_t>(cluster)];
+        result.clusters = merged.clusters;
+        result.merges = std::move(merged.merges);
+    }
+    result.labels = clusters_of_rows(responsibilities, result.cluster_of, result.clusters);
+    return result;
+}
+
+}  // namespace cellvae

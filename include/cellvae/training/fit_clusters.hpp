@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "cellvae/clustering/merge_components.hpp"
+#include "cellvae/data/split.hpp"
+#include "cellvae/models/evaluate.hpp"
+#include "cellvae/priors/marginal_gaussian_mixture.hpp"
+#include "cellvae/priors/standard_gaussian.hpp"
+#include "cellvae/training/mixture_start.hpp"
+#include "cellvae/training/trainer.hpp"
+
+namespace cellvae {
+
+/// Groups of the rows of a latent, numbered from 0.
+using LatentGroups = std::function<std::vector<std::int32_t>(std::span<const float> values, Index rows, Index columns)>;
+
+/// What fit_clusters() does; what is not said is as in `cellvae train --prior marginal_mixture`.
+struct FitClustersOptions {
+    ModelOptions model{.normalisation = Normalisation::layer, .dropout = 0.1, .scale = MeanScale::library};
+    TrainingOptions plain{.epochs = 25};     ///< of the plain model
+    TrainingOptions training{.epochs = 10};  ///< of the mixture
+    double held_out = 0.1;                   ///< share of the cells that is not trained on
+    int components = 15;                     ///< that k-means places, where there are no groups
+    LatentGroups groups{};                   ///< of the plain model's latent, where components are placed instead
+    ComponentMergeOptions merge{};           ///< how components become clusters
+    std::uint64_t seed = 1;                  ///< of all of it
+};
+
+/// Cells in clusters, and the model that found them.
+template <class Model>
+struct FittedClusters {
+    std::unique_ptr<Model> model;
+    ComponentMerge clusters;              ///< `clusters.labels`: of each cell, numbered by size from 0
+    std::vector<float> latent;            ///< cells x latent: means of q(z | x)
+    std::vector<float> responsibilities;  ///< cells x components
+    double held_out_bound = 0;            ///< mean over the held-out cells; of no meaning without such
+};
+
+/// Finds clusters of cells, whose number need not be known: a plain model is trained; components of a mixture are
+/// placed on groups of its latent; the model with the mixture is trained from there, every component summed out
+/// (marginal_gaussian_mixture.hpp); components that are not separate become one (merge_components.hpp). A mixture that
+/// starts from random values instead loses components.
+///
+/// @tparam L the likelihood @tparam Network of encoder and decoder
+/// @param data with as many cells as are to be trained on and held out; standardised input is best
+/// @throws OptionError, ShapeError, NumericalError as train() and merge_components() do
+template <class L, class Network = Mlp<Relu>, class Exec>
+[[nodiscard]] FittedClusters<Vae<Network, MarginalGaussianMixture, L>> fit_clusters(const Exec& exec,
+                                                                                    const Dataset<Exec>& data,
+                                                                                    FitClustersOptions options = {}) {
+    const Kokkos::DefaultHostExecutionSpace host;
+    const auto split = split_cells(data.cells(), {.held_out = options.held_out, .seed = options.seed});
+    options.model.seed = options.plain.seed = options.training.seed = options.merge.seed = options.seed;
+    if (options.model.shared.empty())
+        for (const auto& name : L::parameters)
+            if (name == "log_dispersion" || name == "log_total_count" || name == "log_variance")
+                options.model.shared.emplace_back(name);
+
+    Vae<Network, StandardGaussian, L> plain(exec, data.genes(), options.model);
+    plain.start_from(exec, data);
+    (void)train(exec, plain, data, split, options.plain);
+    const auto before = latent_means(exec, plain, data);
+    std::vector<std::int32_t> start;
+    if (options.groups) start = options.groups(before, data.cells(), options.model.latent);
+    if (!start.empty()) options.components = 1 + *std::max_element(start.begin(), start.end());
+    options.model.clusters = options.components;
+    const auto fit = fit_mixture(host, before, data.cells(), options.model.latent,
+                                 {.components = options.components, .start = start, .seed = options.seed});
+
+    FittedClusters<Vae<Network, MarginalGaussianMixture, L>> found;
+    found.model = std::make_unique<Vae<Network, MarginalGaussianMixture, L>>(exec, data.genes(), options.model);
+    auto& model = *found.model;
+    model.start_from(exec, data);
+    copy_parameters(exec, plain.parameters(), model.parameters());
+    copy_parameters(exec, plain.state(), model.state());
+    start_mixture(exec, model.parameters(), fit);
+    (void)train(exec, model, data, split, options.training);
+
+    Minibatch<typename decltype(plain)::real_type, Exec> batch(exec, data, options.training.minibatch);
+    if (!split.held_out.empty())
+        found.held_out_bound = mean_bound(exec, model, data, split.held_out, batch, options.seed)[0];
+    found.latent = latent_means(exec, model, data, batch);
+    found.responsibilities = responsibilities(exec, model, data, batch);
+    found.clusters =
+        merge_components(found.responsibilities, options.components, found.latent, options.model.latent, options.merge);
+    return found;
+}
+
+}  // namespace cellvae

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cellvae/training/fit_clusters.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <numeric>
+
+#include "cellvae/data/simulator.hpp"
+#include "cellvae/distributions/negative_binomial.hpp"
+#include "cellvae/evaluation/cluster_scores.hpp"
+
+using namespace cellvae;
+
+namespace fit_clusters_test {
+
+TEST_CASE("the recipe finds planted types without their number, and as many clusters as are asked for") {
+    const Kokkos::DefaultHostExecutionSpace exec;
+    SimulationOptions planted = zheng_like();
+    planted.cells = 400;
+    planted.genes = 300;
+    planted.types = 3;
+    planted.mean_count = 2;
+    planted.separation = 3;
+    planted.type_size_log_deviation = 0.5;
+    const auto simulated = simulate(exec, planted);
+    const auto data = make_dataset<NegativeBinomial<>>(exec, simulated.counts, {.input = Input::standardised});
+    FitClustersOptions options{.components = 8};
+    options.model.hidden = {32};
+    const auto found = fit_clusters<NegativeBinomial<>>(exec, data, options);
+    CHECK(found.clusters.clusters == 3);
+    CHECK(adjusted_rand_index(simulated.truth.labels, found.clusters.labels) > 0.95);
+    CHECK(found.latent.size() == 4000);
+    CHECK(found.responsibilities.size() == 400 * 8);
+    CHECK(found.model->options().clusters == 8);
+    CHECK(found.model->options().shared == std::vector<std::string>{"log_dispersion"});
+    CHECK(found.held_out_bound < 0);
+
+    // the same cells in groups of the user's, and a number of clusters
+    int asked = 0;
+    options.groups = [&](std::span<const float> values, Index rows, Index columns) {
+        ++asked;
+        CHECK(static_cast<Index>(values.size()) == rows * columns);
+        std::vector<std::int32_t> groups(static_cast<std::size_t>(rows));
+        for (std::size_t cell = 0; cell < groups.size(); ++cell)
+            groups[cell] = 2 * simulated.truth.labels[cell] + static_cast<std::int32_t>(cell % 2);
+        return groups;
+    };
+    options.merge.clusters = 2;
+    const auto two = fit_clusters<NegativeBinomial<>>(exec, data, options);
+    CHECK(asked == 1);
+    CHECK(two.clusters.clusters == 2);
+    CHECK(two.clusters.cluster_of.size() == 6);
+}
+
+}  // namespace fit_clusters_test
