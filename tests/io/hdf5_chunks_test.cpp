@@ -111,6 +111,45 @@ TEST_CASE("a damaged chunk is named") {
                ContainsSubstring("values.h5: values: ") && ContainsSubstring("expected undamaged data"));
 }
 
+TEST_CASE("chunks are packed by threads to the bytes that HDF5 makes of them") {
+    const Folder folder;
+    const QuietHdf5 quiet;
+    const auto values = written();
+    const auto make = [&](const char* name, bool in_threads) {
+        const auto path = folder.path(name);
+        const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+        const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
+        H5Pset_chunk(properties.get(), 1, &chunk);
+        H5Pset_shuffle(properties.get());
+        H5Pset_deflate(properties.get(), 4);
+        const Handle space(H5Screate_simple(1, &size, nullptr));
+        const Handle dataset(
+            H5Dcreate2(file.get(), "values", H5T_STD_I32LE, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT));
+        if (in_threads)
+            CHECK(cellvae::io_detail::write_chunks(dataset.get(), values.data(), values.size(), chunk, 4));
+        else
+            H5Dwrite(dataset.get(), H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+        return path;
+    };
+    const auto path = make("threads.h5", true), by_hdf5 = make("hdf5.h5", false);
+    CHECK(read<std::int32_t>(path) == values);
+    const auto file = open_hdf5(path), other = open_hdf5(by_hdf5);
+    const Dataset ours(file, file.handle.get(), "values", "values"), theirs(other, other.handle.get(), "values", "");
+    const FilteredChunks a(ours, sizeof(std::int32_t)), b(theirs, sizeof(std::int32_t));
+    int equal = 0;
+    for (hsize_t start = 0; start < size; start += chunk) equal += a.stored(start).bytes == b.stored(start).bytes;
+    CHECK(equal == 124);
+}
+
+TEST_CASE("what a thread throws arrives") {
+    for (const std::size_t place : {0, 1, 5})
+        CHECK_THROWS_AS(cellvae::io_detail::in_threads(2, 6,
+                                                       [&](std::size_t k) {
+                                                           if (k == place) throw cellvae::InputError("no");
+                                                       }),
+                        cellvae::InputError);
+}
+
 TEST_CASE("work is done once by any number of threads") {
     for (const std::size_t threads : {1, 2, 7}) {
         std::vector<std::atomic<int>> done(100);

@@ -18,7 +18,7 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/h5ad_read.hpp"
-#include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/hdf5_chunks.hpp"
 #include "cellvae/io/hdf5_image.hpp"
 #include "cellvae/io/read_result.hpp"
 
@@ -151,7 +151,11 @@ private:
     Handle write_array(hid_t parent, const std::string& name, hid_t type, const Value* values,
                        const std::vector<hsize_t>& shape) const {
         Handle dataset = make_dataset(parent, name, type, shape);
-        if (std::find(shape.begin(), shape.end(), hsize_t{0}) == shape.end())
+        if (shape.size() == 1 && shape[0] > chunk_elements && compression_ > 0 &&
+            H5Tequal(type, native_type<Value>()) > 0) {
+            if (!write_chunks(dataset.get(), values, static_cast<std::size_t>(shape[0]), chunk_elements, compression_))
+                fail(name);
+        } else if (std::find(shape.begin(), shape.end(), hsize_t{0}) == shape.end())
             check(H5Dwrite(dataset.get(), native_type<Value>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
         return dataset;
     }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -105,11 +106,16 @@ private:
     std::vector<H5Z_filter_t> filters_;
 };
 
-/// Calls work(k) for every k below `count`, from several threads.
+/// Calls work(k) for every k below `count`, from several threads. @throws what work() threw first, of the first thread
 template <class Work>
 void in_threads(std::size_t threads, std::size_t count, const Work& work) {
+    std::vector<std::exception_ptr> thrown(threads);
     const auto share = [&](std::size_t first) {
-        for (std::size_t k = first; k < count; k += threads) work(k);
+        try {
+            for (std::size_t k = first; k < count; k += threads) work(k);
+        } catch (...) {
+            thrown[first] = std::current_exception();
+        }
     };
     std::vector<std::thread> others;
     std::size_t started = 1;
@@ -122,22 +128,66 @@ void in_threads(std::size_t threads, std::size_t count, const Work& work) {
     for (std::size_t first = started; first < threads; ++first) share(first);
     share(0);
     for (auto& other : others) other.join();
+    for (const auto& one : thrown)
+        if (one) std::rethrow_exception(one);
+}
+
+/// As many threads as the machine has, but no more than pay.
+[[nodiscard]] inline std::size_t chunk_threads() {
+    return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
+}
+
+/// Writes the values of a one-dimensional dataset whose filters are shuffle and deflate, and whose type in the file is
+/// that in memory. Chunks are packed by several threads, to the bytes that HDF5 would make of them.
+/// @returns false where HDF5 refused a chunk or memory ran out
+template <class Value>
+[[nodiscard]] bool write_chunks(hid_t dataset, const Value* values, std::size_t size, std::size_t chunk, int level) {
+    const std::size_t threads = chunk_threads(), at_once = 8 * threads;
+    const std::size_t bytes = chunk * sizeof(Value);
+    std::vector<std::string> packed(at_once);
+    for (std::size_t start = 0; start < size; start += at_once * chunk) {
+        const std::size_t count = std::min(at_once, (size - start + chunk - 1) / chunk);
+        in_threads(threads, count, [&](std::size_t k) {
+            packed[k].clear();
+            const std::size_t first = start + k * chunk, whole = std::min(chunk, size - first);
+            std::string shuffled(bytes, '\0');  // the last chunk is filled up with zeros
+            const auto* const from = reinterpret_cast<const char*>(values + first);
+            for (std::size_t at = 0; at < sizeof(Value); ++at)
+                for (std::size_t element = 0; element < whole; ++element)
+                    shuffled[at * chunk + element] = from[element * sizeof(Value) + at];
+            std::string deflated(compressBound(static_cast<uLong>(bytes)), '\0');
+            auto length = static_cast<uLongf>(deflated.size());
+            if (compress2(reinterpret_cast<Bytef*>(deflated.data()), &length,
+                          reinterpret_cast<const Bytef*>(shuffled.data()), static_cast<uLong>(bytes), level) != Z_OK)
+                return;
+            deflated.resize(length);
+            packed[k] = std::move(deflated);
+        });
+        for (std::size_t k = 0; k < count; ++k) {
+            const hsize_t offset = start + k * chunk;
+            if (packed[k].empty() ||
+                H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, &offset, packed[k].size(), packed[k].data()) < 0)
+                return false;
+        }
+    }
+    return true;
 }
 
 /// As Dataset::for_each_block. Chunks of gzip, which take longer to unpack than what is done with them, are unpacked by
 /// several threads where their values are of the type in memory.
 template <class Value, class Use>
 void for_each_block(const Dataset& dataset, std::vector<Value>& buffer, const Use& use) {
-    constexpr std::size_t most_values = std::size_t{1} << 20;  // of a chunk, and about so many of a block
-    const std::size_t threads = std::min<std::size_t>(8, std::thread::hardware_concurrency());
+    constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of a chunk; each thread holds two or three
+    constexpr std::size_t bytes_at_once = std::size_t{1} << 22;
+    const std::size_t threads = chunk_threads();
     const std::size_t size = dataset.length();
     const auto chunk = static_cast<std::size_t>(dataset.chunk(0));
     const FilteredChunks chunks(dataset, sizeof(Value));
-    if (threads < 2 || chunk == 0 || chunk > most_values || size <= chunk || !chunks.has_any() ||
+    if (threads < 2 || chunk == 0 || chunk * sizeof(Value) > most_bytes || size <= chunk || !chunks.has_any() ||
         !chunks.has_only({H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE}) ||
         H5Tequal(dataset.type(), native_type<Value>()) <= 0)
         return dataset.for_each_block(buffer, use);
-    const std::size_t at_once = std::max(threads, most_values / chunk);
+    const std::size_t at_once = std::clamp<std::size_t>(bytes_at_once / (chunk * sizeof(Value)), threads, 1024);
     std::vector<FilteredChunks::Stored> stored;
     std::vector<char> whole;
     for (std::size_t start = 0; start < size; start += at_once * chunk) {
