@@ -31,7 +31,8 @@ struct Rows {
             group.push_back(of);
             double sum = 0, share[components];
             for (std::size_t k = 0; k < components; ++k) {
-                const double off = x - 40 * static_cast<double>(k / 2) - (k % 2 == 0 ? -apart / 2 : apart / 2);
+                const std::size_t pair = k / 2;
+                const double off = x - 40 * static_cast<double>(pair) - (k % 2 == 0 ? -apart / 2 : apart / 2);
                 sum += share[k] = std::exp(-off * off / 2);
             }
             for (const double one : share) responsibilities.push_back(static_cast<float>(one / sum));

@@ -34,7 +34,7 @@ std::vector<std::int32_t> written() {
 
 /// A file with the dataset "values", its chunks filtered as asked.
 std::filesystem::path write(const Folder& folder, bool shuffle, bool checksum) {
-    const auto path = folder.path("values.h5");
+    auto path = folder.path("values.h5");
     const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
     const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
     const std::int32_t seven = 7;
@@ -116,7 +116,7 @@ TEST_CASE("chunks are packed by threads to the bytes that HDF5 makes of them") {
     const QuietHdf5 quiet;
     const auto values = written();
     const auto make = [&](const char* name, bool in_threads) {
-        const auto path = folder.path(name);
+        auto path = folder.path(name);
         const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
         const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
         H5Pset_chunk(properties.get(), 1, &chunk);
