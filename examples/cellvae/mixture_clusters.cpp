@@ -18,17 +18,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<std::int32_t> most_probable(const Trained& trained) {
-    const auto components = static_cast<std::size_t>(trained.components);
-    std::vector<std::int32_t> result;
-    for (std::size_t at = 0; at < trained.responsibilities.size(); at += components) {
-        const auto row = trained.responsibilities.begin() + static_cast<std::ptrdiff_t>(at);
-        result.push_back(
-            static_cast<std::int32_t>(std::max_element(row, row + static_cast<std::ptrdiff_t>(components)) - row));
-    }
-    return result;
-}
-
 ComponentMerge merged_components(const Trained& trained, const ComponentMergeOptions& merge) {
     return merge_components(trained.responsibilities, trained.components, trained.latent, trained.latent_size, merge);
 }
@@ -62,7 +51,8 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         result.merges = std::move(merged.merges);
     }
     std::vector<bool> used(components);
-    for (const auto k : most_probable(trained)) used[static_cast<std::size_t>(k)] = true;
+    for (const auto k : most_likely_clusters(trained.responsibilities, trained.components))
+        used[static_cast<std::size_t>(k)] = true;
     result.components_in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
     if (result.components_in_use < trained.components)
         print_notice(message(Index{2} * result.components_in_use < trained.components ? "warning: " : "",
@@ -88,16 +78,15 @@ ComponentClusters cluster_components(const ModelDescription& description) {
 }
 
 MixtureClusters mixture_clusters(std::span<const float> responsibilities, const ComponentClusters& components) {
-    const auto width = static_cast<Index>(components.cluster_of.size());
+    const std::size_t width = components.cluster_of.size();
     MixtureClusters found;
     found.clusters.codes =
         clusters_of_rows(responsibilities, components.cluster_of, static_cast<int>(components.names.size()));
     for (std::size_t cell = 0; cell < found.clusters.codes.size(); ++cell) {
-        const float* shares = responsibilities.data() + cell * components.cluster_of.size();
+        const auto shares = responsibilities.subspan(cell * width, width);
         double certainty = 0;
-        for (Index k = 0; k < width; ++k)
-            if (components.cluster_of[static_cast<std::size_t>(k)] == found.clusters.codes[cell])
-                certainty += static_cast<double>(shares[k]);
+        for (std::size_t k = 0; k < width; ++k)
+            if (components.cluster_of[k] == found.clusters.codes[cell]) certainty += static_cast<double>(shares[k]);
         found.certainty.push_back(certainty);
     }
     found.clusters.number = static_cast<int>(components.names.size());
@@ -121,7 +110,7 @@ void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, 
     scores["merged_unimodal"] = components.merges.size();
     scores["mean_certainty"] = mean(certainty);
     if (!labels) return;
-    const auto unmerged = most_probable(trained);
+    const auto unmerged = most_likely_clusters(trained.responsibilities, trained.components);
     scores["components_ari"] = adjusted_rand_index(labels->values.codes, unmerged);
     scores["components_nmi"] = normalised_mutual_information(labels->values.codes, unmerged);
 }

@@ -35,15 +35,12 @@ Enum by_name(const std::string& option, const std::string& name, std::initialize
     throw OptionError(message(option, " is one of ", names, "; found ", name));
 }
 
-/// What `auto` shares: the parameter that says how much a gene varies around its mean.
+/// What `auto` shares is scatter_parameters().
 template <class L>
 std::vector<std::string> shared_parameters(const std::vector<std::string>& asked) {
     if (asked == std::vector<std::string>{"none"}) return {};
     if (asked != std::vector<std::string>{"auto"}) return asked;
-    for (const auto& parameter : L::parameters)
-        if (parameter == "log_dispersion" || parameter == "log_total_count" || parameter == "log_variance")
-            return {std::string(parameter)};
-    return {};
+    return scatter_parameters<L>();
 }
 
 /// Epochs where the user names none. A plain model: enough passes over few cells, fewer over many (scvi-tools' rule:

@@ -63,16 +63,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     }();
     if (ftruncate(input.descriptor, 0) != 0 || pwrite(input.descriptor, bytes, size, 0) != static_cast<ssize_t>(size))
         return -1;
+    static const std::string read = chosen == "mex" ? folder.path.string() : input.name;  // file or folder
     std::string wrong;
     try {
         if (chosen == "gene_sets")
-            wrong = fuzz::read_gene_sets(input.name);
+            wrong = fuzz::read_gene_sets(read);
         else if (chosen == "model")
-            wrong = fuzz::read_model(input.name);
+            wrong = fuzz::read_model(read);
         else
-            wrong = fuzz::read_counts(chosen == "mex" ? folder.path.string() : input.name);
+            wrong = fuzz::read_counts(read);
     } catch (const cellvae::Error& error) {
-        wrong = fuzz::wrong_refusal(error.what(), chosen == "mex" ? folder.path.string() : input.name);
+        wrong = fuzz::wrong_refusal(error.what(), read);
     }
     if (!wrong.empty()) {
         std::fprintf(stderr, "%s\n", wrong.c_str());

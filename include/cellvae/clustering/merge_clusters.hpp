@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/clustering/assignments.hpp"
 #include "cellvae/core/views.hpp"
 
 namespace cellvae {
@@ -86,14 +87,10 @@ struct MergedClusters {
             if (k == static_cast<std::int32_t>(second)) k = static_cast<std::int32_t>(first);
         --standing;
     }
-    // numbered by size
-    std::vector<std::pair<Index, std::int32_t>> sizes(k_count);
-    for (std::size_t k = 0; k < k_count; ++k) sizes[k] = {0, static_cast<std::int32_t>(k)};
-    for (const auto k : most) --sizes[k].first;  // negative: the largest sort first, equal ones by number
-    std::sort(sizes.begin(), sizes.end());
-    std::vector<std::int32_t> number(k_count, -1);
-    for (const auto& [size, k] : sizes)
-        if (size < 0) number[static_cast<std::size_t>(k)] = result.clusters++;
+    std::vector<Index> sizes(k_count);
+    for (const auto k : most) ++sizes[k];
+    const auto number = clustering_detail::numbers_by_size(sizes);
+    result.clusters = 1 + *std::max_element(number.begin(), number.end());
     for (const auto k : into) result.cluster_of.push_back(number[static_cast<std::size_t>(k)]);
     for (const auto k : most) result.labels.push_back(number[k]);
     return result;

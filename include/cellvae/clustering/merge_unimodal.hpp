@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/clustering/assignments.hpp"
 #include "cellvae/clustering/dip.hpp"
 #include "cellvae/core/random.hpp"
 #include "cellvae/core/views.hpp"
@@ -78,13 +79,10 @@ public:
             for (auto& cluster : into)
                 if (cluster == best.second) cluster = best.first;
         }
-        std::vector<std::pair<Index, std::int32_t>> sizes;
-        for (std::size_t k = 0; k < rows_.size(); ++k)
-            sizes.emplace_back(-static_cast<Index>(rows_[k].size()), static_cast<std::int32_t>(k));
-        std::sort(sizes.begin(), sizes.end());
-        std::vector<std::int32_t> number(rows_.size(), -1);
-        for (const auto& [size, k] : sizes)
-            if (size < 0) number[static_cast<std::size_t>(k)] = result.clusters++;
+        std::vector<Index> sizes;
+        for (const auto& rows : rows_) sizes.push_back(static_cast<Index>(rows.size()));
+        const auto number = numbers_by_size(sizes);
+        for (const auto k : number) result.clusters = std::max(result.clusters, k + 1);
         for (const auto k : into) result.cluster_of.push_back(number[static_cast<std::size_t>(k)]);
         result.labels.assign(static_cast<std::size_t>(values_.rows()), -1);
         for (std::size_t k = 0; k < rows_.size(); ++k)

@@ -16,6 +16,9 @@ struct RoundedCounts {
     double furthest = 0;  ///< that any of them was from its whole number
 };
 
+/// How far a count may be from a whole number.
+inline constexpr double most_rounded = 1e-3;
+
 /// Makes whole numbers of counts that went through arithmetic (2.9999995), where each value is within 1e-3 of one;
 /// those next to zero go. Does nothing where a single value is not: those are no counts.
 inline RoundedCounts round_counts(CountMatrix& matrix) {
@@ -26,7 +29,7 @@ inline RoundedCounts round_counts(CountMatrix& matrix) {
     if (fractions == 0) return found;
     for (const float value : matrix.values) {
         const double distance = std::abs(static_cast<double>(value) - std::nearbyint(static_cast<double>(value)));
-        if (!(distance <= 1e-3)) return {};
+        if (!(distance <= most_rounded)) return {};
         found.values += distance > 0 ? 1 : 0;
         found.furthest = std::max(found.furthest, distance);
     }

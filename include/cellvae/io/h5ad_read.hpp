@@ -13,6 +13,7 @@
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
+#include "cellvae/data/round_counts.hpp"
 #include "cellvae/io/h5ad_annotations.hpp"
 #include "cellvae/io/hdf5.hpp"
 #include "cellvae/io/hdf5_matrix.hpp"
@@ -86,14 +87,26 @@ inline std::vector<std::string> matrix_names(const Hdf5File& file) {
     return names;
 }
 
-/// Whether the first values of a matrix are counts: whole numbers of at least 0, give or take 1e-3 (round_counts()).
+/// Where a matrix lies: under a name in a group, whose genes are the group's own in raw.
+struct MatrixPlace {
+    Handle group;
+    std::string name;
+    bool raw = false;
+};
+
+/// @param matrix as H5adOptions::matrix: "layers/counts" and "raw/X" lie in a group of the root
+inline MatrixPlace place_of_matrix(const Hdf5File& file, const std::string& matrix) {
+    const auto slash = matrix.find('/');
+    if (slash == std::string::npos) return {Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT)), matrix, false};
+    const std::string group = matrix.substr(0, slash);
+    return {open_object(file.handle.get(), group), matrix.substr(slash + 1), group == "raw"};
+}
+
+/// Whether the first values of a matrix are counts: at least 0, and such that round_counts() would make whole ones.
 inline bool looks_like_counts(const Hdf5File& file, const std::string& matrix) {
     constexpr hsize_t most = hsize_t{1} << 16;
     try {
-        const auto slash = matrix.find('/');
-        const Handle group = slash == std::string::npos ? Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT))
-                                                        : open_object(file.handle.get(), matrix.substr(0, slash));
-        const std::string name = slash == std::string::npos ? matrix : matrix.substr(slash + 1);
+        const auto [group, name, raw] = place_of_matrix(file, matrix);
         const Handle object = open_object(group.get(), name);
         const bool sparse = is_group(object);
         const Dataset data(file, sparse ? object.get() : group.get(), sparse ? "data" : name, matrix);
@@ -104,44 +117,32 @@ inline bool looks_like_counts(const Hdf5File& file, const std::string& matrix) {
         if (!sparse) part[0] = std::min(part[0], std::max<hsize_t>(1, most / std::max<hsize_t>(1, part[1])));
         std::vector<double> values(static_cast<std::size_t>(sparse ? part[0] : part[0] * part[1]));
         data.read(std::vector<hsize_t>(part.size(), 0), part, H5T_NATIVE_DOUBLE, values.data());
-        return std::all_of(values.begin(), values.end(),
-                           [](double value) { return value >= 0 && std::abs(value - std::nearbyint(value)) <= 1e-3; });
+        return std::all_of(values.begin(), values.end(), [](double value) {
+            return value >= 0 && std::abs(value - std::nearbyint(value)) <= most_rounded;
+        });
     } catch (const InputError&) {
         return false;
     }
 }
 
-/// What there is to choose from, for errors.
+/// What there is to choose from, for errors; empty where there is no matrix.
 inline std::string matrices_in_words(const Hdf5File& file) {
     std::string all, counts;
     for (const auto& name : matrix_names(file)) {
         all += (all.empty() ? "" : ", ") + name;
         if (looks_like_counts(file, name)) counts += (counts.empty() ? "" : ", ") + name;
     }
-    return message("the file has: ", all.empty() ? "none" : all,
-                   counts.empty() ? std::string("; counts: none") : "; counts: " + counts);
+    return all.empty() ? "" : message("the file has: ", all, "; counts: ", counts.empty() ? "none" : counts);
 }
-
-/// Where a matrix lies: under a name in a group, whose genes are the group's own in raw.
-struct MatrixPlace {
-    Handle group;
-    std::string name;
-    bool raw = false;
-};
 
 /// @param matrix as H5adOptions::matrix @throws InputError where the file has none of that name; it says what there is
 inline MatrixPlace find_matrix(const Hdf5File& file, const std::string& matrix) {
-    // "layers/counts" and "raw/X" lie in a group of the root.
-    const auto slash = matrix.find('/');
-    const std::string group = slash == std::string::npos ? "" : matrix.substr(0, slash);
-    MatrixPlace place{
-        group.empty() ? Handle(H5Gopen2(file.handle.get(), "/", H5P_DEFAULT)) : open_object(file.handle.get(), group),
-        slash == std::string::npos ? matrix : matrix.substr(slash + 1), group == "raw"};
+    MatrixPlace place = place_of_matrix(file, matrix);
     const bool there = is_group(place.group) && has(place.group.get(), place.name);
     if (!there || is_null(open_object(place.group.get(), place.name))) {
-        const bool others = !matrix_names(file).empty();
+        const std::string others = matrices_in_words(file);
         file.fail(matrix, there ? "holds no matrix" : "is missing", "; expected a matrix of counts of that name",
-                  others ? message(" (", matrices_in_words(file), ")") : ", and the file has no other");
+                  others.empty() ? ", and the file has no other" : message(" (", others, ")"));
     }
     return place;
 }
@@ -249,8 +250,7 @@ inline CountsRead read_open_h5ad(const Hdf5File& file, const H5adOptions& option
     try {
         const QuietHdf5 quiet;
         if (!std::filesystem::is_regular_file(path) || H5Fis_hdf5(path.c_str()) <= 0) return "";
-        const Hdf5File file = open_hdf5(path);
-        return matrix_names(file).empty() ? "" : matrices_in_words(file);
+        return matrices_in_words(open_hdf5(path));
     } catch (const InputError&) {
         return "";
     }

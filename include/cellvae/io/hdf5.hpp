@@ -276,6 +276,8 @@ public:
     [[nodiscard]] std::size_t element_size() const { return H5Tget_size(type_.get()); }
     [[nodiscard]] const std::string& place() const { return place_; }
     [[nodiscard]] const Hdf5File& file() const { return *file_; }
+    /// In the order in which they were applied.
+    [[nodiscard]] const std::vector<H5Z_filter_t>& filters() const { return filters_; }
     /// The chunk's length along a dimension, 0 where the dataset is in one piece.
     [[nodiscard]] hsize_t chunk(std::size_t dimension) const { return chunk_[dimension]; }
 
@@ -352,6 +354,7 @@ private:
             char name[1] = {0};
             const H5Z_filter_t filter = H5Pget_filter2(properties.get(), static_cast<unsigned>(k), &flags, &parameters,
                                                        nullptr, 0, name, nullptr);
+            filters_.push_back(filter);
             if (filter >= 0 && H5Zfilter_avail(filter) <= 0)
                 file_->fail(place_, "is compressed with the filter ", filter_name(filter),
                             ", which this build of HDF5 lacks; expected gzip or no compression");
@@ -384,6 +387,7 @@ private:
     Handle type_;
     std::vector<hsize_t> shape_;
     std::vector<hsize_t> chunk_;
+    std::vector<H5Z_filter_t> filters_;
     ElementKind kind_ = ElementKind::other;
 };
 

@@ -31,16 +31,8 @@ public:
     };
 
     /// @param width bytes of an element in the file, which for references are not those that it has in memory
-    FilteredChunks(const Dataset& dataset, std::size_t width) : dataset_(dataset), width_(width) {
-        const Handle properties(H5Dget_create_plist(dataset.get()));
-        for (int k = 0; k < H5Pget_nfilters(properties.get()); ++k) {
-            unsigned flags = 0;
-            std::size_t count = 0;
-            char name[1] = {0};
-            filters_.push_back(
-                H5Pget_filter2(properties.get(), static_cast<unsigned>(k), &flags, &count, nullptr, 0, name, nullptr));
-        }
-    }
+    FilteredChunks(const Dataset& dataset, std::size_t width)
+        : dataset_(dataset), filters_(dataset.filters()), width_(width) {}
 
     /// Whether the dataset has filters of these kinds and no others. Those that values() undoes are H5Z_FILTER_DEFLATE,
     /// H5Z_FILTER_SHUFFLE and H5Z_FILTER_FLETCHER32, whose checksum it does not look at.
@@ -102,11 +94,12 @@ private:
     }
 
     const Dataset& dataset_;
+    const std::vector<H5Z_filter_t>& filters_;
     std::size_t width_;
-    std::vector<H5Z_filter_t> filters_;
 };
 
-/// Calls work(k) for every k below `count`, from several threads. @throws what work() threw first, of the first thread
+/// Calls work(k) for every k below `count`, from several threads: readers work before Kokkos is initialised. @throws
+/// what work() threw first, of the first thread
 template <class Work>
 void in_threads(std::size_t threads, std::size_t count, const Work& work) {
     std::vector<std::exception_ptr> thrown(threads);

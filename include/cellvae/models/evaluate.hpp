@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "cellvae/clustering/assignments.hpp"
 #include "cellvae/models/vae.hpp"
 
 namespace cellvae {
@@ -145,24 +146,6 @@ template <HasClusters Model, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Cells& data) {
     Minibatch<typename Model::real_type, Exec> batch(exec, data, 128);
     return responsibilities(exec, model, data, batch);
-}
-
-/// The cluster of each cell: that of its largest responsibility, of equal ones the lowest.
-/// @param responsibilities cells x clusters, row-major
-/// @throws ShapeError unless they are whole rows of at least one cluster
-[[nodiscard]] inline std::vector<std::int32_t> most_likely_clusters(std::span<const float> responsibilities,
-                                                                    Index clusters) {
-    if (clusters < 1) throw ShapeError(message("there are ", clusters, " clusters: one is the least"));
-    const auto width = static_cast<std::size_t>(clusters);
-    const std::size_t cells = responsibilities.size() / width;
-    require_size(static_cast<Index>(responsibilities.size()), static_cast<Index>(cells * width), "responsibilities");
-    std::vector<std::int32_t> labels;
-    labels.reserve(cells);
-    for (std::size_t cell = 0; cell < cells; ++cell) {
-        const auto row = responsibilities.subspan(cell * width, width);
-        labels.push_back(static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
-    }
-    return labels;
 }
 
 }  // namespace cellvae

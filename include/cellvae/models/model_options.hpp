@@ -37,6 +37,16 @@ struct ModelOptions {
     std::uint64_t seed = 0;                                 ///< of the initial values
 };
 
+/// The parameter of a likelihood that says how much a gene varies around its mean, which is best shared: one value a
+/// gene (ModelOptions::shared). Empty for a likelihood without.
+template <class L>
+[[nodiscard]] std::vector<std::string> scatter_parameters() {
+    for (const auto& parameter : L::parameters)
+        if (parameter == "log_dispersion" || parameter == "log_total_count" || parameter == "log_variance")
+            return {std::string(parameter)};
+    return {};
+}
+
 /// What a step needs beyond the minibatch.
 struct StepOptions {
     double beta = 1;                       ///< weight of the KL

@@ -59,10 +59,7 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     const Kokkos::DefaultHostExecutionSpace host;
     const auto split = split_cells(data.cells(), {.held_out = options.held_out, .seed = options.seed});
     options.model.seed = options.plain.seed = options.training.seed = options.merge.seed = options.seed;
-    if (options.model.shared.empty())
-        for (const auto& name : L::parameters)
-            if (name == "log_dispersion" || name == "log_total_count" || name == "log_variance")
-                options.model.shared.emplace_back(name);
+    if (options.model.shared.empty()) options.model.shared = scatter_parameters<L>();
 
     Vae<Network, StandardGaussian, L> plain(exec, data.genes(), options.model);
     plain.start_from(exec, data);
