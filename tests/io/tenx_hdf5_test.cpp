@@ -56,6 +56,26 @@ TEST_CASE("10x HDF5 of version 3") {
     CHECK(std::get<Names>(kept.counts.var.find("gene_ids")->values) == Names{"E0", "E2", "E3"});
 }
 
+TEST_CASE("what CellBender's remove-background writes: no genome, and groups of its own beside the matrix") {
+    const Folder folder;
+    const auto path = TenxParts().third(folder.path("out.h5"));
+    {
+        const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
+        H5Ldelete(file.get(), "matrix/features/genome", H5P_DEFAULT);
+        const Handle latents = group(file.get(), "droplet_latents"), metadata = group(file.get(), "metadata");
+        (void)io_files::numbers<double>(latents.get(), "cell_probability", H5T_IEEE_F32LE, {0.9, 0.8, 0.99});
+        (void)io_files::numbers<std::int64_t>(latents.get(), "barcode_indices_for_latents", H5T_STD_I64LE, {0, 1, 2});
+        (void)io_files::texts(metadata.get(), "features_analyzed_inds", {"a"});
+        (void)group(file.get(), "global_latents");
+        const Handle matrix(H5Gopen2(file.get(), "matrix", H5P_DEFAULT));
+        (void)io_files::numbers<double>(matrix.get(), "latent_cell_probability", H5T_IEEE_F64LE, {0.9, 0.8, 0.99});
+    }
+    const auto read = cellvae::read_counts_with_notes(path);
+    CHECK(dense(read.counts) == expected_dense);
+    CHECK(read.form == "10x HDF5, version 3");
+    CHECK(read.counts.var.find("genome") == nullptr);
+}
+
 TEST_CASE("10x HDF5 of version 2") {
     const Folder folder;
     const auto read = cellvae::read_counts_with_notes(TenxParts().second(folder.path("a.h5"), {"hg19"}));
