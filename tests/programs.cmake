@@ -50,15 +50,15 @@ foreach(example IN ITEMS pancreas clusters fit_clusters)
     set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT "${test_environment}")
   endif()
 endforeach()
-if(TARGET example_pbmc AND TARGET cellvae_program)
-  set(sets ${CMAKE_CURRENT_BINARY_DIR}/pbmc/sets)
-  add_test(NAME example_pbmc COMMAND example_pbmc ${sets} 0.01)
-  add_test(NAME example_pbmc_clusters COMMAND cellvae_program train ${sets} --out ${CMAKE_CURRENT_BINARY_DIR}/pbmc/run
+if(TARGET example_purified_blood AND TARGET cellvae_program)
+  set(sets ${CMAKE_CURRENT_BINARY_DIR}/purified_blood/sets)
+  add_test(NAME example_purified_blood COMMAND example_purified_blood ${sets} 0.01)
+  add_test(NAME example_purified_blood_clusters COMMAND cellvae_program train ${sets} --out ${CMAKE_CURRENT_BINARY_DIR}/purified_blood/run
     --min-genes 200 --min-cells 5 --subsample-by-label 60 --prior marginal_mixture --start-epochs 6 --epochs 2 --no-report)
-  set_tests_properties(example_pbmc example_pbmc_clusters PROPERTIES PROCESSORS 2 LABELS program
+  set_tests_properties(example_purified_blood example_purified_blood_clusters PROPERTIES PROCESSORS 2 LABELS program
     ENVIRONMENT "${test_environment}")
-  set_tests_properties(example_pbmc PROPERTIES FIXTURES_SETUP pbmc_sets)
-  set_tests_properties(example_pbmc_clusters PROPERTIES FIXTURES_REQUIRED pbmc_sets
+  set_tests_properties(example_purified_blood PROPERTIES FIXTURES_SETUP purified_sets)
+  set_tests_properties(example_purified_blood_clusters PROPERTIES FIXTURES_REQUIRED purified_sets
     PASS_REGULAR_EXPRESSION "cells +540\n.* ari +[01.]")
 endif()
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -61,9 +63,13 @@ Json info_of_model(const std::string& file, const ModelDescription& model) {
 Json info_of_counts(const std::string& file, const std::string& orientation) {
     const CountsRead read = read_and_describe(file, orientation);
     const CountMatrix& counts = read.counts;
-    Index fractions = 0;
-    for (const float value : counts.values) fractions += value == std::floor(value) ? 0 : 1;
-    const float largest = counts.values.empty() ? 0 : *std::max_element(counts.values.begin(), counts.values.end());
+    // Counts are not negative, so their bits are ordered as they are; the largest integer is found without branches.
+    std::int32_t fractions = 0, largest_bits = 0;
+    for (const float value : counts.values) {
+        fractions |= value == std::floor(value) ? 0 : 1;
+        largest_bits = std::max(largest_bits, std::bit_cast<std::int32_t>(value));
+    }
+    const auto largest = std::bit_cast<float>(largest_bits);
     std::vector<double> library;
     for (Index cell = 0; cell < counts.cells(); ++cell) library.push_back(counts.library_size(cell));
     std::sort(library.begin(), library.end());

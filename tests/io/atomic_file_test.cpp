@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cellvae/io/atomic_file.hpp"
 
-#include <sys/resource.h>
-
 #include <catch2/catch_test_macros.hpp>
-#include <csignal>
 #include <string>
 
 #include "cellvae/io/h5ad.hpp"
@@ -12,28 +9,10 @@
 
 using io_files::content_of;
 using io_files::Folder;
+using io_files::FullDisk;
 using io_files::refusal;
 
 namespace {
-
-/// While it lives, no file of this process may grow beyond `bytes`: writing fails as on a full disk.
-class FullDisk {
-public:
-    explicit FullDisk(rlim_t bytes) {
-        handler_ = std::signal(SIGXFSZ, SIG_IGN);
-        getrlimit(RLIMIT_FSIZE, &old_);
-        const rlimit limit{bytes, old_.rlim_max};
-        setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    ~FullDisk() {
-        setrlimit(RLIMIT_FSIZE, &old_);
-        std::signal(SIGXFSZ, handler_);
-    }
-
-private:
-    rlimit old_{};
-    void (*handler_)(int) = nullptr;
-};
 
 cellvae::CountMatrix large_matrix() {
     cellvae::CountMatrix matrix;
@@ -129,7 +108,7 @@ TEST_CASE("an h5ad file that does not fit on the disk leaves the old file") {
     CHECK(cellvae::read_h5ad(folder.path("cells.h5ad")).values == large.values);
     {
         // the room for a layer is taken before there are values
-        const FullDisk full(rlim_t{1500000});
+        const FullDisk full(std::filesystem::file_size(folder.path("cells.h5ad")) + 500000);
         const auto error = refusal(folder.path("cells.h5ad"), [&](const auto& path) {
             const cellvae::H5adLayerWriter writer(path, large, "denoised");
             return 0;

@@ -30,6 +30,10 @@ def make(folder):
         },
         index=[f"cell{c}" for c in cells],
     )
+    obs["grade"] = pandas.Categorical.from_codes([c % 3 for c in cells], ["low", "middle", "high"], ordered=True)
+    obs["maybe"] = pandas.array([None if c % 5 == 1 else c % 2 == 0 for c in cells], dtype="boolean")
+    if anndata.__version__.startswith("0.7"):  # which cannot write these
+        obs = obs.drop(columns=["nullable", "maybe"])
     var = pandas.DataFrame(index=[f"gene{g}" for g in range(40)])
 
     def write(name, matrix, **options):
@@ -58,7 +62,7 @@ def make(folder):
     data.obs["text"] = data.obs["text"].astype("string")
     data.obs["label"] = pandas.Categorical.from_codes(labels.codes, pandas.Index(labels.categories, dtype="string"))
     data.obsm["X_pca"] = numpy.arange(120, dtype="float32").reshape(60, 2)
-    if hasattr(anndata.settings, "allow_write_nullable_strings"):  # 0.11 and later
+    if hasattr(getattr(anndata, "settings", None), "allow_write_nullable_strings"):  # 0.11 and later
         with anndata.settings.override(allow_write_nullable_strings=True):
             data.write_h5ad(folder / "nullable_strings.h5ad", compression="gzip")
     write("csr_lzf", scipy.sparse.csr_matrix(counts.astype("float32")), compression="lzf")

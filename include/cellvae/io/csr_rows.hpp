@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
+#include "cellvae/io/in_threads.hpp"
 #include "cellvae/io/read_result.hpp"
 
 namespace cellvae::io_detail {
@@ -21,16 +22,32 @@ inline bool is_tidy(const CountMatrix& matrix, std::size_t begin, std::size_t en
     return !untidy;
 }
 
+/// A flag for each row: whether it is tidy. Looked at by threads.
+inline std::vector<char> tidy_ones(const CountMatrix& matrix) {
+    const auto rows = static_cast<std::size_t>(matrix.cells());
+    std::vector<char> tidy(rows);
+    constexpr std::size_t at_once = 1024;
+    in_threads(reading_threads(), (rows + at_once - 1) / at_once, [&](std::size_t block) {
+        for (std::size_t row = block * at_once; row < std::min(rows, (block + 1) * at_once); ++row)
+            tidy[row] = is_tidy(matrix, static_cast<std::size_t>(matrix.row_offsets[row]),
+                                static_cast<std::size_t>(matrix.row_offsets[row + 1]))
+                            ? 1
+                            : 0;
+    });
+    return tidy;
+}
+
 /// Brings every row into CountMatrix's form, in place: genes ascend, entries of the same gene are added, zeros go.
 /// @param on_repeat called with cell and gene where a gene comes twice; it may refuse that
 template <class OnRepeat>
 void tidy_rows(CountMatrix& matrix, const OnRepeat& on_repeat) {
     std::vector<std::pair<GeneIndex, float>> row;
+    const std::vector<char> is_tidy = tidy_ones(matrix);
     std::size_t kept = 0;
     auto begin = static_cast<std::size_t>(matrix.row_offsets.front());
     for (std::size_t cell = 0; cell + 1 < matrix.row_offsets.size(); ++cell) {
         const auto end = static_cast<std::size_t>(matrix.row_offsets[cell + 1]);
-        const auto tidy = is_tidy(matrix, begin, end);
+        const bool tidy = is_tidy[cell] != 0;
         if (!tidy && !std::is_sorted(matrix.columns.begin() + static_cast<std::ptrdiff_t>(begin),
                                      matrix.columns.begin() + static_cast<std::ptrdiff_t>(end))) {
             row.clear();

@@ -19,7 +19,7 @@
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/h5ad_read.hpp"
 #include "cellvae/io/hdf5_chunks.hpp"
-#include "cellvae/io/hdf5_image.hpp"
+#include "cellvae/io/hdf5_stream.hpp"
 #include "cellvae/io/read_result.hpp"
 
 namespace cellvae {
@@ -37,7 +37,7 @@ public:
     H5adWriter(std::string name, hid_t file, int compression)
         : name_(std::move(name)), file_(file), compression_(compression) {}
 
-    void write(const CountMatrix& matrix, const H5adExtras& extras) {
+    void write(const CountMatrix& matrix, const H5adExtras& extras) const {
         const Handle root = check(Handle(H5Gopen2(file_, "/", H5P_DEFAULT)), "/");
         encode(root.get(), "anndata", "0.1.0");
         write_counts(root.get(), matrix);
@@ -334,9 +334,8 @@ inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) 
 
 /// Writes cells x genes as an h5ad file that anndata 0.8 and later reads: X as CSR of float32, obs, var, obsm.
 ///
-/// The file is composed in memory (compressed, a fraction of the counts' own size), written under a temporary name
-/// beside the target, flushed to the disk, then renamed: whatever happens, the target is the old file or the whole new
-/// one. `library_sizes`, where there are any, become the column obs/cellvae_library_size, which read_h5ad() takes back.
+/// The file is written under a temporary name beside the target as it is composed, flushed to the disk, then renamed:
+/// memory does not grow with the cells, and whatever happens, the target is the old file or the whole new one. `library_sizes`, where there are any, become the column obs/cellvae_library_size, which read_h5ad() takes back.
 /// In names of columns '/' becomes '_', since HDF5 divides paths by it.
 /// @throws ShapeError or OptionError before anything is written, InputError where the system refuses to write.
 inline void write_h5ad(const std::filesystem::path& path, const CountMatrix& matrix, const H5adExtras& extras = {}) {
@@ -344,9 +343,9 @@ inline void write_h5ad(const std::filesystem::path& path, const CountMatrix& mat
     check_writable(matrix, extras);
     const QuietHdf5 quiet;
     AtomicFile target(path);  // first, so that a wrong target costs no work
-    Hdf5Image image(path.string());
-    H5adWriter(path.string(), image.get(), extras.compression).write(matrix, extras);
-    write_and_commit(target, path.string(), image.close());
+    Hdf5Stream file(target, path.string());
+    H5adWriter(path.string(), file.get(), extras.compression).write(matrix, extras);
+    file.commit();
 }
 
 }  // namespace cellvae

@@ -4,20 +4,20 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <exception>
 #include <initializer_list>
 #include <optional>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/in_threads.hpp"
+#include "cellvae/io/large_pages.hpp"
 
 /// Chunks of a dataset without HDF5's filters, which run in one thread and follow what they read.
 namespace cellvae::io_detail {
@@ -98,44 +98,12 @@ private:
     std::size_t width_;
 };
 
-/// Calls work(k) for every k below `count`, from several threads: readers work before Kokkos is initialised. @throws
-/// what work() threw first, of the first thread
-template <class Work>
-void in_threads(std::size_t threads, std::size_t count, const Work& work) {
-    std::vector<std::exception_ptr> thrown(threads);
-    const auto share = [&](std::size_t first) {
-        try {
-            for (std::size_t k = first; k < count; k += threads) work(k);
-        } catch (...) {
-            thrown[first] = std::current_exception();
-        }
-    };
-    std::vector<std::thread> others;
-    std::size_t started = 1;
-    try {
-        others.reserve(threads - 1);
-        for (; started < threads; ++started) others.emplace_back(share, started);
-    } catch (const std::system_error&) {
-        // no more threads are to be had: this one takes their share
-    }
-    for (std::size_t first = started; first < threads; ++first) share(first);
-    share(0);
-    for (auto& other : others) other.join();
-    for (const auto& one : thrown)
-        if (one) std::rethrow_exception(one);
-}
-
-/// As many threads as the machine has, but no more than pay.
-[[nodiscard]] inline std::size_t chunk_threads() {
-    return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
-}
-
 /// Writes the values of a one-dimensional dataset whose filters are shuffle and deflate, and whose type in the file is
 /// that in memory. Chunks are packed by several threads, to the bytes that HDF5 would make of them.
 /// @returns false where HDF5 refused a chunk or memory ran out
 template <class Value>
 [[nodiscard]] bool write_chunks(hid_t dataset, const Value* values, std::size_t size, std::size_t chunk, int level) {
-    const std::size_t threads = chunk_threads(), at_once = 8 * threads;
+    const std::size_t threads = reading_threads(), at_once = 8 * threads;
     const std::size_t bytes = chunk * sizeof(Value);
     std::vector<std::string> packed(at_once);
     for (std::size_t start = 0; start < size; start += at_once * chunk) {
@@ -166,44 +134,103 @@ template <class Value>
     return true;
 }
 
-/// As Dataset::for_each_block. Chunks of gzip, which take longer to unpack than what is done with them, are unpacked by
-/// several threads where their values are of the type in memory.
+/// Reads consecutive blocks of a one-dimensional dataset to where they belong. Chunks of gzip, which take longer to
+/// unpack than what is done with them, are unpacked by several threads where their values are of the type in memory.
+template <class Value>
+class BlockReader {
+public:
+    explicit BlockReader(const Dataset& dataset)
+        : dataset_(dataset),
+          chunks_(dataset, sizeof(Value)),
+          threads_(reading_threads()),
+          chunk_(static_cast<std::size_t>(dataset.chunk(0))) {
+        constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of a chunk; each thread holds two or three
+        constexpr std::size_t bytes_at_once = std::size_t{1} << 22;
+        unpacks_ = threads_ > 1 && chunk_ > 0 && chunk_ * sizeof(Value) <= most_bytes && dataset.length() > chunk_ &&
+                   chunks_.has_any() && chunks_.has_only({H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE}) &&
+                   H5Tequal(dataset.type(), native_type<Value>()) > 0;
+        block_ = unpacks_ ? chunk_ * std::clamp<std::size_t>(bytes_at_once / (chunk_ * sizeof(Value)), threads_, 1024)
+                          : dataset.block_length(bytes_at_once / sizeof(Value));
+    }
+
+    /// Elements that are read at once.
+    [[nodiscard]] std::size_t block() const { return block_; }
+
+    /// Reads `count` values from `start`, where a block begins, on. Calls look(position, values, count) for each part
+    /// of them once it is there, from several threads and in any order.
+    template <class Look>
+    void read(std::size_t start, std::size_t count, Value* to, const Look& look) {
+        if (!unpacks_) {
+            dataset_.read({start}, {count}, native_type<Value>(), to);
+            const std::size_t part = (count + threads_ - 1) / threads_;
+            return in_threads(threads_, threads_, [&](std::size_t k) {
+                const std::size_t first = std::min(count, k * part), last = std::min(count, first + part);
+                look(start + first, to + first, last - first);
+            });
+        }
+        stored_.clear();
+        for (std::size_t at = 0; at < count; at += chunk_) {
+            stored_.push_back(chunks_.stored(start + at));
+            if (stored_.back().bytes.empty())  // HDF5 knows what stands for values that were never written
+                dataset_.read({start + at}, {std::min(chunk_, count - at)}, native_type<Value>(), to + at);
+        }
+        whole_.assign(stored_.size(), 1);
+        in_threads(threads_, stored_.size(), [&](std::size_t k) {
+            const std::size_t first = k * chunk_, length = std::min(chunk_, count - first);
+            if (!stored_[k].bytes.empty()) {
+                const auto values = chunks_.values(std::move(stored_[k]));
+                whole_[k] = values ? 1 : 0;
+                if (!values) return;
+                std::memcpy(to + first, values->data(), length * sizeof(Value));
+            }
+            look(start + first, to + first, length);
+        });
+        for (std::size_t k = 0; k < whole_.size(); ++k)
+            if (whole_[k] == 0) chunks_.damaged(start + k * chunk_);
+    }
+
+private:
+    const Dataset& dataset_;
+    FilteredChunks chunks_;
+    std::size_t threads_, chunk_, block_ = 0;
+    bool unpacks_ = false;
+    std::vector<FilteredChunks::Stored> stored_;
+    std::vector<char> whole_;
+};
+
+/// As Dataset::for_each_block, by BlockReader.
 template <class Value, class Use>
 void for_each_block(const Dataset& dataset, std::vector<Value>& buffer, const Use& use) {
-    constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of a chunk; each thread holds two or three
-    constexpr std::size_t bytes_at_once = std::size_t{1} << 22;
-    const std::size_t threads = chunk_threads();
-    const std::size_t size = dataset.length();
-    const auto chunk = static_cast<std::size_t>(dataset.chunk(0));
-    const FilteredChunks chunks(dataset, sizeof(Value));
-    if (threads < 2 || chunk == 0 || chunk * sizeof(Value) > most_bytes || size <= chunk || !chunks.has_any() ||
-        !chunks.has_only({H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE}) ||
-        H5Tequal(dataset.type(), native_type<Value>()) <= 0)
-        return dataset.for_each_block(buffer, use);
-    const std::size_t at_once = std::clamp<std::size_t>(bytes_at_once / (chunk * sizeof(Value)), threads, 1024);
-    std::vector<FilteredChunks::Stored> stored;
-    std::vector<char> whole;
-    for (std::size_t start = 0; start < size; start += at_once * chunk) {
-        const std::size_t count = std::min(at_once * chunk, size - start);
+    BlockReader<Value> reader(dataset);
+    for (std::size_t start = 0, size = dataset.length(); start < size; start += reader.block()) {
+        const std::size_t count = std::min(reader.block(), size - start);
         buffer.resize(count);
-        stored.clear();
-        for (std::size_t at = 0; at < count; at += chunk) {
-            stored.push_back(chunks.stored(start + at));
-            if (stored.back().bytes.empty())  // HDF5 knows what stands for values that were never written
-                dataset.read({start + at}, {std::min(chunk, count - at)}, native_type<Value>(), buffer.data() + at);
-        }
-        whole.assign(stored.size(), 1);
-        in_threads(threads, stored.size(), [&](std::size_t k) {
-            if (stored[k].bytes.empty()) return;
-            const auto values = chunks.values(std::move(stored[k]));
-            whole[k] = values ? 1 : 0;
-            if (values)
-                std::memcpy(buffer.data() + k * chunk, values->data(),
-                            std::min(chunk, count - k * chunk) * sizeof(Value));
-        });
-        for (std::size_t k = 0; k < whole.size(); ++k)
-            if (whole[k] == 0) chunks.damaged(start + k * chunk);
+        reader.read(start, count, buffer.data(), [](std::size_t, const Value*, std::size_t) {});
         use(start, buffer.data(), count);
+    }
+}
+
+/// Puts all values of a dataset into `into`, which grows only as they come, and looks at each by good(value), which
+/// threads call. refuse(position) is called for the first that is not good, tell(count) after each block.
+template <class Value, class Good, class Refuse, class Tell>
+void read_values(const Dataset& dataset, std::vector<Value>& into, const Good& good, const Refuse& refuse,
+                 const Tell& tell) {
+    BlockReader<Value> reader(dataset);
+    const std::size_t size = dataset.length();
+    into.clear();
+    reserve_in_large_pages(into, size);
+    for (std::size_t start = 0; start < size; start += reader.block()) {
+        const std::size_t count = std::min(reader.block(), size - start);
+        into.resize(start + count);
+        std::atomic<bool> all_good{true};
+        reader.read(start, count, into.data() + start, [&](std::size_t, const Value* values, std::size_t length) {
+            std::size_t wrong = 0;  // without branches: nearly always there is none
+            for (std::size_t k = 0; k < length; ++k) wrong += good(values[k]) ? 0 : 1;
+            if (wrong > 0) all_good = false;
+        });
+        for (std::size_t k = start; k < start + count && !all_good; ++k)
+            if (!good(into[k])) refuse(k);
+        tell(count);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -159,36 +160,45 @@ private:
 
     template <class Number>
     void read_by_cells(const Dataset& indices, const Dataset& data, ProgressMeter& meter) {
-        const auto genes = static_cast<std::int64_t>(matrix_.var.names.size());
-        // Reserved, not filled: memory is taken only as data comes.
-        matrix_.columns.reserve(indices.length());
-        matrix_.values.reserve(data.length());
-        std::vector<Number> buffer;
-        for_each_block(indices, buffer, [&](std::size_t start, const Number* values, std::size_t count) {
-            std::size_t wrong = 0;
-            for (std::size_t k = 0; k < count; ++k) wrong += values[k] < 0 || values[k] >= genes ? 1 : 0;
-            for (std::size_t k = 0; k < count && wrong > 0; ++k)
-                if (values[k] < 0 || values[k] >= genes) refuse_index(indices, values[k], start + k, genes);
-            matrix_.columns.insert(matrix_.columns.end(), values, values + count);
-            meter.add(static_cast<double>(count));
-        });
-        const auto read_values = [&](auto values_buffer) {
-            using Value = typename decltype(values_buffer)::value_type;
-            for_each_block(data, values_buffer, [&](std::size_t start, const Value* values, std::size_t count) {
-                std::size_t wrong = 0;
-                for (std::size_t k = 0; k < count; ++k) wrong += is_count(values[k]) ? 0 : 1;
-                for (std::size_t k = 0; k < count && wrong > 0; ++k)
-                    if (!is_count(values[k]))
-                        refuse_value(data.place(), static_cast<double>(values[k]),
-                                     line_of(matrix_.row_offsets, start + k), matrix_.columns[start + k]);
-                matrix_.values.insert(matrix_.values.end(), values, values + count);
-                meter.add(static_cast<double>(count));
-            });
+        const auto genes = static_cast<Number>(matrix_.var.names.size());
+        read_as<Number>(
+            indices, matrix_.columns, meter, [genes](Number gene) { return gene >= 0 && gene < genes; },
+            [&](std::size_t position, Number gene) { refuse_index(indices, gene, position, genes); });
+        const auto read_counts_as = [&](auto number) {
+            using Value = decltype(number);
+            read_as<Value>(
+                data, matrix_.values, meter, [](Value value) { return is_count(value); },
+                [&](std::size_t position, Value value) {
+                    refuse_value(data.place(), static_cast<double>(value), line_of(matrix_.row_offsets, position),
+                                 matrix_.columns[position]);
+                });
         };
         if (fits_float(data))
-            read_values(std::vector<float>{});
+            read_counts_as(float{});
         else
-            read_values(std::vector<double>{});
+            read_counts_as(double{});
+    }
+
+    /// Fills `into`, which is of the type Number or takes its values after they have been looked at.
+    template <class Number, class Target, class Good, class Refuse>
+    void read_as(const Dataset& dataset, std::vector<Target>& into, ProgressMeter& meter, const Good& good,
+                 const Refuse& refuse) {
+        const auto tell = [&](std::size_t count) { meter.add(static_cast<double>(count)); };
+        if constexpr (std::is_same_v<Number, Target>) {
+            read_values(
+                dataset, into, good, [&](std::size_t position) { refuse(position, into[position]); }, tell);
+        } else {
+            into.reserve(dataset.length());
+            std::vector<Number> buffer;
+            for_each_block(dataset, buffer, [&](std::size_t start, const Number* values, std::size_t count) {
+                std::size_t wrong = 0;
+                for (std::size_t k = 0; k < count; ++k) wrong += good(values[k]) ? 0 : 1;
+                for (std::size_t k = 0; k < count && wrong > 0; ++k)
+                    if (!good(values[k])) refuse(start + k, values[k]);
+                into.insert(into.end(), values, values + count);
+                tell(count);
+            });
+        }
     }
 
     /// Two passes over the indices: one counts each cell's entries, one puts every entry in its place. Nothing is held

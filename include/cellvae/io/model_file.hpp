@@ -10,7 +10,7 @@
 
 #include "cellvae/core/version.hpp"
 #include "cellvae/io/atomic_file.hpp"
-#include "cellvae/io/hdf5_image.hpp"
+#include "cellvae/io/hdf5_stream.hpp"
 #include "cellvae/io/model_file_description.hpp"
 #include "cellvae/io/model_file_hdf5.hpp"
 
@@ -268,9 +268,9 @@ template <class Write>
 void write_file(const std::filesystem::path& path, const Write& write) {
     const QuietHdf5 quiet;
     AtomicFile target(path);
-    Hdf5Image image(path.string(), true);
-    write(ModelFileWriter(path.string(), image.get()));
-    write_and_commit(target, path.string(), image.close());
+    Hdf5Stream file(target, path.string(), true);
+    write(ModelFileWriter(path.string(), file.get()));
+    file.commit();
 }
 
 }  // namespace io_detail
@@ -313,11 +313,11 @@ inline void add_clusters(const std::filesystem::path& path, const std::vector<st
     const io_detail::QuietHdf5 quiet;
     AtomicFile target(path);
     std::ifstream stream(path, std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+    const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
     if (bytes.empty()) throw InputError(message(path.string(), ": cannot be read; expected a model file"));
-    io_detail::Hdf5Image image(path.string(), std::move(bytes));
-    io_detail::write_clusters(io_detail::ModelFileWriter(path.string(), image.get()), cluster_of);
-    io_detail::write_and_commit(target, path.string(), image.close());
+    io_detail::Hdf5Stream file(target, path.string(), bytes);
+    io_detail::write_clusters(io_detail::ModelFileWriter(path.string(), file.get()), cluster_of);
+    file.commit();
 }
 
 /// Whether a file is HDF5 with the mark of a model file; false where there is none.

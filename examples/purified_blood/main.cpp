@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulates the nine purified blood sets of Zheng et al. (2017) as 10x folders: pbmc FOLDER [SHARE]
+// Simulates the nine purified blood sets of Zheng et al. (2017) as 10x folders: example_purified_blood FOLDER [SHARE]
 //
 // The sizes are the real ones: 92,043 cells in all, 32,738 genes, 2.3% of the counts above zero. SHARE (1 unless
 // given) makes each set so much smaller. README.md goes from these folders to clusters and scores.
@@ -109,12 +109,12 @@ void run(const std::filesystem::path& folder, double share) {
 
 int main(int argc, char* argv[]) {
     const double share = argc > 2 ? std::atof(argv[2]) : 1;
-    if (argc < 2 || argc > 3 || !(share > 0 && share <= 1)) return std::puts("usage: pbmc FOLDER [SHARE]"), 2;
+    if (argc < 2 || argc > 3 || !(share > 0 && share <= 1)) return std::puts("usage: example_purified_blood FOLDER [SHARE]"), 2;
     const Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true));
     try {
         run(argv[1], share);
     } catch (const std::exception& error) {
-        return std::fprintf(stderr, "pbmc: %s\n", error.what()), 2;
+        return std::fprintf(stderr, "example_purified_blood: %s\n", error.what()), 2;
     }
     return 0;
 }
