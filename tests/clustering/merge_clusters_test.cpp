@@ -31,7 +31,11 @@ TEST_CASE("nothing is merged above every overlap, and no further than the least 
     CHECK(apart.clusters == 3);  // component 3 has no row
     CHECK(apart.labels == std::vector<std::int32_t>{0, 0, 2, 0, 1, 1});
     CHECK(apart.cluster_of[3] == -1);
-    CHECK(merge_clusters(shares, 6, 4, {.overlap = 0, .least = 2}).clusters <= 2);
+    CHECK(merge_clusters(shares, 6, 4, {.overlap = 0, .least = 2}).clusters == 2);
+    // Components 0 and 1 overlap most; 3 has no row, and so is none of the three that must be left.
+    const std::vector<float> three{0.5f, 0.4f, 0, 0.1f, 0.4f, 0.5f, 0, 0.1f, 0, 0, 0.9f, 0.1f};
+    CHECK(merge_clusters(three, 3, 4, {.overlap = 0.1, .least = 3}).clusters == 3);
+    CHECK(merge_clusters(three, 3, 4, {.overlap = 0.1, .least = 2}).clusters == 2);
     CHECK_THROWS_AS(merge_clusters(shares, 6, 3), ShapeError);
     CHECK_THROWS_AS(merge_clusters(shares, 6, 0), ShapeError);
     CHECK_THROWS_AS(merge_clusters(std::vector<float>{}, 0, 0), ShapeError);

@@ -117,6 +117,12 @@ TEST_CASE("what HDF5 would follow or copy beyond its bounds is damage") {
         CHECK(damaged(reference, word(6, 4)));             // a longer one
         CHECK(damaged(reference + 4, word(heap + 8, 8)));  // no heap
     }
+    SECTION("the tree of one group with the names of another") {
+        const auto names = place_of(whole, "HEAP", place_of(whole, "HEAP") + 1);
+        const auto second = place_of(whole, word(names, 8));
+        REQUIRE(whole.substr(80, 8) != whole.substr(second - 8, 8));
+        CHECK(damaged(second - 8, whole.substr(80, 8)));  // the root's, of the superblock
+    }
     SECTION("addresses and sizes beyond the file") {
         const auto tree = place_of(whole, std::string("TREE\0", 5));
         CHECK(damaged(tree + 6, word(500, 2)));                  // children

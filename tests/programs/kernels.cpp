@@ -136,7 +136,7 @@ int main() {
 
     // What was watched is all there is: a step's kernels were seen, and a kernel and a fence elsewhere would be
     // complained of.
-    for (const char* name : {"cellvae::minibatch::row_offsets", "cellvae::sparse_forward", "cellvae::sparse_backward",
+    for (const char* name : {"cellvae::minibatch::rows", "cellvae::sparse_forward", "cellvae::sparse_backward",
                              "cellvae::output_layer", "cellvae::reparametrise", "cellvae::normalise_rows_backward",
                              "cellvae::normalise_columns", "cellvae::mixture_kl", "cellvae::number_kept",
                              "cellvae::relaxed_members", "cellvae::adam", "cellvae::add_log_mean_exp"})

@@ -53,9 +53,12 @@ struct MergedClusters {
         }
     };
     MergedClusters result;
-    int standing = static_cast<int>(components);
+    std::vector<Index> sizes(k_count);
     while (true) {
         assign();
+        std::fill(sizes.begin(), sizes.end(), 0);
+        for (const auto k : most) ++sizes[k];
+        const auto with_rows = k_count - static_cast<std::size_t>(std::count(sizes.begin(), sizes.end(), 0));
         // taken(i, j): responsibility of i among the rows that are taken for j
         std::vector<double> taken(k_count * k_count), total(k_count);
         for (std::size_t row = 0; row < n; ++row)
@@ -77,7 +80,7 @@ struct MergedClusters {
                 }
             }
         result.overlap = largest;
-        if (!(largest > options.overlap) || standing <= options.least) break;
+        if (!(largest > options.overlap) || static_cast<Index>(with_rows) <= options.least) break;
         for (std::size_t row = 0; row < n; ++row) {
             r[row * k_count + first] += r[row * k_count + second];
             r[row * k_count + second] = 0;
@@ -85,10 +88,7 @@ struct MergedClusters {
         stands[second] = false;
         for (auto& k : into)
             if (k == static_cast<std::int32_t>(second)) k = static_cast<std::int32_t>(first);
-        --standing;
     }
-    std::vector<Index> sizes(k_count);
-    for (const auto k : most) ++sizes[k];
     const auto number = clustering_detail::numbers_by_size(sizes);
     result.clusters = 1 + *std::max_element(number.begin(), number.end());
     for (const auto k : into) result.cluster_of.push_back(number[static_cast<std::size_t>(k)]);

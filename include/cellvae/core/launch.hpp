@@ -3,6 +3,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <span>
 #include <string>
 
@@ -27,6 +28,38 @@ public:
 private:
     const char* text_;
 };
+
+namespace core_detail {
+
+/// Calls work(i) from `begin` on. Out of line, so that one compilation of the loop serves one thread and many: what is
+/// computed has the same bits.
+template <class Work>
+[[gnu::noinline]] void run_range(const Work& work, Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) work(i);
+}
+
+/// Work in nanoseconds that is not worth a parallel region. On a machine that does nothing else one takes some
+/// microseconds; where the other threads must wait for a core, which others have, it takes a hundred and more.
+inline constexpr Index one_threads_work = 15000;
+
+}  // namespace core_detail
+
+/// Calls work(i) for every i below `count`; none may depend on another.
+/// @param cost of all calls together in nanoseconds, roughly, on one core: on the host little work is done by the
+/// thread that calls. A tool that is there to see kernels sees these as well.
+template <class Exec, class Work>
+void for_each_index(const Exec& exec, KernelLabel name, Index count, Index cost, const Work& work) {
+    if constexpr (runs_on_host<Exec>) {
+        if (cost <= core_detail::one_threads_work && !Kokkos::Tools::profileLibraryLoaded())
+            return core_detail::run_range(work, 0, count);
+        const Index parts = std::min(count, static_cast<Index>(exec.concurrency()));
+        Kokkos::parallel_for(name, Kokkos::RangePolicy<Exec>(exec, 0, parts).set_chunk_size(1), [=](const Index part) {
+            core_detail::run_range(work, count * part / parts, count * (part + 1) / parts);
+        });
+    } else {
+        Kokkos::parallel_for(name, Kokkos::RangePolicy<Exec>(exec, 0, count), work);
+    }
+}
 
 namespace core_detail {
 

@@ -131,20 +131,19 @@ public:
             const Index tile_rows = std::max<Index>((rows + tiles - 1) / tiles, 8);
             const Index tile_count = (rows + tile_rows - 1) / tile_rows;
             const auto packing = packing_;
-            Kokkos::parallel_for(
-                KernelLabel("cellvae::multiply"), Kokkos::RangePolicy<Exec>(exec, 0, tile_count).set_chunk_size(1),
-                [=](const Index tile) {
-                    const Index first = tile * tile_rows;
-                    const Index count = std::min(tile_rows, rows - first);
-                    Real* target = &result(first, 0);
-                    const Index stride = static_cast<Index>(result.stride(0));
-                    if (!accumulate)
-                        for (Index r = 0; r < count; ++r) std::fill_n(target + r * stride, columns, Real(0));
-                    const Real* left_start = plain_left ? &left(first, 0) : &left(0, first);
-                    multiply_add<left_operand, right_operand, Real>(
-                        count, columns, depth, left_start, static_cast<Index>(left.stride(0)), right.data(),
-                        static_cast<Index>(right.stride(0)), target, stride, &packing(tile, 0));
-                });
+            const Index cost = rows * columns * depth / 16;  // a product of this size does a few dozen a nanosecond
+            for_each_index(exec, KernelLabel("cellvae::multiply"), tile_count, cost, [=](const Index tile) {
+                const Index first = tile * tile_rows;
+                const Index count = std::min(tile_rows, rows - first);
+                Real* target = &result(first, 0);
+                const Index stride = static_cast<Index>(result.stride(0));
+                if (!accumulate)
+                    for (Index r = 0; r < count; ++r) std::fill_n(target + r * stride, columns, Real(0));
+                const Real* left_start = plain_left ? &left(first, 0) : &left(0, first);
+                multiply_add<left_operand, right_operand, Real>(
+                    count, columns, depth, left_start, static_cast<Index>(left.stride(0)), right.data(),
+                    static_cast<Index>(right.stride(0)), target, stride, &packing(tile, 0));
+            });
         } else {
             multiply_on_device<left_operand, right_operand>(exec, result, left, right, accumulate);
         }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -40,7 +41,9 @@ public:
                 if (!groups_.empty()) {
                     const Group next = groups_.back();
                     groups_.pop_back();
-                    if (first_time(next.tree)) group(next);
+                    const auto [known, is_new] = heap_of_tree_.try_emplace(next.tree, next.heap);
+                    if (known->second != next.heap) throw Hdf5Damage{next.tree};  // whose names would not be looked at
+                    if (is_new && first_time(next.tree)) group(next);
                 } else {
                     const std::uint64_t address = objects_.back();
                     objects_.pop_back();
@@ -320,6 +323,7 @@ private:
         const std::uint64_t size = from.number(8);
         std::uint64_t room = from.number(8);
         const std::uint64_t start = from.number(8);
+        from.require(size > 0);  // HDF5 copies from where nothing is
         const std::string names = file_.read(start, size);
         for (std::uint64_t steps = 0; room != 1; ++steps) {  // places that are free, each with where the next is
             FileBytes free(names, start);
@@ -434,6 +438,7 @@ private:
     std::uint64_t children_a_node_ = 32;
     std::uint64_t chunks_a_node_ = 64;
     std::unordered_set<std::uint64_t> seen_;
+    std::unordered_map<std::uint64_t, std::uint64_t> heap_of_tree_;  // of a group
     std::vector<Group> groups_;
     std::vector<std::uint64_t> objects_;
 };

@@ -11,18 +11,18 @@ template <class Real, class Exec, class LogProbView>
 void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob) {
     const auto measure = pass.batch->base_measure;
     const auto row_cells = pass.row_cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_base_measure"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(log_prob.extent(0))),
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::add_base_measure"), static_cast<Index>(log_prob.extent(0)),
+        static_cast<Index>(log_prob.extent(0)),
         KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row_cells.cell(row)); });
 }
 
 /// values *= factor.
 template <class Exec, class Slice>
 void scale(const Exec& exec, const Slice& values, typename Slice::value_type factor) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::scale"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(values.extent(0))),
-        KOKKOS_LAMBDA(const Index i) { values(i) *= factor; });
+    for_each_index(
+        exec, KernelLabel("cellvae::scale"), static_cast<Index>(values.extent(0)),
+        static_cast<Index>(values.extent(0)) / 4, KOKKOS_LAMBDA(const Index i) { values(i) *= factor; });
 }
 
 /// input (rows x (latent + conditions)): z and the condition of each row's cell, one-hot.
@@ -30,9 +30,9 @@ template <class Real, class Exec, class Slice>
 void append_conditions(const Pass<Real, Exec>& pass, const Slice& z, const Slice& input) {
     const auto condition = pass.batch->condition;
     const auto row_cells = pass.row_cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::append_conditions"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::append_conditions"), static_cast<Index>(z.extent(0)),
+        static_cast<Index>(input.size()), KOKKOS_LAMBDA(const Index row) {
             const auto latent = static_cast<Index>(z.extent(1));
             const Index own = latent + condition(row_cells.cell(row));
             for (Index l = 0; l < latent; ++l) input(row, l) = z(row, l);
@@ -44,8 +44,8 @@ void append_conditions(const Pass<Real, Exec>& pass, const Slice& z, const Slice
 /// d_z (rows x latent) = the first columns of d_input (rows x (latent + conditions)).
 template <class Exec, class Slice>
 void take_latent(const Exec& exec, const Slice& d_input, const Slice& d_z) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::take_latent"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d_z.extent(0))),
+    for_each_index(
+        exec, KernelLabel("cellvae::take_latent"), static_cast<Index>(d_z.extent(0)), static_cast<Index>(d_z.size()),
         KOKKOS_LAMBDA(const Index row) {
             for (Index l = 0; l < static_cast<Index>(d_z.extent(1)); ++l) d_z(row, l) = d_input(row, l);
         });
@@ -54,9 +54,9 @@ void take_latent(const Exec& exec, const Slice& d_input, const Slice& d_z) {
 /// means = the columns' means over the first `cells` rows, each summed in the rows' order.
 template <class Exec, class TermsView, class MeansView>
 void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const MeansView& means) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::mean_terms"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(terms.extent(1))),
-        KOKKOS_LAMBDA(const Index term) {
+    for_each_index(
+        exec, KernelLabel("cellvae::mean_terms"), static_cast<Index>(terms.extent(1)),
+        static_cast<Index>(terms.extent(1)) * cells, KOKKOS_LAMBDA(const Index term) {
             double sum = 0;
             for (Index cell = 0; cell < cells; ++cell) sum += terms(cell, term);
             means(term) = sum / static_cast<double>(cells);
@@ -68,9 +68,8 @@ void mean_terms(const Exec& exec, const TermsView& terms, Index cells, const Mea
 
 template <class Exec, class SumsView>
 void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::start_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
-        KOKKOS_LAMBDA(const Index cell) {
+    for_each_index(
+        exec, KernelLabel("cellvae::start_log_mean_exp"), cells, cells, KOKKOS_LAMBDA(const Index cell) {
             const LogMeanExp none;
             sums(cell, 0) = none.largest;
             sums(cell, 1) = none.sum;
@@ -81,9 +80,8 @@ void start_log_mean_exp(const Exec& exec, const SumsView& sums, Index cells) {
 template <class Exec, class SumsView, class LogProbView, class RatioView>
 void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView& log_prob, const RatioView& ratio,
                       Index cells, Index samples) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_log_mean_exp"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
-        KOKKOS_LAMBDA(const Index cell) {
+    for_each_index(
+        exec, KernelLabel("cellvae::add_log_mean_exp"), cells, 20 * samples * cells, KOKKOS_LAMBDA(const Index cell) {
             LogMeanExp sum{sums(cell, 0), sums(cell, 1)};
             for (Index row = cell; row < samples * cells; row += cells) sum.add(log_prob(row) + ratio(row));
             sums(cell, 0) = sum.largest;
@@ -93,9 +91,9 @@ void add_log_mean_exp(const Exec& exec, const SumsView& sums, const LogProbView&
 
 template <class Exec, class SumsView, class ResultView>
 void finish_log_mean_exp(const Exec& exec, const SumsView& sums, Index samples, const ResultView& result) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::finish_log_mean_exp"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(result.extent(0))), KOKKOS_LAMBDA(const Index cell) {
+    for_each_index(
+        exec, KernelLabel("cellvae::finish_log_mean_exp"), static_cast<Index>(result.extent(0)),
+        20 * static_cast<Index>(result.extent(0)), KOKKOS_LAMBDA(const Index cell) {
             result(cell) = LogMeanExp{sums(cell, 0), sums(cell, 1)}.log_mean(samples);
         });
 }

@@ -15,9 +15,9 @@ namespace nn_detail {
 /// Every row of `matrix` becomes `row` (1 x columns).
 template <class Exec, class MatrixView, class RowView>
 void fill_rows(const Exec& exec, const MatrixView& matrix, const RowView& row) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::fill_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(matrix.extent(0))),
-        KOKKOS_LAMBDA(const Index r) {
+    for_each_index(
+        exec, KernelLabel("cellvae::fill_rows"), static_cast<Index>(matrix.extent(0)),
+        static_cast<Index>(matrix.size()) / 4, KOKKOS_LAMBDA(const Index r) {
             const auto columns = static_cast<Index>(matrix.extent(1));
             for (Index c = 0; c < columns; ++c) matrix(r, c) = row(0, c);
         });
@@ -27,8 +27,8 @@ void fill_rows(const Exec& exec, const MatrixView& matrix, const RowView& row) {
 template <class Exec, class MatrixView, class RowView>
 void sum_rows(const Exec& exec, const MatrixView& matrix, const RowView& sums) {
     using Real = typename RowView::non_const_value_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::sum_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(matrix.extent(1))),
+    for_each_index(
+        exec, KernelLabel("cellvae::sum_rows"), static_cast<Index>(matrix.extent(1)), static_cast<Index>(matrix.size()),
         KOKKOS_LAMBDA(const Index c) {
             Real sum = 0;
             const auto rows = static_cast<Index>(matrix.extent(0));

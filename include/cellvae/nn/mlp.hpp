@@ -38,9 +38,9 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
     const bool drops = dropout > 0 && pass.mode == Mode::training;
     const Real rate = static_cast<Real>(dropout);
     const Real kept = Real(1) / (Real(1) - rate);
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::activate"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::activate"), static_cast<Index>(u.extent(0)),
+        (drops ? 8 : 1) * static_cast<Index>(u.size()), KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) y(row, c) = activation.value(u(row, c));
             if (drops && row >= dropped_rows) {
                 for (Index c = 0; c < columns; ++c) mask(row, c) = Real(1);
@@ -62,9 +62,9 @@ void activate_backward(const Pass<Real, Exec>& pass, const Activation& activatio
                        const Slice& mask, const Slice& d) {
     const auto columns = static_cast<Index>(u.extent(1));
     const bool drops = dropout > 0 && pass.mode == Mode::training;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::activate_backward"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(u.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::activate_backward"), static_cast<Index>(u.extent(0)),
+        static_cast<Index>(u.size()), KOKKOS_LAMBDA(const Index row) {
             for (Index c = 0; c < columns; ++c) {
                 const Real through = drops ? d(row, c) * mask(row, c) : d(row, c);
                 d(row, c) = through * activation.derivative(u(row, c));

@@ -36,8 +36,8 @@ template <class Exec, class Slice, class ScaleView>
 void normalise_rows(const Exec& exec, const Slice& u, const Slice& gain, const Slice& shift, const Slice& normalised,
                     const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::normalise_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(u.extent(0))),
+    for_each_index(
+        exec, KernelLabel("cellvae::normalise_rows"), static_cast<Index>(u.extent(0)), 3 * static_cast<Index>(u.size()),
         KOKKOS_LAMBDA(const Index row) {
             const auto units = static_cast<Index>(u.extent(1));
             double sum = 0, squares = 0;
@@ -61,9 +61,9 @@ template <class Exec, class Slice, class ScaleView>
 void normalise_rows_backward(const Exec& exec, const Slice& d, const Slice& gain, const Slice& normalised,
                              const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::normalise_rows_backward"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        exec, KernelLabel("cellvae::normalise_rows_backward"), static_cast<Index>(d.extent(0)),
+        3 * static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index row) {
             const auto units = static_cast<Index>(d.extent(1));
             double sum = 0, projection = 0;
             for (Index c = 0; c < units; ++c) {
@@ -83,9 +83,9 @@ void normalise_columns(const Exec& exec, const Slice& u, const Slice& gain, cons
                        const ScaleView& scale, const Slice& running_mean, const Slice& running_variance, bool training,
                        double momentum) {
     using Real = typename Slice::non_const_value_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::normalise_columns"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(u.extent(1))),
-        KOKKOS_LAMBDA(const Index c) {
+    for_each_index(
+        exec, KernelLabel("cellvae::normalise_columns"), static_cast<Index>(u.extent(1)),
+        3 * static_cast<Index>(u.size()), KOKKOS_LAMBDA(const Index c) {
             const auto rows = static_cast<Index>(u.extent(0));
             auto mean = static_cast<double>(running_mean(0, c));
             auto variance = static_cast<double>(running_variance(0, c));
@@ -117,9 +117,9 @@ template <class Exec, class Slice, class ScaleView>
 void normalise_columns_backward(const Exec& exec, const Slice& d, const Slice& gain, const Slice& normalised,
                                 const ScaleView& scale, bool training) {
     using Real = typename Slice::non_const_value_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::normalise_columns_backward"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))), KOKKOS_LAMBDA(const Index c) {
+    for_each_index(
+        exec, KernelLabel("cellvae::normalise_columns_backward"), static_cast<Index>(d.extent(1)),
+        3 * static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index c) {
             const auto rows = static_cast<Index>(d.extent(0));
             double sum = 0, projection = 0;
             if (training) {
@@ -140,9 +140,9 @@ template <class Exec, class Slice>
 void normalisation_parameters(const Exec& exec, const Slice& d, const Slice& normalised, const Slice& d_gain,
                               const Slice& d_shift) {
     using Real = typename Slice::non_const_value_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::normalisation_parameters"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))), KOKKOS_LAMBDA(const Index c) {
+    for_each_index(
+        exec, KernelLabel("cellvae::normalisation_parameters"), static_cast<Index>(d.extent(1)),
+        2 * static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index c) {
             Real gain = 0, shift = 0;
             const auto rows = static_cast<Index>(d.extent(0));
             for (Index r = 0; r < rows; ++r) {

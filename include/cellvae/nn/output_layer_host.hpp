@@ -326,22 +326,22 @@ void for_each_lane(const Exec& exec, KernelLabel label, Index lanes, const Work&
 template <bool Gradient, class Real, class Exec, std::size_t Count, class LogProbView, class HiddenView>
 void add_lanes(const Exec& exec, const HostOutputPass<Real, Exec, Count>& pass, const LogProbView& log_prob,
                const HiddenView& d_hidden) {
-    Kokkos::parallel_for(KernelLabel("cellvae::output_layer::sums"),
-                         Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(pass.hidden.extent(0))),
-                         [=](const Index row) {
-                             double sum = 0;
-                             for (Index lane = 0; lane < pass.lanes; ++lane) sum += pass.lane_log_prob(lane, row);
-                             log_prob(row) = sum;
-                             if constexpr (Gradient) {
-                                 const auto depth = static_cast<Index>(pass.hidden.extent(1));
-                                 Real* target = &d_hidden(row, 0);
-                                 std::fill_n(target, depth, Real(0));
-                                 for (Index lane = 0; lane < pass.lanes; ++lane) {
-                                     const Real* part = &pass.lane_d_hidden(lane, row, 0);
-                                     for (Index h = 0; h < depth; ++h) target[h] += part[h];
-                                 }
-                             }
-                         });
+    const auto rows = static_cast<Index>(pass.hidden.extent(0));
+    const Index cost = pass.lanes * (Gradient ? static_cast<Index>(pass.hidden.size()) / 4 : rows);
+    for_each_index(exec, KernelLabel("cellvae::output_layer::sums"), rows, cost, [=](const Index row) {
+        double sum = 0;
+        for (Index lane = 0; lane < pass.lanes; ++lane) sum += pass.lane_log_prob(lane, row);
+        log_prob(row) = sum;
+        if constexpr (Gradient) {
+            const auto depth = static_cast<Index>(pass.hidden.extent(1));
+            Real* target = &d_hidden(row, 0);
+            std::fill_n(target, depth, Real(0));
+            for (Index lane = 0; lane < pass.lanes; ++lane) {
+                const Real* part = &pass.lane_d_hidden(lane, row, 0);
+                for (Index h = 0; h < depth; ++h) target[h] += part[h];
+            }
+        }
+    });
 }
 
 /// Runs all lanes and adds their sums in order.

@@ -110,8 +110,8 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
 /// of cluster k.
 template <class Real, class Exec, class Slice>
 void add_clusters(const Exec& exec, const Slice& cluster_weight, Index cells, const Slice& y) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
+    for_each_index(
+        exec, KernelLabel("cellvae::add_clusters"), cells, static_cast<Index>(y.size()) / 2,
         KOKKOS_LAMBDA(const Index cell) {
             const auto outputs = static_cast<Index>(y.extent(1));
             for (Index k = static_cast<Index>(cluster_weight.extent(0));
@@ -125,17 +125,17 @@ void add_clusters(const Exec& exec, const Slice& cluster_weight, Index cells, co
 template <class Real, class Exec, class Slice>
 void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, const Slice& d_cluster_weight) {
     const auto clusters = static_cast<Index>(d_cluster_weight.extent(0));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_clusters_backward"),
-        Kokkos::RangePolicy<Exec>(exec, 0, clusters * static_cast<Index>(d_y.extent(1))), KOKKOS_LAMBDA(const Index i) {
+    for_each_index(
+        exec, KernelLabel("cellvae::add_clusters_backward"), clusters * static_cast<Index>(d_y.extent(1)),
+        static_cast<Index>(d_y.size()), KOKKOS_LAMBDA(const Index i) {
             const Index k = i % clusters;
             const Index o = i / clusters;
             Real sum = 0;
             for (Index cell = 0; cell < cells; ++cell) sum += d_y(k * cells + cell, o);
             d_cluster_weight(k, o) = sum;
         });
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::sum_clusters"), Kokkos::RangePolicy<Exec>(exec, 0, cells),
+    for_each_index(
+        exec, KernelLabel("cellvae::sum_clusters"), cells, static_cast<Index>(d_y.size()) / 2,
         KOKKOS_LAMBDA(const Index cell) {
             const auto outputs = static_cast<Index>(d_y.extent(1));
             for (Index k = 1; k < clusters; ++k)
@@ -148,8 +148,8 @@ template <class Real, class Exec, class Slice>
 void add_conditions(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& condition_weight,
                     const Slice& y) {
     const auto condition = batch.condition;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_conditions"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
+    for_each_index(
+        exec, KernelLabel("cellvae::add_conditions"), batch.cells(), static_cast<Index>(y.size()) / 2,
         KOKKOS_LAMBDA(const Index cell) {
             for (Index o = 0; o < static_cast<Index>(y.extent(1)); ++o)
                 y(cell, o) += condition_weight(condition(cell), o);
@@ -163,8 +163,8 @@ void add_conditions_backward(const Exec& exec, const Minibatch<Real, Exec>& batc
     const auto condition = batch.condition;
     const Index cells = batch.cells();
     const auto outputs = static_cast<Index>(d_y.extent(1));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_conditions_backward"), Kokkos::RangePolicy<Exec>(exec, 0, outputs),
+    for_each_index(
+        exec, KernelLabel("cellvae::add_conditions_backward"), outputs, static_cast<Index>(d_y.size()),
         KOKKOS_LAMBDA(const Index o) {
             for (Index c = 0; c < static_cast<Index>(d_condition_weight.extent(0)); ++c)
                 d_condition_weight(c, o) = Real(0);

@@ -18,9 +18,9 @@ template <class Real, class Exec, class Slice, class RatioView>
 void subtract_log_q(const Pass<Real, Exec>& pass, const Slice& log_variance, const Slice& noise,
                     const RatioView& ratio) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::subtract_log_q"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::subtract_log_q"), static_cast<Index>(noise.extent(0)),
+        2 * static_cast<Index>(noise.size()), KOKKOS_LAMBDA(const Index row) {
             const double log_two_pi = 1.8378770664093454835606594728112;
             double sum = 0;
             for (Index l = 0; l < static_cast<Index>(noise.extent(1)); ++l) {
@@ -37,8 +37,8 @@ template <class Real, class Exec, class LogProbView, class RatioView, class Weig
 void importance_weights(const Pass<Real, Exec>& pass, double beta, Index samples, const LogProbView& log_prob,
                         const RatioView& ratio, const Weights& weights) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::importance_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::importance_weights"), cells, 20 * samples * cells,
         KOKKOS_LAMBDA(const Index cell) {
             LogMeanExp sum;
             for (Index row = cell; row < samples * cells; row += cells) sum.add(log_prob(row) + beta * ratio(row));
@@ -57,8 +57,8 @@ void sampled_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mean
                       const Slice& noise, const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     const Real half_share = beta / (Real(2) * static_cast<Real>(cells));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::sampled_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::sampled_backward"), cells, 10 * static_cast<Index>(d_z.size()),
         KOKKOS_LAMBDA(const Index cell) {
             for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
                 const Real raw = log_variance(cell, l);
@@ -80,9 +80,8 @@ template <class Real, class Exec, class KlView, class LogProbView, class TermsVi
 void closed_kl_terms(const Pass<Real, Exec>& pass, double beta, Index samples, const KlView& kl,
                      const LogProbView& log_prob, const TermsView& terms) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::closed_kl_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
-        KOKKOS_LAMBDA(const Index cell) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::closed_kl_terms"), cells, samples * cells, KOKKOS_LAMBDA(const Index cell) {
             double reconstruction = 0;
             for (Index s = 0; s < samples; ++s) reconstruction += log_prob(s * cells + cell);
             reconstruction /= static_cast<double>(samples);
@@ -97,9 +96,8 @@ template <class Real, class Exec, class RatioView, class LogProbView, class Term
 void sampled_terms(const Pass<Real, Exec>& pass, double beta, Index samples, bool importance_weighted,
                    const RatioView& ratio, const LogProbView& log_prob, const TermsView& terms) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::sampled_terms"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
-        KOKKOS_LAMBDA(const Index cell) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::sampled_terms"), cells, 20 * samples * cells, KOKKOS_LAMBDA(const Index cell) {
             double reconstruction = 0, kl = 0;
             LogMeanExp weight;
             for (Index row = cell; row < samples * cells; row += cells) {

@@ -32,9 +32,9 @@ void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t 
     const std::uint64_t seed = pass.seed;
     const std::uint32_t step = pass.step;
     const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::draw_noise"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(noise.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::draw_noise"), static_cast<Index>(noise.extent(0)),
+        10 * static_cast<Index>(noise.size()), KOKKOS_LAMBDA(const Index row) {
             RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
                                 first_sample + static_cast<std::uint32_t>(row / cells));
             const auto latent = static_cast<Index>(noise.extent(1));
@@ -50,9 +50,9 @@ void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice&
                    const Slice& z) {
     const auto parameters = static_cast<Index>(mean.extent(0));
     const auto row_cells = pass.row_cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::reparametrise"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::reparametrise"), static_cast<Index>(z.extent(0)),
+        5 * static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row) {
             const auto latent = static_cast<Index>(z.extent(1));
             const Index number = row_cells.number(row);
             const Index from = number % parameters;

@@ -13,8 +13,8 @@ namespace priors_detail {
 /// kl (cells): KL(N(mean, exp(log_variance)) || N(0, I)), summed over the latent dimensions (Kingma and Welling 2014).
 template <class Real, class Exec, class Slice, class KlView>
 void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const KlView& kl) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()),
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::standard_kl"), pass.batch->cells(), 5 * static_cast<Index>(mean.size()),
         KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             double sum = 0;
@@ -32,8 +32,8 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
                        const Slice& noise, const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     const Real kl_weight = beta / static_cast<Real>(cells);
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_backward"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::standard_backward"), cells, 10 * static_cast<Index>(d_z.size()),
         KOKKOS_LAMBDA(const Index cell) {
             const auto latent = static_cast<Index>(mean.extent(1));
             const auto rows = static_cast<Index>(d_z.extent(0));
@@ -56,9 +56,9 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
 /// log_density (rows): log N(z; 0, I).
 template <class Real, class Exec, class Slice, class DensityView>
 void standard_log_density(const Pass<Real, Exec>& pass, const Slice& z, const DensityView& log_density) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_log_density"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::standard_log_density"), static_cast<Index>(z.extent(0)),
+        static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row) {
             const double log_two_pi = 1.8378770664093454835606594728112;
             double sum = 0;
             for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) {
@@ -73,9 +73,9 @@ void standard_log_density(const Pass<Real, Exec>& pass, const Slice& z, const De
 template <class Real, class Exec, class Weights, class Slice>
 void standard_density_by_z(const Pass<Real, Exec>& pass, Real beta, const Weights& weights, const Slice& z,
                            const Slice& d_z) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::standard_density_by_z"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_index(
+        pass.exec, KernelLabel("cellvae::standard_density_by_z"), static_cast<Index>(z.extent(0)),
+        static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row) {
             for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) d_z(row, l) -= beta * weights(row) * z(row, l);
         });
 }

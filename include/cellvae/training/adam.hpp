@@ -73,9 +73,9 @@ void adam_update(const Exec& exec, const Flat& values, const Flat& gradients, co
 template <class Exec, class Flat, class Partials>
 void sum_of_squares(const Exec& exec, const Flat& values, const Partials& partials) {
     const auto size = static_cast<Index>(values.extent(0));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::sum_of_squares"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(partials.extent(0))), KOKKOS_LAMBDA(const Index task) {
+    for_each_index(
+        exec, KernelLabel("cellvae::sum_of_squares"), static_cast<Index>(partials.extent(0)), size / 2,
+        KOKKOS_LAMBDA(const Index task) {
             const Index begin = task * elements_per_task;
             const Index end = begin + elements_per_task < size ? begin + elements_per_task : size;
             double sums[8] = {};

@@ -51,9 +51,9 @@ public:
     /// Public for nvcc, which wants the functions around device lambdas so.
     static void sum(const Exec& exec, const Vector<Real, Space>& values, const Matrix<Index, Space>& ranges,
                     const Vector<Real, Space>& sums) {
-        Kokkos::parallel_for(
-            KernelLabel("cellvae::finite_check"),
-            Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(sums.extent(0))), KOKKOS_LAMBDA(const Index range) {
+        for_each_index(
+            exec, KernelLabel("cellvae::finite_check"), static_cast<Index>(sums.extent(0)),
+            static_cast<Index>(values.extent(0)) / 2, KOKKOS_LAMBDA(const Index range) {
                 Real total = 0;
                 // a magnitude each, so that infinities of both signs cannot cancel
                 for (Index i = ranges(range, 0); i < ranges(range, 1); ++i)
