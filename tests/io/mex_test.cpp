@@ -112,10 +112,33 @@ TEST_CASE("Matrix Market without lists, in any order, of real numbers") {
     folder.text("matrix.mtx", "%%MatrixMarket matrix coordinate real general\n3 4 4\n1 1 1\n3 4 7\n2 2 2\n1 3 5\n");
     folder.text("features.tsv", features);
     folder.text("barcodes.tsv", barcodes);
-    check_matrix(read_matrix_market_with_notes(folder.path("matrix.mtx")).counts);
+    const auto told = read_matrix_market_with_notes(folder.path("matrix.mtx"));
+    check_matrix(told.counts);
+    CHECK(told.notes.front() == "cells are in rows, as the lengths of the lists say");
     // a last cell without counts, no end of line
     CHECK(read_matrix_market_with_notes(folder.text("d.mtx", header + "4 3 1\n1 1 1")).counts.row_offsets ==
           std::vector<std::int64_t>{0, 1, 1, 1});
+}
+
+TEST_CASE("what kallisto|bustools writes: cells in rows, lists that are named after the matrix") {
+    const Folder folder;
+    folder.text("cells_x_genes.mtx",
+                "%%MatrixMarket matrix coordinate real general\n3 4 4\n1 1 1\n3 4 7\n2 2 2\n1 3 5\n");
+    folder.text("cells_x_genes.barcodes.txt", "c0\nc1\nc2\n");
+    folder.text("cells_x_genes.genes.txt", "E0\nE1\nE2\nE3\n");
+    auto read = cellvae::read_counts_with_notes(folder.path());
+    check_matrix(read.counts);
+    CHECK(read.counts.var.names == Names{"E0", "E1", "E2", "E3"});
+    CHECK(read.form == "Matrix Market, cells_x_genes.genes.txt");
+    folder.text("cells_x_genes.genes.names.txt", "g0\ng1\ng2\ng3\n");
+    read = cellvae::read_counts_with_notes(folder.path());
+    CHECK(read.counts.var.names == Names{"g0", "g1", "g2", "g3"});
+    CHECK(std::get<Names>(read.counts.var.find("gene_ids")->values) == Names{"E0", "E1", "E2", "E3"});
+    CHECK(read.notes == Names{"cells are in rows, as the lengths of the lists say"});
+    folder.text("cells_x_genes.genes.names.txt", "g0\n");
+    CHECK(refusal(folder.path("cells_x_genes.genes.names.txt"), [&](const auto&) {
+              return read_counts(folder.path());
+          }) == "cells_x_genes.genes.names.txt: has 1 lines; expected 4, one for each of cells_x_genes.genes.txt");
 }
 
 TEST_CASE("wrong Matrix Market files are refused with file and line") {

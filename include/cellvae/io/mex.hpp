@@ -38,13 +38,16 @@ struct MexFiles {
     std::filesystem::path matrix;
     std::filesystem::path features;
     std::filesystem::path barcodes;
+    std::filesystem::path symbols;  ///< where kallisto|bustools has them apart from the features
 };
 
-/// Looks beside PREFIXmatrix.mtx for PREFIXfeatures.tsv or PREFIXgenes.tsv, and PREFIXbarcodes.tsv, each plain or .gz.
+/// Looks beside PREFIXmatrix.mtx for PREFIXfeatures.tsv or PREFIXgenes.tsv, and PREFIXbarcodes.tsv, each plain or .gz;
+/// beside NAME.mtx for NAME.genes.txt and NAME.barcodes.txt, as kallisto|bustools has them.
 inline MexFiles mex_files(const std::filesystem::path& matrix) {
-    MexFiles files{matrix, {}, {}};
+    MexFiles files{matrix, {}, {}, {}};
     std::string prefix;
-    if (!ends_in(matrix, "matrix.mtx", prefix)) return files;
+    const bool tenx = ends_in(matrix, "matrix.mtx", prefix);
+    if (!tenx && !ends_in(matrix, ".mtx", prefix)) return files;
     const auto find = [&](const char* name, std::filesystem::path& to) {
         std::error_code code;
         for (const char* const ending : {"", ".gz"})
@@ -52,9 +55,10 @@ inline MexFiles mex_files(const std::filesystem::path& matrix) {
                 to.empty() && std::filesystem::is_regular_file(path, code))
                 to = path;
     };
-    find("features.tsv", files.features);
-    find("genes.tsv", files.features);
-    find("barcodes.tsv", files.barcodes);
+    find(tenx ? "features.tsv" : ".genes.txt", files.features);
+    find(tenx ? "genes.tsv" : ".genes.txt", files.features);
+    find(tenx ? "barcodes.tsv" : ".barcodes.txt", files.barcodes);
+    if (!tenx) find(".genes.names.txt", files.symbols);
     return files;
 }
 
@@ -106,7 +110,8 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
 }  // namespace io_detail
 
 /// Reads a Matrix Market file, plain or gzip. Where 10x's lists lie beside it (genes.tsv or features.tsv, barcodes.tsv,
-/// with the same prefix as matrix.mtx), they name its genes and cells; else both are numbered.
+/// with the same prefix as matrix.mtx) or those of kallisto|bustools (NAME.genes.txt and NAME.barcodes.txt beside
+/// NAME.mtx), they name its genes and cells; else both are numbered.
 ///
 /// Genes are in rows, as 10x has it, unless the lists' lengths or `orientation` say otherwise. Genes are named by their
 /// symbols, which may repeat; var has gene_ids and feature_types. Features of other kinds than the options' are left
@@ -121,12 +126,16 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
     using namespace io_detail;
     require_regular_file(path);
     const MexFiles files = mex_files(path);
-    if (files.features.empty() != files.barcodes.empty())
-        throw InputError(message(path.string(), ": has no ",
-                                 files.features.empty() ? "features.tsv or genes.tsv" : "barcodes.tsv",
-                                 " beside it (plain or .gz), but ",
+    std::string prefix;
+    const bool tenx = ends_in(path, "matrix.mtx", prefix);
+    if (files.features.empty() != files.barcodes.empty()) {
+        const std::string missing = !files.features.empty() ? tenx ? "barcodes.tsv" : prefix + ".barcodes.txt"
+                                    : tenx                  ? "features.tsv or genes.tsv"
+                                                            : prefix + ".genes.txt";
+        throw InputError(message(path.string(), ": has no ", missing, " beside it (plain or .gz), but ",
                                  (files.features.empty() ? files.barcodes : files.features).filename().string(),
                                  "; expected both lists or neither"));
+    }
     CountsRead result;
     CountMatrix& matrix = result.counts;
     MatrixMarketText text(path);
@@ -139,6 +148,8 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
         const auto cells = static_cast<std::int64_t>(barcodes[0].size());
         if (orientation == Orientation::automatic && genes == text.columns() && cells == text.rows())
             genes_in_rows = genes == cells;
+        if (orientation == Orientation::automatic && !genes_in_rows)
+            result.notes.emplace_back("cells are in rows, as the lengths of the lists say");
         const auto require = [&](const std::filesystem::path& list, std::int64_t lines, std::int64_t expected,
                                  bool rows) {
             if (lines != expected)
@@ -152,10 +163,16 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
         features.ids = std::move(fields[0]);
         if (fields.size() > 1) features.names = std::move(fields[1]);
         if (fields.size() > 2) features.types = std::move(fields[2]);
+        if (!files.symbols.empty()) {
+            features.names = std::move(read_list(files.symbols, 1)[0]);
+            if (static_cast<std::int64_t>(features.names.size()) != genes)
+                throw InputError(message(files.symbols.string(), ": has ", features.names.size(), " lines; expected ",
+                                         genes, ", one for each of ", files.features.filename().string()));
+        }
         types = features.types;
         matrix.var = tenx_genes(std::move(features));
         matrix.obs.names = std::move(barcodes[0]);
-        result.form = message("10x MEX, ", files.features.filename().string());
+        result.form = message(tenx ? "10x MEX, " : "Matrix Market, ", files.features.filename().string());
     } else {
         matrix.var.names = numbered_names("gene", genes_in_rows ? text.rows() : text.columns());
         matrix.obs.names = numbered_names("cell", genes_in_rows ? text.columns() : text.rows());
