@@ -171,8 +171,7 @@ def main():
         return
     # In a process of its own: what this one holds would count as its children's.
     subprocess.run([sys.executable, *sys.argv, "--make"], check=True)
-    print("| form | cells x genes | cellvae | | peer | | seconds, ours to theirs |\n|---|---|---|---|---|---|---|")
-    print("| | | s | MB | s | MB | |")
+    print("| form | cells x genes | cellvae, s | MB | peer, s | MB | seconds, ours to theirs |\n|---|---|---|---|---|---|---|")
     for form in options.forms:
         path = options.folder / form
         ours, theirs = [], []
