@@ -92,7 +92,8 @@ int main(int argc, char* argv[]) {
     options.scale = MeanScale::library_share;
     train_one<StandardGaussian, Zinb>(exec, cells.counts, "layer", options);
     options.scale = MeanScale::library;
-    for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax}) {
+    for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax,
+                            ClusterSumKind::straight_through}) {
         options.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
         train_one<GaussianMixture<>, Poisson>(exec, cells.counts, message("mixture, ", name_of(kind)), options);
     }
