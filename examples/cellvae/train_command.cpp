@@ -16,6 +16,7 @@
 #include "cellvae/io/gene_sets.hpp"
 #include "cellvae/io/h5ad.hpp"
 #include "cellvae/io/model_file.hpp"
+#include "cellvae/training/one_cluster_notice.hpp"
 #include "clustering.hpp"
 #include "html_report.hpp"
 #include "mixture_clusters.hpp"
@@ -204,6 +205,8 @@ void run_train(const TrainRequest& request) {
                                                     .level = request.merge_level,
                                                     .clusters = request.clusters,
                                                     .seed = request.seed});
+        if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
+            print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
         const auto found = mixture_clusters(trained.responsibilities, components);
         if (!trained.file_is_of_start && request.save == "model")
             add_clusters(folder / "model.h5", components.cluster_of);
