@@ -132,9 +132,8 @@ void add_comparison(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExe
             add(message("merge_", overlap, "_", level), {merged.labels, merged.clusters, {}});
         }
     if (!leiden_is_there()) return;
-    const NeighbourGraph graph(host, latent.values, latent.cells, latent.columns);
     for (const char* resolution : {"0.3", "0.6", "1"})
-        add(message("leiden_", resolution), leiden_clusters(graph, std::stod(resolution), seed));
+        add(message("leiden_", resolution), leiden_clusters(latent.graph(host), std::stod(resolution), seed));
 }
 
 }  // namespace cellvae::program

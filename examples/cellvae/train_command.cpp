@@ -33,10 +33,7 @@ using Json = nlohmann::ordered_json;
 /// How clusters are to be found; refuses what cannot be before any work.
 ClusteringRequest clustering_of(const TrainRequest& request, bool mixture, Index cells) {
     ClusteringRequest clustering{.clusters = request.clusters, .resolution = request.resolution, .seed = request.seed};
-    if (request.start == "leiden" && !leiden_is_there())
-        throw OptionError(
-            "--start leiden: this cellvae was built without igraph; install libigraph-dev and build again, "
-            "or start from kmeans");
+    if (request.start == "leiden" && !leiden_is_there()) throw OptionError(without_leiden("--start leiden"));
     clustering.by = request.cluster_by != "auto" ? request.cluster_by : mixture ? "mixture" : "kmeans";
     if (clustering.by == "mixture") {
         if (!mixture)
@@ -106,8 +103,8 @@ std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& 
                        {.clusters = components, .seed = request.seed})
             .labels;
     }
-    const NeighbourGraph graph(host, coordinates.values, coordinates.cells, coordinates.columns);
     double resolution = request.start_resolution;
+    const NeighbourGraph& graph = coordinates.graph(host);
     Clusters groups = leiden_clusters(graph, resolution, request.seed);
     const auto again = [&](double factor) {
         resolution *= factor;
