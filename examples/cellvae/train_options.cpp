@@ -32,7 +32,7 @@ void add_prior(CLI::App& train, TrainRequest& request) {
     train
         .add_option("--start", request.start,
                     "Of a mixture, after a plain model: groups of its latent's neighbour graph (leiden) or of kmeans; "
-                    "random: at once; auto: leiden where it is built in")
+                    "random: at once; auto: leiden where it is built in (with igraph, which is GPL), else kmeans")
         ->check(CLI::IsMember({"auto", "leiden", "kmeans", "random"}));
     train.add_option("--start-resolution", request.start_resolution, "Of --start leiden")->check(CLI::PositiveNumber);
     train
@@ -176,8 +176,8 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train
         ->add_option(
             "--cluster-by", request.cluster_by,
-                                "How cells are clustered: mixture (its own clusters), kmeans or leiden on the latent; auto: "
-                     "mixture where there is one, else kmeans")
+            "How cells are clustered: mixture (its own clusters), kmeans or leiden (only where igraph, which is "
+            "GPL, is built in) on the latent; auto: mixture where there is one, else kmeans")
         ->check(CLI::IsMember({"auto", "mixture", "kmeans", "leiden"}));
     train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(CLI::PositiveNumber);
     train->add_flag("--compare", request.compare,
