@@ -54,8 +54,9 @@ TEST_CASE("nearly all approximate neighbours are the nearest, and distances and 
     const double recall = static_cast<double>(same) / static_cast<double>(found.index.size());
     INFO("recall " << recall);
     CHECK(recall > 0.98);
-    CHECK(found.index[100 * count] == 2000);
-    CHECK(found.distance[100 * count] == 0);
+    constexpr std::size_t twice = std::size_t{100} * count;
+    CHECK(found.index[twice] == 2000);
+    CHECK(found.distance[twice] == 0);
 
     const auto again = approximate_neighbours(host, values, rows, columns, count);
     CHECK(again.index == found.index);
@@ -69,7 +70,7 @@ TEST_CASE("every row has its neighbours, however few there are and however many 
     const Kokkos::DefaultHostExecutionSpace host;
     const std::vector<float> alike(400, 1.0f);
     const auto found = approximate_neighbours(host, alike, 200, 2, 199, {.links = 2, .build_width = 1});
-    for (int row = 0; row < 200; ++row) {
+    for (std::ptrdiff_t row = 0; row < 200; ++row) {
         std::vector<std::int32_t> mine(found.index.begin() + row * 199, found.index.begin() + (row + 1) * 199);
         std::sort(mine.begin(), mine.end());
         mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
