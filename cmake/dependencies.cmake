@@ -50,6 +50,11 @@ macro(cellvae_find_io_dependencies)
   find_package(Lzf QUIET MODULE GLOBAL)
 endmacro()
 
+# hnswlib's headers are optional everywhere; what looks for approximate neighbours links them.
+macro(cellvae_find_neighbour_dependencies)
+  find_package(Hnswlib QUIET MODULE GLOBAL)
+endmacro()
+
 # Boost.Math's headers.
 macro(cellvae_find_testing_dependencies)
   find_package(Boost 1.74 CONFIG GLOBAL ${ARGN})

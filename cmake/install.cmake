@@ -16,7 +16,7 @@ configure_package_config_file(cmake/cellvaeConfig.cmake.in cmake/cellvaeConfig.c
 write_basic_package_version_file(cmake/cellvaeConfigVersion.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES
     ${PROJECT_BINARY_DIR}/cmake/cellvaeConfig.cmake ${PROJECT_BINARY_DIR}/cmake/cellvaeConfigVersion.cmake
-    cmake/FindHDF5Serial.cmake cmake/FindLzf.cmake cmake/FindRandom123.cmake cmake/warn_unoptimised.cmake
+    cmake/FindHDF5Serial.cmake cmake/FindHnswlib.cmake cmake/FindLzf.cmake cmake/FindRandom123.cmake cmake/warn_unoptimised.cmake
   DESTINATION ${package_folder} COMPONENT cellvae_development)
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT cellvae_development)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT cellvae_development)

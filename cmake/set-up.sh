@@ -14,8 +14,9 @@ pins_file=/etc/apt/preferences.d/cellvae
 
 # Everything but Kokkos, Eigen and Catch2, whose versions in Debian 12 are too old.
 packages="g++ cmake ninja-build ccache librandom123-dev libboost-dev libhdf5-dev zlib1g-dev libcli11-dev nlohmann-json3-dev"
-# The program cellvae does without, but then has no Leiden clusters, and reads no LZF, h5py's own compression.
-optional_packages="libigraph-dev liblzf-dev"
+# The program cellvae does without, but then has no Leiden clusters, reads no LZF, h5py's own compression, and takes all
+# distances where it would look for the neighbours of more than 50,000 cells in a graph.
+optional_packages="libigraph-dev liblzf-dev libhnswlib-dev"
 newer_packages="libkokkos-dev libeigen3-dev libcatch2-dev"
 fetched_with="git ca-certificates"
 
@@ -146,7 +147,9 @@ fi
 # The keyring must know the newer releases' keys.
 [ "$ID" != debian ] || install_packages debian-archive-keyring
 install_packages $packages
-install_packages $optional_packages || say "not installed: $optional_packages (the program cellvae will have no Leiden clusters)"
+for package in $optional_packages; do
+    install_packages "$package" || say "not installed: $package (the program cellvae does without)"
+done
 newer_installed=
 if [ "$ID" = debian ]; then
     newer_installed=yes

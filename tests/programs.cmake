@@ -8,6 +8,7 @@ endfunction()
 
 if(NOT sanitized)
   cellvae_add_test_program(same_bits)
+  target_link_libraries(same_bits_program PRIVATE $<TARGET_NAME_IF_EXISTS:Hnswlib::Hnswlib>)
   add_test(NAME same_bits COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/programs/same_bits.sh
     $<TARGET_FILE:same_bits_program> ${CMAKE_CURRENT_BINARY_DIR}/same_bits)
 

@@ -9,7 +9,8 @@ Every file has a column of known types under a well-known name. A run is one cal
 what FOLDER already holds is not run again, so a study can be stopped and go on, or be given more seeds. Seeds go round
 by round: a study that is cut short has the same seeds for all variants. With --report nothing is run.
 
-Needs nothing but Python's standard library.
+Needs nothing but Python's standard library, except for part 8, with known labels (known_labels.py), which wants numpy and
+anndata and is run where --only names it.
 """
 import argparse
 import concurrent.futures
@@ -19,6 +20,8 @@ import pathlib
 import statistics
 import subprocess
 import sys
+
+import known_labels
 
 # Everything that the ablations vary is named, so that the study stays what it is when the program's defaults change.
 INPUT = "--input standardised"
@@ -178,6 +181,7 @@ def main():
     chosen = {title: ablation for title, ablation in ABLATIONS.items()
               if not options.only or title.split(".")[0] in options.only}
     merges = not options.only or MERGES[0].split(".")[0] in options.only
+    knows = known_labels.TITLE.split(".")[0] in options.only
     needed = [variant for _, variants in chosen.values() for _, variant in variants] + [MERGES[1]] * merges
     wanted = list(dict.fromkeys((file, variant, seed) for seed in range(1, options.seeds + 1)
                                 for variant in needed for file in options.files))
@@ -185,15 +189,20 @@ def main():
         failed = []
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             runs = [pool.submit(run, options.program, options.out, *each) for each in wanted]
+            runs += [pool.submit(known_labels.run, options.program, options.out, pathlib.Path(file), share, seed)
+                     for seed in range(1, options.seeds + 1) for share in known_labels.SHARES * knows
+                     for file in options.files]
             for number, ended in enumerate(concurrent.futures.as_completed(runs), 1):
                 if ended.result():
                     failed.append(ended.result())
-                print(f"\r{number} of {len(wanted)} runs", end="", file=sys.stderr)
+                print(f"\r{number} of {len(runs)} runs", end="", file=sys.stderr)
         print("", *failed, sep="\n", file=sys.stderr)
     for title, (latent, variants) in chosen.items():
         tables(title, latent, variants, options.out, options.files, options.seeds)
     if merges:
         merge_table(*MERGES, options.out, options.files, options.seeds)
+    if knows:
+        known_labels.table(options.out, [pathlib.Path(file) for file in options.files], options.seeds, middle)
 
 
 if __name__ == "__main__":

@@ -55,19 +55,15 @@ std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::str
 void check_clustering(const ClusteringRequest& request, Index cells, const std::string& file) {
     if (request.by != "kmeans" && request.by != "leiden")
         throw OptionError(message("--cluster-by is kmeans or leiden; found ", request.by));
-    if (request.by == "leiden" && !leiden_is_there())
-        throw OptionError(
-            "--cluster-by leiden: this cellvae was built without igraph; install libigraph-dev and build "
-            "again, or cluster by kmeans");
+    if (request.by == "leiden" && !leiden_is_there()) throw OptionError(without_leiden("--cluster-by leiden"));
     if (request.clusters > cells)
         throw OptionError(message("--clusters ", request.clusters, " is more than the ", cells, " cells of ", file));
 }
 
 Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                        const ClusteringRequest& request, const std::optional<KnownLabels>& labels) {
-    const auto& [values, cells, columns] = coordinates;
-    if (request.by == "leiden")
-        return leiden_clusters(NeighbourGraph(host, values, cells, columns), request.resolution, request.seed);
+    const auto& [values, cells, columns, graph] = coordinates;
+    if (request.by == "leiden") return leiden_clusters(coordinates.graph(host), request.resolution, request.seed);
     Clusters clusters{{}, request.clusters, "--clusters"};
     if (clusters.number == 0 && labels) {
         clusters.number = labels->in_use;
@@ -83,6 +79,11 @@ Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coor
     return {std::move(chosen.labels), chosen.clusters, "the best silhouette of 2 to 25"};
 }
 
+const NeighbourGraph& Coordinates::graph(const Kokkos::DefaultHostExecutionSpace& host) const {
+    if (!kept_graph) kept_graph.emplace(host, values, cells, columns);
+    return *kept_graph;
+}
+
 Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed) {
     Clusters found{graph.leiden(resolution, seed), 0, message("Leiden at resolution ", resolution)};
     found.number = 1 + *std::max_element(found.codes.begin(), found.codes.end());
@@ -93,7 +94,7 @@ void add_cluster_scores(nlohmann::ordered_json& scores, const Kokkos::DefaultHos
                         const Coordinates& coordinates, const Clusters& clusters, const ClusteringRequest& request,
                         const std::optional<KnownLabels>& labels) {
     using Json = nlohmann::ordered_json;
-    const auto& [values, cells, columns] = coordinates;
+    const auto& [values, cells, columns, graph] = coordinates;
     scores["labels"] = labels ? Json(labels->column) : Json();
     scores["silhouette"] = labels && labels->in_use > 1
                                ? Json(silhouette(host, values, cells, columns, labels->values.codes).mean)

@@ -36,6 +36,11 @@ struct Coordinates {
     std::span<const float> values;
     Index cells = 0;
     Index columns = 0;
+    mutable std::optional<NeighbourGraph> kept_graph{};
+
+    /// Their neighbour graph, made when it is first asked for: once for all that clusters by it.
+    /// @throws OptionError where the program was built without igraph
+    [[nodiscard]] const NeighbourGraph& graph(const Kokkos::DefaultHostExecutionSpace& host) const;
 };
 
 /// The clusters that were found: one from 0 on for each cell.

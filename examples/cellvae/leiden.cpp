@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <string>
 #include <utility>
 
+#include "cellvae/clustering/approximate_neighbours.hpp"
 #include "cellvae/clustering/neighbours.hpp"
 #include "cellvae/core/error.hpp"
+#include "terminal.hpp"
 #ifdef CELLVAE_HAS_IGRAPH
 #include <igraph/igraph.h>
 #endif
@@ -18,18 +20,39 @@ namespace cellvae::program {
 
 namespace {
 
-using Ends = std::pair<Index, Index>;  ///< of an edge, the lower row first
+using Edge = NeighbourGraph::Edge;
+
+/// So many cells' neighbours are exact; of more cells hnswlib looks for them, where it is there.
+constexpr Index most_exact = 50000;
+
+Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates, Index cells,
+                         Index columns, int count) {
+    if (cells > most_exact) {
+#ifdef CELLVAE_WITH_HNSWLIB
+        print_notice(
+            message("neighbours of ", cells, " cells: approximate, by hnswlib (exact up to ", most_exact, ")"));
+        return approximate_neighbours(exec, coordinates, cells, columns, count);
+#else
+        print_notice(message("neighbours of ", cells,
+                             " cells: all distances, which takes long; a cellvae that is built ",
+                             "with hnswlib looks for them above ", most_exact, " cells"));
+#endif
+    }
+    return nearest_neighbours(exec, coordinates, cells, columns, count);
+}
 
 /// UMAP's weights of a neighbour graph: of each row exp(-(distance - nearest) / sigma), where sigma is such that they
-/// add up to log2 of the number of neighbours; and a + b - a b for both directions of an edge.
-std::map<Ends, double> fuzzy_weights(const Neighbours& neighbours) {
+/// add up to log2 of the number of neighbours; and a + b - a b for both directions of an edge. Each edge once, by its
+/// ends, the lower row first.
+std::vector<Edge> fuzzy_weights(const Neighbours& neighbours) {
     const auto count = static_cast<std::size_t>(neighbours.count);
     const auto rows = static_cast<std::size_t>(neighbours.rows);
     double mean_all = 0;
     for (const float d : neighbours.distance) mean_all += static_cast<double>(d);
     mean_all /= static_cast<double>(neighbours.distance.size() + rows);
     const double target = std::log2(static_cast<double>(neighbours.count) + 1);  // the row itself counts
-    std::map<Ends, std::pair<double, double>> both;
+    std::vector<Edge> edges;                                                     // of both directions, then of one
+    edges.reserve(rows * count);
     for (std::size_t row = 0; row < rows; ++row) {
         const float* distance = neighbours.distance.data() + row * count;
         double nearest = 0, mean = 0;
@@ -54,18 +77,26 @@ std::map<Ends, double> fuzzy_weights(const Neighbours& neighbours) {
         }
         sigma = std::max(sigma, 1e-3 * (nearest > 0 ? mean : mean_all));
         for (std::size_t n = 0; n < count; ++n) {
-            const auto from = static_cast<Index>(row);
-            const auto to = static_cast<Index>(neighbours.index[row * count + n]);
+            const auto from = static_cast<std::int32_t>(row);
+            const std::int32_t to = neighbours.index[row * count + n];
             const double beyond = static_cast<double>(distance[n]) - nearest;
             const double weight = beyond > 0 && sigma > 0 ? std::exp(-beyond / sigma) : 1.0;
-            auto& pair = both[{std::min(from, to), std::max(from, to)}];
-            (from < to ? pair.first : pair.second) = weight;
+            edges.push_back({std::min(from, to), std::max(from, to), weight});
         }
     }
-    std::map<Ends, double> weights;
-    for (const auto& [ends, w] : both)
-        weights.emplace_hint(weights.end(), ends, w.first + w.second - w.first * w.second);
-    return weights;
+    std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
+        return a.from != b.from ? a.from < b.from : a.to != b.to ? a.to < b.to : a.weight < b.weight;
+    });
+    std::size_t last = 0;
+    for (std::size_t e = 1; e < edges.size(); ++e) {
+        auto& before = edges[last];
+        if (edges[e].from == before.from && edges[e].to == before.to)
+            before.weight = before.weight + edges[e].weight - before.weight * edges[e].weight;
+        else
+            edges[++last] = edges[e];
+    }
+    if (!edges.empty()) edges.resize(last + 1);
+    return edges;
 }
 
 /// igraph's vectors, freed at the end of the scope.
@@ -92,8 +123,7 @@ NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, st
                                Index cells, Index columns, int neighbours)
     : cells_(cells) {
     const int count = static_cast<int>(std::min<Index>(neighbours, cells)) - 1;
-    for (const auto& [ends, weight] : fuzzy_weights(nearest_neighbours(exec, coordinates, cells, columns, count)))
-        edges_.push_back({ends.first, ends.second, weight});
+    edges_ = fuzzy_weights(neighbours_of(exec, coordinates, cells, columns, count));
 }
 
 std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_t seed) const {
@@ -146,13 +176,19 @@ bool leiden_is_there() { return false; }
 NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace&, std::span<const float>, Index cells, Index,
                                int)
     : cells_(cells) {
-    throw OptionError(
-        "this cellvae was built without igraph, which Leiden needs: install libigraph-dev and build again, "
-        "or cluster by kmeans");
+    throw OptionError(without_leiden("Leiden"));
 }
 
 std::vector<std::int32_t> NeighbourGraph::leiden(double, std::uint64_t) const { return {}; }
 
 #endif
+
+std::string without_leiden(const std::string& asked) {
+    return asked +
+           ": this cellvae was built without igraph (it is GPL, and optional), and so without Leiden. What is lost is "
+           "--cluster-by leiden, --start leiden and the Leiden rows of --compare; a mixture starts from k-means, and "
+           "its "
+           "own clusters and kmeans are there. To have it, install libigraph-dev and build again";
+}
 
 }  // namespace cellvae::program

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <Kokkos_Core.hpp>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "cellvae/core/views.hpp"
@@ -13,8 +14,11 @@ namespace cellvae::program {
 /// Whether the program was built with igraph.
 [[nodiscard]] bool leiden_is_there();
 
-/// The cells' neighbour graph as scanpy makes it: exact neighbours with the weights of UMAP's fuzzy simplicial set
-/// (McInnes et al. 2018). Made once, clustered at any resolution.
+/// The error of `asked` where it was not: what is lost, what there is in its place, and how to have it.
+[[nodiscard]] std::string without_leiden(const std::string& asked);
+
+/// The cells' neighbour graph as scanpy makes it: neighbours, exact up to 50,000 cells, with the weights of UMAP's
+/// fuzzy simplicial set (McInnes et al. 2018). Made once, clustered at any resolution.
 class NeighbourGraph {
 public:
     /// @param coordinates cells x columns, row-major @param neighbours of a cell, itself counted
@@ -27,12 +31,12 @@ public:
     /// @returns the cluster of each cell, the largest cluster first
     [[nodiscard]] std::vector<std::int32_t> leiden(double resolution, std::uint64_t seed) const;
 
-private:
     struct Edge {
-        Index from, to;
+        std::int32_t from, to;
         double weight;
     };
 
+private:
     Index cells_;
     std::vector<Edge> edges_;
 };

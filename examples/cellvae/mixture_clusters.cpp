@@ -55,8 +55,7 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         used[static_cast<std::size_t>(k)] = true;
     result.components_in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
     if (result.components_in_use < trained.components)
-        print_notice(message(Index{2} * result.components_in_use < trained.components ? "warning: " : "",
-                             result.components_in_use, " of ", trained.components,
+        print_notice(message(result.components_in_use, " of ", trained.components,
                              " components are in use; the others emptied"));
     print_notice(message("clusters: ", result.names.size(), " of ", result.components_in_use, " components"));
     return result;
@@ -133,9 +132,8 @@ void add_comparison(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExe
             add(message("merge_", overlap, "_", level), {merged.labels, merged.clusters, {}});
         }
     if (!leiden_is_there()) return;
-    const NeighbourGraph graph(host, latent.values, latent.cells, latent.columns);
     for (const char* resolution : {"0.3", "0.6", "1"})
-        add(message("leiden_", resolution), leiden_clusters(graph, std::stod(resolution), seed));
+        add(message("leiden_", resolution), leiden_clusters(latent.graph(host), std::stod(resolution), seed));
 }
 
 }  // namespace cellvae::program

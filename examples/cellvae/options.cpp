@@ -61,7 +61,8 @@ void add_labels(CLI::App& command, std::string& labels) {
 }
 
 void add_clustering(CLI::App& command, ClusteringRequest& request, const std::string& what) {
-    command.add_option("--cluster-by", request.by, "kmeans or leiden")->check(CLI::IsMember({"kmeans", "leiden"}));
+    command.add_option("--cluster-by", request.by, "kmeans, or leiden (only where igraph, which is GPL, is built in)")
+        ->check(CLI::IsMember({"kmeans", "leiden"}));
     command.add_option("--resolution", request.resolution, "Of leiden: higher means more clusters")
         ->check(CLI::PositiveNumber);
     command

@@ -16,6 +16,7 @@
 #include "cellvae/io/gene_sets.hpp"
 #include "cellvae/io/h5ad.hpp"
 #include "cellvae/io/model_file.hpp"
+#include "cellvae/training/one_cluster_notice.hpp"
 #include "clustering.hpp"
 #include "html_report.hpp"
 #include "mixture_clusters.hpp"
@@ -32,10 +33,7 @@ using Json = nlohmann::ordered_json;
 /// How clusters are to be found; refuses what cannot be before any work.
 ClusteringRequest clustering_of(const TrainRequest& request, bool mixture, Index cells) {
     ClusteringRequest clustering{.clusters = request.clusters, .resolution = request.resolution, .seed = request.seed};
-    if (request.start == "leiden" && !leiden_is_there())
-        throw OptionError(
-            "--start leiden: this cellvae was built without igraph; install libigraph-dev and build again, "
-            "or start from kmeans");
+    if (request.start == "leiden" && !leiden_is_there()) throw OptionError(without_leiden("--start leiden"));
     clustering.by = request.cluster_by != "auto" ? request.cluster_by : mixture ? "mixture" : "kmeans";
     if (clustering.by == "mixture") {
         if (!mixture)
@@ -105,8 +103,8 @@ std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& 
                        {.clusters = components, .seed = request.seed})
             .labels;
     }
-    const NeighbourGraph graph(host, coordinates.values, coordinates.cells, coordinates.columns);
     double resolution = request.start_resolution;
+    const NeighbourGraph& graph = coordinates.graph(host);
     Clusters groups = leiden_clusters(graph, resolution, request.seed);
     const auto again = [&](double factor) {
         resolution *= factor;
@@ -204,6 +202,8 @@ void run_train(const TrainRequest& request) {
                                                     .level = request.merge_level,
                                                     .clusters = request.clusters,
                                                     .seed = request.seed});
+        if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
+            print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
         const auto found = mixture_clusters(trained.responsibilities, components);
         if (!trained.file_is_of_start && request.save == "model")
             add_clusters(folder / "model.h5", components.cluster_of);

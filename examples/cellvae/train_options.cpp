@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <initializer_list>
 #include <memory>
 
 #include "options.hpp"
@@ -31,7 +32,7 @@ void add_prior(CLI::App& train, TrainRequest& request) {
     train
         .add_option("--start", request.start,
                     "Of a mixture, after a plain model: groups of its latent's neighbour graph (leiden) or of kmeans; "
-                    "random: at once; auto: leiden where it is built in")
+                    "random: at once; auto: leiden where it is built in (with igraph, which is GPL), else kmeans")
         ->check(CLI::IsMember({"auto", "leiden", "kmeans", "random"}));
     train.add_option("--start-resolution", request.start_resolution, "Of --start leiden")->check(CLI::PositiveNumber);
     train
@@ -60,6 +61,28 @@ void add_prior(CLI::App& train, TrainRequest& request) {
         ->check(CLI::Range(1, 1000));
     train.add_option("--known-labels", request.known_labels,
                      "Column of known types, with missing values, that a mixture learns from; none");
+}
+
+/// @throws OptionError for an option that was given and that the prior, or the sum over its clusters, would ignore
+void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
+    const bool network = request.prior == "mixture";
+    const bool clusters = network || request.prior == "marginal_mixture";
+    const bool vamp = request.prior == "vamp";
+    const bool relaxed = request.sum == "gumbel_softmax" || request.sum == "straight_through";
+    const auto only = [&](bool used, const char* of, std::initializer_list<const char*> names) {
+        for (const char* name : names)
+            if (!used && train.get_option(name)->count() > 0)
+                throw OptionError(message(name, " is of ", of, ", and would be ignored with --prior ", request.prior,
+                                          network ? " --sum " + request.sum : "", ": leave it out"));
+    };
+    only(network, "--prior mixture",
+         {"--sum", "--balance", "--cluster-free-nats", "--cluster-kl-weight", "--cluster-warm-up"});
+    only(network && request.sum == "threshold", "--prior mixture --sum threshold", {"--threshold"});
+    only(network && relaxed, "--prior mixture with a sum gumbel_softmax or straight_through", {"--temperature"});
+    only(clusters, "--prior mixture and marginal_mixture",
+         {"--weights", "--start", "--start-resolution", "--start-epochs", "--components", "--merge", "--merge-level"});
+    only(clusters || vamp, "a prior that is learned", {"--hold-prior"});
+    only(vamp, "--prior vamp", {"--pseudo-inputs"});
 }
 
 }  // namespace
@@ -151,9 +174,10 @@ void add_train(CLI::App& app, Invocation& invocation) {
                      "mixture, whose components are merged until so many are left, 0 for as many as are separate")
         ->check(CLI::NonNegativeNumber);
     train
-        ->add_option("--cluster-by", request.cluster_by,
-                     "How cells are clustered: mixture (its own clusters), kmeans or leiden on the latent; auto: "
-                     "mixture where there is one, else kmeans")
+        ->add_option(
+            "--cluster-by", request.cluster_by,
+            "How cells are clustered: mixture (its own clusters), kmeans or leiden (only where igraph, which is "
+            "GPL, is built in) on the latent; auto: mixture where there is one, else kmeans")
         ->check(CLI::IsMember({"auto", "mixture", "kmeans", "leiden"}));
     train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(CLI::PositiveNumber);
     train->add_flag("--compare", request.compare,
@@ -177,7 +201,10 @@ void add_train(CLI::App& app, Invocation& invocation) {
         ->default_str("true");
     train->callback([train, asked, &invocation] {
         asked->options = train->config_to_str(true);
-        invocation.run = [asked] { run_train(*asked); };
+        invocation.run = [train, asked] {
+            refuse_ignored(*train, *asked);
+            run_train(*asked);
+        };
     });
 }
 

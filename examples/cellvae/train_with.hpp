@@ -290,10 +290,14 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
         before.prior = PriorKind::gaussian;
         before.bound = Bound::elbo;
         before.samples = 1;
+        before.sum = {};
         auto options = training;
         options.epochs = start_epochs;
         options.patience = 0;
         options.hold_prior = 0;
+        options.balance = options.cluster_free_nats = 0;  // what is of clusters waits for them
+        options.cluster_kl_weight.reset();
+        options.cluster_warm_up.reset();
         auto unlabelled = data;
         unlabelled.largest_label = -1;
         plain.emplace(exec, counts.genes(), before);

@@ -64,6 +64,14 @@ refused 'dropout' train good.h5ad --out o --dropout 1
 refused 'held-out' train good.h5ad --out o --held-out 1
 refused 'learning rate' train good.h5ad --out o --learning-rate 0
 refused 'more than the 40 cells' train good.h5ad --out o --clusters 41
+refused '--sum is of --prior mixture, and would be ignored with --prior gaussian' train good.h5ad --out o --sum threshold
+refused '--balance is of --prior mixture,' train good.h5ad --out o --prior marginal_mixture --balance 1
+refused '--threshold is of --prior mixture --sum threshold, and would be ignored with --prior mixture --sum exact' \
+    train good.h5ad --out o --prior mixture --threshold 0.1
+refused '--temperature is of' train good.h5ad --out o --prior mixture --sum threshold --temperature 1,0.5
+refused '--components is of --prior mixture and marginal_mixture' train good.h5ad --out o --prior vamp --components 4
+refused '--hold-prior is of a prior that is learned' train good.h5ad --out o --hold-prior 3
+refused '--pseudo-inputs is of --prior vamp' train good.h5ad --out o --prior mixture --pseudo-inputs 10
 refused 'cannot make this folder' train good.h5ad --out a_file/o
 refused '--out is required' train good.h5ad
 refused '--epochs' train good.h5ad --out o --epochs many

@@ -10,7 +10,7 @@ mkdir -p "$folder"
 fail() { echo "resume.sh: $*" >&2; exit 1; }
 
 "$program" simulate --cells 150 --genes 400 --types 3 --seed 2 --out "$folder/cells.h5ad" >"$folder/simulate.out"
-common='--genes 0 --hidden 16 --latent 4 --samples 2 --components 4'
+common='--genes 0 --hidden 16 --latent 4 --samples 2'
 # train NAME OPTIONS...: into $folder/NAME
 train() {
     name=$1
@@ -42,7 +42,7 @@ same() {
 }
 
 # A mixture, killed again and again in both of its stages, resumed with another number of threads each time
-mixture='--prior mixture --start kmeans --patience 0 --input standardised --epochs 60 --start-epochs 60'
+mixture='--prior mixture --components 4 --start kmeans --patience 0 --input standardised --epochs 60 --start-epochs 60'
 train mixture $mixture --threads 2
 resume=
 kills=0
@@ -57,7 +57,7 @@ train killed $mixture --threads 1 $resume
 same mixture killed
 
 # Ctrl-C within the plain model that a mixture starts from, then within the mixture
-long='--prior mixture --start kmeans --patience 0 --epochs 300 --start-epochs 100'
+long='--prior mixture --components 4 --start kmeans --patience 0 --epochs 300 --start-epochs 100'
 resume=
 for every in 20 150 150; do
     stopped INT 0 interrupted $long --checkpoint-epochs $every --threads 2 $resume
@@ -69,7 +69,7 @@ train whole $long --threads 2
 same whole interrupted
 
 # Batch normalisation, clusters summed out, and patience that ends training: what is over stays over
-batch='--prior marginal_mixture --normalisation batch --start random --epochs 40 --patience 5'
+batch='--prior marginal_mixture --components 4 --normalisation batch --start random --epochs 40 --patience 5'
 train batch $batch --threads 2
 cp -r "$folder/batch" "$folder/again"
 train again $batch --threads 1 --resume "$folder/again/model.h5"
@@ -80,9 +80,9 @@ same batch again
 number=0
 for kind in '--prior gaussian --normalisation batch --patience 3' \
     '--prior gaussian --bound importance_weighted --training-samples 3 --dropout 0' \
-    '--prior mixture --start random' '--prior mixture --start random --sum threshold --threshold 0.1' \
-    '--prior mixture --start random --sum gumbel_softmax --temperature 0.5,0.5' \
-    '--prior marginal_mixture --start random' '--prior vamp --pseudo-inputs 20'; do
+    '--prior mixture --components 4 --start random' '--prior mixture --components 4 --start random --sum threshold --threshold 0.1' \
+    '--prior mixture --components 4 --start random --sum gumbel_softmax --temperature 0.5,0.5' \
+    '--prior marginal_mixture --components 4 --start random' '--prior vamp --pseudo-inputs 20'; do
     number=$((number + 1))
     train "whole_$number" $kind --epochs 10 --threads 2
     train "part_$number" $kind --epochs 4 --threads 1
@@ -90,8 +90,8 @@ for kind in '--prior gaussian --normalisation batch --patience 3' \
     same "whole_$number" "part_$number"
 done
 # from one folder to another; and what a longer plan changes is said
-train longer --prior mixture --start random --sum gumbel_softmax --epochs 3
-train longer_yet --prior mixture --start random --sum gumbel_softmax --epochs 6 --resume "$folder/longer"
+train longer --prior mixture --components 4 --start random --sum gumbel_softmax --epochs 3
+train longer_yet --prior mixture --components 4 --start random --sum gumbel_softmax --epochs 6 --resume "$folder/longer"
 grep -q 'temperatures of relaxed sums fall until epoch 6 in place of 3' "$folder/longer_yet.err" ||
     fail "the longer plan was not said: $(cat "$folder/longer_yet.err")"
 [ "$(wc -l <"$folder/longer_yet/history.csv")" -eq 7 ] || fail "longer_yet: history.csv has not six epochs"

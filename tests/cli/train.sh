@@ -30,6 +30,19 @@ if grep -Eq 'Kokkos|OMP_' "$folder"/*.err "$folder"/*.out; then fail "words of K
     >"$folder/again.out" 2>"$folder/again.err"
 grep -q 'the number from 2 to 25 with the best silhouette' "$folder/again.err" || fail "the number of clusters was not said"
 grep -q '"ari": null' "$folder/again/scores.json" || fail "without labels ari is not null"
+# a mixture that collapses on purpose says so, with what it saw and what to try; one that was not started says that
+mixture='--prior marginal_mixture --genes 0 --hidden 16 --latent 4 --samples 2 --no-report'
+"$program" train "$folder/with space/zähl.h5ad" --out "$folder/collapsed" $mixture --start kmeans --components 50 --start-epochs 20 \
+    --epochs 20 --kl-weight 20 >"$folder/collapsed.out" 2>"$folder/collapsed.err" || fail "collapsed: $(cat "$folder/collapsed.err")"
+grep -q 'warning: the [0-9]* of 50 components that hold cells are one cluster: .* To try: a KL weight of 1 or less, here it is 20' \
+    "$folder/collapsed.err" || fail "the collapse was not said: $(cat "$folder/collapsed.err")"
+if grep -q 'was not started' "$folder/collapsed.err"; then fail "a mixture that was started is said not to be"; fi
+"$program" train "$folder/with space/zähl.h5ad" --out "$folder/random" $mixture --start random --components 50 --epochs 20 --kl-weight 20 \
+    >"$folder/random.out" 2>"$folder/random.err" || fail "random: $(cat "$folder/random.err")"
+grep -q 'the mixture was not started: its 50 components lie at random' "$folder/random.err" ||
+    fail "that the mixture was not started was not said: $(cat "$folder/random.err")"
+grep -q 'warning: the mixture collapsed: [0-9]* of 50 components hold.* cells looked at). To try: a KL weight of 1 or less, here it is 20' \
+    "$folder/random.err" || fail "the collapse in training was not said: $(cat "$folder/random.err")"
 # an interrupt ends with what was reached
 "$program" train "$folder/with space/zähl.h5ad" --out "$folder/interrupted" --epochs 100000 --warm-up 0 --patience 0 --hidden 8 \
     --latent 3 --samples 2 >"$folder/interrupted.out" 2>"$folder/interrupted.err" &

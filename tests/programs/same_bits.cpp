@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "cellvae/clustering/approximate_neighbours.hpp"
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/poisson.hpp"
@@ -92,10 +94,18 @@ int main(int argc, char* argv[]) {
     options.scale = MeanScale::library_share;
     train_one<StandardGaussian, Zinb>(exec, cells.counts, "layer", options);
     options.scale = MeanScale::library;
-    for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax}) {
+    for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax,
+                            ClusterSumKind::straight_through}) {
         options.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
         train_one<GaussianMixture<>, Poisson>(exec, cells.counts, message("mixture, ", name_of(kind)), options);
     }
+#ifdef CELLVAE_WITH_HNSWLIB
+    std::vector<float> rows;
+    RandomStream random(seed, Purpose::simulation);
+    for (int i = 0; i < 20000; ++i) rows.push_back(static_cast<float>(random.normal()));
+    const auto neighbours = approximate_neighbours({}, rows, 4000, 5, 14, {.search_width = 15, .seed = seed});
+    print("approximate neighbours", std::span<const std::int32_t>(neighbours.index));
+#endif
     options.sum = {};
     options.products = ProductPrecision::bfloat16;
     train_one<GaussianMixture<>, Poisson>(exec, cells.counts, "mixture, bfloat16", options);

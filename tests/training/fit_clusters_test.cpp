@@ -2,6 +2,7 @@
 #include "cellvae/training/fit_clusters.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <numeric>
 
@@ -50,6 +51,21 @@ TEST_CASE("the recipe finds planted types without their number, and as many clus
     CHECK(asked == 1);
     CHECK(two.clusters.clusters == 2);
     CHECK(two.clusters.cluster_of.size() == 6);
+
+    // a KL weight at which nothing is told apart: that all is one cluster is said, with what to try
+    options.merge.clusters = 0;
+    options.groups = {};
+    options.components = 50;
+    options.plain.kl_weight = options.training.kl_weight = 20;
+    const auto collapsed = fit_clusters<NegativeBinomial<>>(exec, data, options);
+    CHECK(collapsed.clusters.clusters == 1);
+    REQUIRE_FALSE(collapsed.notices.empty());
+    CHECK_THAT(collapsed.notices.back(),
+               Catch::Matchers::ContainsSubstring("of 50 components that hold cells are one") &&
+                   Catch::Matchers::ContainsSubstring("1 or less, here it is 20"));
+    for (const auto& notice : found.notices) CHECK_THAT(notice, !Catch::Matchers::ContainsSubstring("are one cluster"));
+    CHECK_THAT(one_cluster_notice(9, 7, 1), Catch::Matchers::ContainsSubstring("the 7 of 9 components") &&
+                                                Catch::Matchers::ContainsSubstring("less merging"));
 }
 
 }  // namespace fit_clusters_test

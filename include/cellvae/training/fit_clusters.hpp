@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "cellvae/priors/marginal_gaussian_mixture.hpp"
 #include "cellvae/priors/standard_gaussian.hpp"
 #include "cellvae/training/mixture_start.hpp"
+#include "cellvae/training/one_cluster_notice.hpp"
 #include "cellvae/training/trainer.hpp"
 
 namespace cellvae {
@@ -42,6 +44,7 @@ struct FittedClusters {
     std::vector<float> latent;            ///< cells x latent: means of q(z | x)
     std::vector<float> responsibilities;  ///< cells x components
     double held_out_bound = 0;            ///< mean over the held-out cells; of no meaning without such
+    std::vector<std::string> notices;     ///< what there is to say: that the mixture collapsed, for one
 };
 
 /// Finds clusters of cells, whose number need not be known: a plain model is trained; components of a mixture are
@@ -79,7 +82,7 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     copy_parameters(exec, plain.parameters(), model.parameters());
     copy_parameters(exec, plain.state(), model.state());
     start_mixture(exec, model.parameters(), fit);
-    (void)train(exec, model, data, split, options.training);
+    found.notices = train(exec, model, data, split, options.training).notices;
 
     Minibatch<typename decltype(plain)::real_type, Exec> batch(exec, data, options.training.minibatch);
     if (!split.held_out.empty())
@@ -88,6 +91,10 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     found.responsibilities = responsibilities(exec, model, data, batch);
     found.clusters =
         merge_components(found.responsibilities, options.components, found.latent, options.model.latent, options.merge);
+    const auto in_use = std::count_if(found.clusters.cluster_of.begin(), found.clusters.cluster_of.end(),
+                                      [](std::int32_t cluster) { return cluster >= 0; });
+    if (found.clusters.clusters == 1 && options.components > 1 && options.merge.clusters != 1)
+        found.notices.push_back(one_cluster_notice(options.components, in_use, options.training.kl_weight));
     return found;
 }
 

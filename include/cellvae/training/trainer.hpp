@@ -15,6 +15,7 @@
 #include "cellvae/models/non_finite.hpp"
 #include "cellvae/training/adam.hpp"
 #include "cellvae/training/finite_check.hpp"
+#include "cellvae/training/mixture_notices.hpp"
 #include "cellvae/training/team.hpp"
 #include "cellvae/training/training_options.hpp"
 #include "cellvae/training/training_state.hpp"
@@ -41,6 +42,8 @@ struct TrainingResult {
     bool interrupted = false;
     double seconds = 0;           ///< of all training, with evaluation of the held-out cells
     double cells_per_second = 0;  ///< training cells over the time of the training steps
+    MixtureUse mixture{};         ///< what training left in use of a prior with clusters, unless it was interrupted
+    std::vector<std::string> notices{};  ///< all that TrainingCallbacks::notice was told
 };
 
 namespace training_detail {
@@ -241,6 +244,8 @@ public:
             result.best_epoch = result.history.back().epoch;
         best_.restore(exec_, *model_);
         result.seconds = training_detail::seconds_since(start_);
+        if (!interrupted_) look_at_mixture(result);
+        result.notices = notices_;
         if (trained_cells_ > 0) result.cells_per_second = static_cast<double>(trained_cells_) / step_seconds_;
         return result;
     }
@@ -259,6 +264,7 @@ private:
     static void check(const Model& model, const Cells& data, const Split& split, const TrainingOptions& options,
                       const Team& team) {
         training_detail::check_options(options);
+        training_detail::check_prior_options(model, options);
         if (split.train.empty()) throw OptionError("there is no cell to train on");
         model.require_fit(data);
         if (team.size() > 1 && (options.free_nats > 0 || options.cluster_free_nats > 0 || options.balance > 0))
@@ -268,11 +274,28 @@ private:
         data.require_cells(split.held_out);
     }
 
-    void say(const std::string& text) const {
+    void say(const std::string& text) {
+        notices_.push_back(text);
         if (callbacks_.notice) callbacks_.notice(text);
     }
 
-    void say_what_is_not_used() const {
+    /// Before the first step of all: whether it starts where it will do well.
+    void look_at_start() {
+        if (data_->largest_label >= 0 || !training_detail::lies_at_random(exec_, *model_)) return;
+        started_ = false;
+        say(message(
+            "the mixture was not started: its ", model_->clusters(),
+            " components lie at random, and most such empty in training. Place them on groups of a plain "
+            "model's latent first (from Leiden or k-means; fit_clusters() and start_mixture() in the library)"));
+    }
+
+    void look_at_mixture(Result& result) {
+        const auto cells = training_detail::cells_to_look_at<Exec>(*data_, split_.train, split_.held_out);
+        result.mixture = mixture_use(exec_, *model_, *data_, cells, batch_);
+        if (const auto text = collapse_notice(result.mixture, options_, started_); !text.empty()) say(text);
+    }
+
+    void say_what_is_not_used() {
         if (options_.patience > 0 && split_.held_out.empty())
             say(message("the patience of ", options_.patience, " epochs says nothing: no cells are held out"));
         if (data_->largest_label >= 0 && model_->clusters() == 0)  // elsewhere require_fit() has looked
@@ -343,6 +366,7 @@ private:
     }
 
     void begin_epoch() {
+        if (adam_.steps() == 0) look_at_start();
         shuffled_ = split_.train;  // the order depends on seed and epoch alone
         shuffle_cells(shuffled_, options_.shuffle, minibatch_, options_.seed, at_.epoch);
         report_ = {};
@@ -418,6 +442,8 @@ private:
     std::vector<Index> own_;
     std::optional<Pass> pass_;  // of the epoch at work
     EpochReport<Model::term_count> report_;
+    std::vector<std::string> notices_;
+    bool started_ = true;  // components of a mixture did not lie at random
     bool interrupted_ = false;
     bool finished_ = false;
     Index first_epoch_ = 1;
