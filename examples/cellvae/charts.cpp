@@ -394,8 +394,15 @@ std::string draw(const LineChart& chart) {
     if (chart.mark) {
         body += line_at(x(*chart.mark), plot.top, x(*chart.mark), plot.bottom, "mark");
         const bool near_end = x(*chart.mark) > (plot.left + plot.right) / 2;
-        body += text_at(x(*chart.mark) + (near_end ? -5 : 5), plot.bottom - 6, chart.mark_name,
-                        message("class=\"name\" text-anchor=\"", near_end ? "end" : "start", '"'));
+        // below, unless a line is in its way there
+        const double from = x(*chart.mark) - (near_end ? 80 : 0), to = from + 80;
+        bool taken = false;
+        for (const auto& line : chart.lines)
+            for (std::size_t i = 0; i < line.x.size(); ++i)
+                taken = taken || (up.shows(line.y[i]) && x(line.x[i]) >= from && x(line.x[i]) <= to &&
+                                  y(line.y[i]) > plot.bottom - 26);
+        body += text_at(x(*chart.mark) + (near_end ? -5 : 5), taken ? (plot.top + plot.bottom) / 2 : plot.bottom - 6,
+                        chart.mark_name, message("class=\"name\" text-anchor=\"", near_end ? "end" : "start", '"'));
     }
     const char* dashes[] = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 4"};
     double least = plot.top - 100, width = plot.right + 12;
@@ -435,7 +442,8 @@ std::string draw(const BarChart& chart) {
     constexpr double row = 20;
     std::vector<std::string> names;
     for (const auto& name : chart.names) names.push_back(shortened(name, 30));
-    const Plot plot{16 + widest(names), 28, 16 + widest(names) + 330, 28 + 6 + row * static_cast<double>(names.size())};
+    const double left = 16 + 1.15 * widest(names);
+    const Plot plot{left, 28, left + 330, 28 + 6 + row * static_cast<double>(names.size())};
     Range across(chart.x);
     across.add(0);
     for (const double value : chart.values) across.add(value);
@@ -486,7 +494,8 @@ std::string draw(const SilhouetteChart& chart) {
         heights.push_back(std::max(least, all * size / std::max(1.0, cells)));
         height += heights.back() + gap;
     }
-    const Plot plot{16 + widest(names), 28, 16 + widest(names) + 330, 28 + height};
+    const double left = 16 + 1.15 * widest(names);  // capitals are wide
+    const Plot plot{left, 28, left + 330, 28 + height};
     const Scale x(axis, across.low, across.high, plot.left, plot.right), y(Axis{}, 0, 1, plot.bottom, plot.top);
     std::string body =
         text_at(plot.left, 18, chart.title, "class=\"title\"") + plot.axes(axis, {"", false, false}, x, y);
@@ -521,7 +530,7 @@ std::string draw(const HeatMap& chart) {
     const double cell = std::clamp(700 / std::max(1.0, across), 16.0, 40.0), row = 22;
     const double names = std::min(widest(columns), 26 * 6.6), sine = 0.71;
     const bool slanted = names > cell - 2;
-    const double left = 34 + widest(rows), top = 50 + (slanted ? sine * names + 6 : 14);
+    const double left = 34 + 1.15 * widest(rows), top = 50 + (slanted ? sine * names + 6 : 14);
     std::string body = text_at(4, 18, chart.title, "class=\"title\"");
     body += text_at(4, 36, "rows: " + chart.row_title + "; columns: " + chart.column_title, "class=\"tick\"");
     for (std::size_t r = 0; r < rows.size(); ++r)

@@ -290,7 +290,11 @@ std::string summary(const Run& run) {
     else
         text += "Of a training cell the bound is " + score("bound_train") + " nats, with ";
     text += score("active_units") + " of " + score("latent") + " latent units active. ";
-    text += score("clusters") + " clusters were found (" + score("cluster_by") + ", " + score("clusters_from") + ")";
+    const auto by = scores.value("cluster_by", std::string());
+    text += score("clusters") + " clusters were found" +
+            (by.empty()        ? ""
+             : by == "mixture" ? " by the mixture itself"
+                               : " by " + score("cluster_by") + " on the latent");
     if (known("ari"))
         text += "; they agree with " + score("labels") + " by an adjusted Rand index of " + score("ari") +
                 " and a normalised mutual information of " + score("nmi") + ".";
