@@ -6,6 +6,8 @@
 # before it does. Kokkos 5 and Eigen 5 are in Debian unstable alone: on Debian 12 and 13 that becomes a source for these two
 # packages and no other, and on Debian 12 the C and C++ run-time libraries go up to Debian 13's, which Kokkos needs. Where
 # they cannot be installed so, and on other systems with apt, CMake fetches pinned versions.
+#
+# One line a step. What apt and CMake say goes to build/set-up.log; where a step fails, its end is printed.
 set -eu
 
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -21,6 +23,27 @@ newer_packages="libkokkos-dev libeigen3-dev libcatch2-dev"
 fetched_with="git ca-certificates"
 
 say() { printf 'set-up: %s\n' "$*"; }
+
+log=$project/build/set-up.log
+if ! { mkdir -p "$project/build" && printf "" >"$log"; } 2>/dev/null; then log=$(mktemp); fi
+
+# step WORDS COMMAND...: the command, its output in the log; one line with the time that it took, or the log's end.
+step() {
+    printf 'set-up: %s ... ' "$1"
+    printf '\n== %s\n' "$1" >>"$log"
+    shift
+    begun=$(date +%s)
+    status=0
+    "$@" >>"$log" 2>&1 </dev/null || status=$?
+    if [ $status -eq 0 ]; then
+        printf '%s s\n' "$(($(date +%s) - begun))"
+    else
+        printf 'FAILED\n'
+        tail -n 15 "$log" | sed 's/^/    /'
+        say "the whole of it: $log"
+    fi
+    return $status
+}
 
 # True where the project configures without fetching anything.
 everything_is_there() {
@@ -68,9 +91,17 @@ source_of() {
 
 pin_of() { printf 'Package: %s\nPin: release n=%s\nPin-Priority: %s\n\n' "$1" "$2" "$3"; }
 
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y --no-install-recommends "$@"; }
+
+# install_packages WORDS PACKAGES...
 install_packages() {
-    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y --no-install-recommends "$@" </dev/null
+    words=$1
+    shift
+    step "installing $words" apt_install "$@"
 }
+
+read_lists() { step "reading apt's lists of packages" apt-get update; }
+configure() { (cd "$project" && cmake --preset release); }
 
 if everything_is_there; then
     say "every dependency is there; nothing is changed"
@@ -79,12 +110,11 @@ fi
 
 # CMake fetches what is missing, into the folder that both commands build in.
 fetch_the_rest() {
-    say "CMake now fetches what is still missing, in pinned versions (build/release/_deps)"
-    if (cd "$project" && cmake --preset release </dev/null); then
+    if step "CMake fetches what is still missing, in pinned versions (build/release/_deps)" configure; then
         say "done: what this machine lacks was fetched"
         exit 0
     fi
-    say "CMake still misses a dependency, and could not fetch it: its words are above"
+    say "CMake still misses a dependency, and could not fetch it"
     exit 1
 }
 
@@ -104,7 +134,7 @@ fi
 ID=unknown
 . /etc/os-release 2>/dev/null || true
 
-apt-get update </dev/null
+read_lists
 codenames=$(apt-get indextargets --format '$(CODENAME)' 'Created-By: Packages' | sort -u)
 release=other
 for codename in trixie bookworm; do
@@ -145,10 +175,10 @@ if [ "$release" = bookworm ]; then
 fi
 
 # The keyring must know the newer releases' keys.
-[ "$ID" != debian ] || install_packages debian-archive-keyring
-install_packages $packages
+[ "$ID" != debian ] || install_packages "Debian's keys" debian-archive-keyring
+install_packages "compiler, CMake and libraries" $packages
 for package in $optional_packages; do
-    install_packages "$package" || say "not installed: $package (the program cellvae does without)"
+    install_packages "$package, which is optional" "$package" || say "not installed: $package (the program cellvae does without)"
 done
 newer_installed=
 if [ "$ID" = debian ]; then
@@ -160,18 +190,18 @@ if [ "$ID" = debian ]; then
             pin_of '*' sid -1
             pin_of 'libkokkos* libeigen3-dev' sid 995
         } >"$pins_file"
-        if ! apt-get update </dev/null; then
+        if ! read_lists; then
             say "taking these sources away again: this mirror does not have them"
             rm -f "$sources_file" "$pins_file"
             newer_installed=
         fi
     fi
     if [ -z "$newer_installed" ]; then
-        apt-get update </dev/null
+        read_lists
     elif [ "$release" = bookworm ]; then
-        install_packages -t trixie $newer_packages libc6-dev || newer_installed=
+        install_packages "Kokkos, Eigen, Catch2 and the C library" -t trixie $newer_packages libc6-dev || newer_installed=
     else
-        install_packages $newer_packages || newer_installed=
+        install_packages "Kokkos, Eigen and Catch2" $newer_packages || newer_installed=
     fi
 fi
 complete_kokkos
@@ -183,5 +213,5 @@ fi
 if [ "$ID" = debian ] && [ -z "$newer_installed" ]; then
     say "Debian's packages of Kokkos and Eigen could not be installed (unstable may have moved on)"
 fi
-install_packages $fetched_with || say "not installed: $fetched_with"
+install_packages "what fetches" $fetched_with || say "not installed: $fetched_with"
 fetch_the_rest

@@ -45,7 +45,7 @@ foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
 endforeach()
 
 # Examples of a page each, on the cells that they simulate.
-foreach(example IN ITEMS pancreas clusters fit_clusters)
+foreach(example IN ITEMS tutorial_vae tutorial_mixture reparametrisation fit_clusters)
   if(TARGET example_${example})
     add_test(NAME example_${example} COMMAND example_${example})
     set_tests_properties(example_${example} PROPERTIES PROCESSORS 2 LABELS program ENVIRONMENT "${test_environment}")

@@ -81,10 +81,12 @@ void run_baseline(const BaselineRequest& request) {
 
 void add_baseline(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<BaselineRequest>();
-    auto& baseline =
-        add_command(app, invocation, "baseline",
-                    "Cluster principal components of log-normalised counts, to compare with what train finds", request,
-                    run_baseline);
+    auto& baseline = add_command(
+        app, invocation,
+        {"baseline", "Cluster principal components of log-normalised counts, to compare with what train finds",
+         "cellvae baseline cells.h5ad --out base\n"
+         "cellvae compare base run    # beside what train found"},
+        request, run_baseline);
     add_counts(baseline, *request);
     baseline.add_option("--out", request->out, "Folder for cells.h5ad and scores.json")->required();
     add_labels(baseline, request->labels);

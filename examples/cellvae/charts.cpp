@@ -394,8 +394,15 @@ std::string draw(const LineChart& chart) {
     if (chart.mark) {
         body += line_at(x(*chart.mark), plot.top, x(*chart.mark), plot.bottom, "mark");
         const bool near_end = x(*chart.mark) > (plot.left + plot.right) / 2;
-        body += text_at(x(*chart.mark) + (near_end ? -5 : 5), plot.bottom - 6, chart.mark_name,
-                        message("class=\"name\" text-anchor=\"", near_end ? "end" : "start", '"'));
+        // below, unless a line is in its way there
+        const double from = x(*chart.mark) - (near_end ? 80 : 0), to = from + 80;
+        bool taken = false;
+        for (const auto& line : chart.lines)
+            for (std::size_t i = 0; i < line.x.size(); ++i)
+                taken = taken || (up.shows(line.y[i]) && x(line.x[i]) >= from && x(line.x[i]) <= to &&
+                                  y(line.y[i]) > plot.bottom - 26);
+        body += text_at(x(*chart.mark) + (near_end ? -5 : 5), taken ? (plot.top + plot.bottom) / 2 : plot.bottom - 6,
+                        chart.mark_name, message("class=\"name\" text-anchor=\"", near_end ? "end" : "start", '"'));
     }
     const char* dashes[] = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 4"};
     double least = plot.top - 100, width = plot.right + 12;
@@ -435,7 +442,8 @@ std::string draw(const BarChart& chart) {
     constexpr double row = 20;
     std::vector<std::string> names;
     for (const auto& name : chart.names) names.push_back(shortened(name, 30));
-    const Plot plot{16 + widest(names), 28, 16 + widest(names) + 330, 28 + 6 + row * static_cast<double>(names.size())};
+    const double left = 16 + 1.15 * widest(names);
+    const Plot plot{left, 28, left + 330, 28 + 6 + row * static_cast<double>(names.size())};
     Range across(chart.x);
     across.add(0);
     for (const double value : chart.values) across.add(value);
@@ -459,6 +467,61 @@ std::string draw(const BarChart& chart) {
     return svg(chart.title, plot.right + 20 + widest(chart.notes), plot.bottom + 42, body);
 }
 
+std::string draw(const SilhouetteChart& chart) {
+    constexpr double gap = 5, least = 15, all = 400;
+    constexpr std::size_t most_corners = 150;  // of a group's outline: more cells are more than there are pixels
+    double cells = 0;
+    for (const auto& group : chart.widths) cells += static_cast<double>(group.size());
+    std::vector<std::string> names, notes;
+    std::vector<double> heights;
+    double height = gap;
+    Axis axis{"silhouette"};
+    Range across(axis);
+    across.add(0);
+    across.add(chart.mean);
+    for (std::size_t g = 0; g < chart.widths.size(); ++g) {
+        const auto& widths = chart.widths[g];
+        names.push_back(shortened(chart.names[g], 26));
+        double sum = 0;
+        for (const double width : widths) {
+            across.add(width);
+            sum += width;
+        }
+        const auto size = static_cast<double>(widths.size());
+        notes.push_back(widths.empty()
+                            ? ""
+                            : message(brief(sum / size), " (", brief(size), widths.size() == 1 ? " cell)" : " cells)"));
+        heights.push_back(std::max(least, all * size / std::max(1.0, cells)));
+        height += heights.back() + gap;
+    }
+    const double left = 16 + 1.15 * widest(names);  // capitals are wide
+    const Plot plot{left, 28, left + 330, 28 + height};
+    const Scale x(axis, across.low, across.high, plot.left, plot.right), y(Axis{}, 0, 1, plot.bottom, plot.top);
+    std::string body =
+        text_at(plot.left, 18, chart.title, "class=\"title\"") + plot.axes(axis, {"", false, false}, x, y);
+    double top = plot.top + gap;
+    for (std::size_t g = 0; g < chart.widths.size(); ++g) {
+        auto widths = chart.widths[g];
+        std::sort(widths.rbegin(), widths.rend());
+        const std::size_t corners = std::min(most_corners, widths.size());
+        if (corners > 0) {
+            std::string path = message('M', at(x(0)), ' ', at(top));
+            for (std::size_t i = 0; i < corners; ++i)  // the cell in the middle of each step
+                path += message('H', at(x(widths[(2 * i + 1) * widths.size() / (2 * corners)])), 'V',
+                                at(top + heights[g] * static_cast<double>(i + 1) / static_cast<double>(corners)));
+            body += message("<path class=\"fill\" style=\"--k:var(--c", g % colours, ")\" d=\"", path, 'H', at(x(0)),
+                            "z\"/>");
+        }
+        const double middle = top + heights[g] / 2 + 4;
+        body += text_at(plot.left - 6, middle, names[g], "text-anchor=\"end\"");
+        body += text_at(plot.right + 8, middle, notes[g], "class=\"tick\"");
+        top += heights[g] + gap;
+    }
+    body += line_at(x(chart.mean), plot.top, x(chart.mean), plot.bottom, "mark");
+    body += text_at(plot.right, 18, "┆ mean " + brief(chart.mean), "text-anchor=\"end\"");
+    return svg(chart.title, plot.right + 20 + widest(notes), plot.bottom + 42, body);
+}
+
 std::string draw(const HeatMap& chart) {
     std::vector<std::string> rows, columns;
     for (const auto& name : chart.rows) rows.push_back(shortened(name, 26));
@@ -467,7 +530,7 @@ std::string draw(const HeatMap& chart) {
     const double cell = std::clamp(700 / std::max(1.0, across), 16.0, 40.0), row = 22;
     const double names = std::min(widest(columns), 26 * 6.6), sine = 0.71;
     const bool slanted = names > cell - 2;
-    const double left = 34 + widest(rows), top = 50 + (slanted ? sine * names + 6 : 14);
+    const double left = 34 + 1.15 * widest(rows), top = 50 + (slanted ? sine * names + 6 : 14);
     std::string body = text_at(4, 18, chart.title, "class=\"title\"");
     body += text_at(4, 36, "rows: " + chart.row_title + "; columns: " + chart.column_title, "class=\"tick\"");
     for (std::size_t r = 0; r < rows.size(); ++r)

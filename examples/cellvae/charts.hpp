@@ -67,6 +67,14 @@ struct BarChart {
     std::string mark_name;
 };
 
+/// Rousseeuw's plot: a row for each cell, in its group, the widest silhouettes first.
+struct SilhouetteChart {
+    std::string title;
+    std::vector<std::string> names;           ///< of the groups
+    std::vector<std::vector<double>> widths;  ///< groups x their cells, -1 to 1, in any order
+    double mean = 0;                          ///< over all cells
+};
+
 struct HeatMap {
     std::string title, row_title, column_title;
     std::vector<std::string> rows, columns;
@@ -77,6 +85,7 @@ struct HeatMap {
 [[nodiscard]] std::string draw(const ScatterChart& chart);
 [[nodiscard]] std::string draw(const LineChart& chart);
 [[nodiscard]] std::string draw(const BarChart& chart);
+[[nodiscard]] std::string draw(const SilhouetteChart& chart);
 [[nodiscard]] std::string draw(const HeatMap& chart);
 
 }  // namespace cellvae::program

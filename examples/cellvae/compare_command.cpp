@@ -6,9 +6,15 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "cellvae/core/error.hpp"
+#include "cellvae/evaluation/cluster_scores.hpp"
+#include "cellvae/io/atomic_file.hpp"
+#include "charts.hpp"
+#include "html_report.hpp"
 #include "options.hpp"
 #include "run_folder.hpp"
 #include "terminal.hpp"
@@ -21,6 +27,7 @@ using Json = nlohmann::ordered_json;
 
 struct CompareRequest {
     std::vector<std::string> folders;
+    std::string out;
 };
 
 /// What makes two runs repetitions of each other, but for the seed.
@@ -51,6 +58,35 @@ std::string name_of_group(const Json& scores, const std::vector<const char*>& di
             (name.empty() ? "" : " ") + (value.is_string() ? value.get<std::string>() : setting + ("=" + value.dump()));
     }
     return name.empty() ? "all" : name;
+}
+
+/// Agreement of the clusters of each pair of runs, over the cells that both have by name: adjusted Rand indices, runs x
+/// runs; null where there are none in common.
+Json agreement(const std::vector<ComparedRun>& runs) {
+    std::vector<std::optional<ClusteredCells>> cells;
+    std::vector<std::map<std::string, std::size_t>> places(runs.size());
+    for (const auto& run : runs) {
+        cells.push_back(read_clusters(run.folder));
+        if (!cells.back()) continue;
+        auto& place = places[cells.size() - 1];
+        for (std::size_t i = 0; i < cells.back()->names.size(); ++i) place.emplace(cells.back()->names[i], i);
+    }
+    Json matrix = Json::array();
+    for (std::size_t a = 0; a < runs.size(); ++a) {
+        Json row = Json::array();
+        for (std::size_t b = 0; b < runs.size(); ++b) {
+            std::vector<std::int32_t> first, second;
+            if (cells[a] && cells[b])
+                for (std::size_t i = 0; i < cells[a]->names.size(); ++i)
+                    if (const auto found = places[b].find(cells[a]->names[i]); found != places[b].end()) {
+                        first.push_back(cells[a]->clusters.codes[i]);
+                        second.push_back(cells[b]->clusters.codes[found->second]);
+                    }
+            row.push_back(first.empty() ? Json() : Json(adjusted_rand_index(first, second)));
+        }
+        matrix.push_back(row);
+    }
+    return matrix;
 }
 
 /// A run's number, where it has one. @param missing its name where not
@@ -134,6 +170,7 @@ Json comparison(const std::vector<ComparedRun>& runs, const std::vector<Group>& 
         }
         result["paired"].push_back(row);
     }
+    result["cluster_ari"] = agreement(runs);
     return result;
 }
 
@@ -161,6 +198,81 @@ void print_comparison(const Json& found) {
             return text_of(value["mean"]) + " (" + text_of(value["least"]) + " to " + text_of(value["most"]) + "; " +
                    text_of(value["seeds"]) + ")";
         });
+    std::printf("  adjusted Rand index of the clusters of each two runs\n");
+    std::vector<std::vector<std::string>> rows{{"run"}};
+    for (std::size_t r = 0; r < found["runs"].size(); ++r) {
+        rows.front().push_back(std::to_string(r + 1));
+        rows.push_back({std::to_string(r + 1) + " " + text_of(found["runs"][r]["folder"])});
+        for (const auto& value : found["cluster_ari"][r]) rows.back().push_back(value.is_null() ? "" : text_of(value));
+    }
+    print_columns(rows);
+}
+
+/// A table of the page: what `text` makes of each measure that a row has.
+template <class Text>
+std::string html_table(const Json& list, const std::vector<std::string>& names, const Text& text) {
+    std::string head, body;
+    std::vector<std::string> used;
+    for (const char* measure : measures)
+        if (std::any_of(list.begin(), list.end(), [&](const Json& row) { return !row[measure].is_null(); }))
+            used.emplace_back(measure);
+    for (const auto& name : names) head += "<th>" + escaped(name) + "</th>";
+    for (const auto& name : used) head += "<th>" + escaped(name) + "</th>";
+    for (const auto& row : list) {
+        body += "<tr>";
+        for (const auto& name : names) body += "<th>" + escaped(text_of(row[name])) + "</th>";
+        for (const auto& name : used)
+            body += "<td>" + (row[name].is_null() ? std::string() : escaped(text(row[name]))) + "</td>";
+        body += "</tr>\n";
+    }
+    return "<div class=\"wide\"><table><thead><tr>" + head + "</tr></thead><tbody>\n" + body +
+           "</tbody></table></div>\n";
+}
+
+/// The comparison as a page: tables, the held-out bounds over each other, and the clusters' agreement.
+std::string comparison_page(const std::vector<ComparedRun>& runs, const Json& found) {
+    std::string body = message("<h1>", runs.size(), " runs side by side</h1>\n<section><h2>Runs</h2>\n",
+                               html_table(found["runs"], {"folder", "group", "seed"}, text_of),
+                               "</section>\n<section><h2>Over seeds</h2>\n<p>Median, least and most of the runs that "
+                               "differ in their seed alone, as far as their scores say.</p>\n",
+                               html_table(found["groups"], {"group", "runs"}, [](const Json& value) {
+                                   return message(text_of(value["median"]), " (", text_of(value["least"]), " to ",
+                                                  text_of(value["most"]), ")");
+                               }));
+    if (!found["paired"].empty())
+        body += "<p>Mean difference at the seeds that both groups have; least and most, and how many.</p>\n" +
+                html_table(found["paired"], {"group", "over"}, [](const Json& value) {
+                    return message(text_of(value["mean"]), " (", text_of(value["least"]), " to ",
+                                   text_of(value["most"]), "; ", text_of(value["seeds"]), ")");
+                });
+    body += "</section>\n<section><h2>Training</h2>\n<div class=\"figures\">\n";
+    for (const auto& [column, title] :
+         {std::pair{"bound_held_out", "Bound of the held-out cells"}, {"bound_train", "Bound of the training cells"}}) {
+        LineChart chart{title, {"epoch"}, {"nats a cell"}, {}, {}, {}};
+        for (const auto& run : runs) {
+            const auto history = read_history(text_of_file(std::filesystem::path(run.folder) / "history.csv"));
+            const auto *epochs = find(history, "epoch"), *values = find(history, column);
+            if (epochs != nullptr && values != nullptr) chart.lines.push_back({run.folder, *epochs, *values});
+        }
+        if (!chart.lines.empty()) body += "<figure>" + draw(chart) + "</figure>\n";
+    }
+    HeatMap map{"Adjusted Rand index of the clusters of each two runs", "runs", "runs", {}, {}, {}, {}};
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+        map.rows.push_back(runs[r].folder);
+        map.columns.push_back(runs[r].folder);
+        for (const auto& value : found["cluster_ari"][r]) {
+            map.shades.push_back(value.is_number() ? value.get<double>() : 0);
+            std::array<char, 16> text{};
+            if (value.is_number()) std::snprintf(text.data(), text.size(), "%.2f", value.get<double>());
+            map.texts.emplace_back(text.data());
+        }
+    }
+    body += "</div></section>\n<section><h2>Agreement of the clusters</h2>\n<div class=\"figures\"><figure>" +
+            draw(map) +
+            "</figure></div>\n<p>1: the same clusters; 0: as many pairs of cells together in both as by chance. Over "
+            "the cells "
+            "that both runs have, by name.</p></section>\n";
+    return html_page("cellvae compare", body);
 }
 
 void run_compare(const CompareRequest& request) {
@@ -189,7 +301,12 @@ void run_compare(const CompareRequest& request) {
                                      " has a seed twice: what differs between these runs is not in ",
                                      "their scores; of each seed the last is paired"));
     }
-    const Json found = comparison(runs, groups);
+    Json found = comparison(runs, groups);
+    if (!request.out.empty()) {
+        write_text_atomically(request.out, comparison_page(runs, found));
+        found["file"] = request.out;
+        print_notice("written to " + request.out);
+    }
     if (results_are_json())
         print_result(found);
     else
@@ -200,10 +317,14 @@ void run_compare(const CompareRequest& request) {
 
 void add_compare(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<CompareRequest>();
-    auto& compare = add_command(app, invocation, "compare",
-                                "Runs side by side: their scores, repetitions over seeds together, paired by seed",
-                                request, run_compare);
+    auto& compare = add_command(
+        app, invocation,
+        {"compare", "Runs side by side: their scores, repetitions over seeds together, how their clusters agree",
+         "cellvae compare run_1 run_2 run_3\ncellvae compare run_* --out comparison.html    # with pictures"},
+        request, run_compare);
     compare.add_option("folders", request->folders, "Folders that train or baseline wrote")->required();
+    compare.add_option("--out", request->out,
+                       "Page to write as well: tables, curves over each other, agreement of the clusters");
 }
 
 }  // namespace cellvae::program

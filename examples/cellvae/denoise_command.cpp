@@ -53,8 +53,11 @@ void run_denoise(const DenoiseRequest& request) {
 
 void add_denoise(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<DenoiseRequest>();
-    auto& denoise = add_command(app, invocation, "denoise", "Expected expression of cells under a trained model",
-                                request, run_denoise);
+    auto& denoise =
+        add_command(app, invocation,
+                    {"denoise", "Expected expression of cells under a trained model",
+                     "cellvae denoise run/model.h5 cells.h5ad --genes INS,GCG --library 10000 --out denoised.h5ad"},
+                    request, run_denoise);
     add_model_and_cells(denoise, request->model);
     denoise.add_option("--out", request->out, "h5ad file to write, with the expectations as a dense layer")->required();
     denoise.add_option("--genes", request->genes, "Names of genes, separated by commas; all of the model by default")

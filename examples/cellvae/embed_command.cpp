@@ -45,8 +45,10 @@ void run_embed(const EmbedRequest& request) {
 
 void add_embed(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<EmbedRequest>();
-    auto& embed = add_command(app, invocation, "embed", "Latent coordinates of new cells from a trained model", request,
-                              run_embed);
+    auto& embed = add_command(app, invocation,
+                              {"embed", "Latent coordinates of new cells from a trained model",
+                               "cellvae embed run/model.h5 new_cells.h5ad --out embedded.h5ad"},
+                              request, run_embed);
     add_model_and_cells(embed, request->model);
     embed.add_option("--out", request->out, "h5ad file to write")->required();
 }

@@ -65,9 +65,10 @@ void run_evaluate(const EvaluateRequest& request) {
 
 void add_evaluate(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<EvaluateRequest>();
-    auto& evaluate =
-        add_command(app, invocation, "evaluate", "Bound, log-likelihood and clusters of cells under a trained model",
-                    request, run_evaluate);
+    auto& evaluate = add_command(app, invocation,
+                                 {"evaluate", "Bound, log-likelihood and clusters of cells under a trained model",
+                                  "cellvae evaluate run/model.h5 new_cells.h5ad --labels cell_type"},
+                                 request, run_evaluate);
     add_model_and_cells(evaluate, request->model);
     add_labels(evaluate, request->labels);
     evaluate

@@ -43,9 +43,11 @@ void run_filter(const FilterRequest& request) {
 
 void add_filter(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<FilterRequest>();
-    auto& filter = add_command(app, invocation, "filter",
-                               "Write the cells and genes that are kept, of one input or several, as one h5ad", request,
-                               run_filter);
+    auto& filter =
+        add_command(app, invocation,
+                    {"filter", "Write the cells and genes that are kept, of one input or several, as one h5ad",
+                     "cellvae filter sets/ --out cells.h5ad --min-genes 200 --min-cells 5"},
+                    request, run_filter);
     add_counts(filter, *request);
     filter.add_option("--out", request->out, "h5ad file to write")->required();
     add_labels(filter, request->labels);

@@ -5,8 +5,6 @@
 
 #include <array>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -15,6 +13,7 @@
 #include "charts.hpp"
 #include "report.hpp"
 #include "report_sections.hpp"
+#include "run_folder.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -34,8 +33,11 @@ tr{break-inside:avoid}thead th{color:var(--soft);font-weight:500}.markers th,.ma
 .wide{overflow-x:auto}pre{font-size:12.5px;columns:3 240px;column-gap:30px;margin:8px 0;white-space:pre-wrap;overflow-wrap:anywhere}
 .scores td:last-child{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .columns{columns:2 420px;column-gap:40px}
+.choice{position:relative}.choice input{position:absolute;opacity:0}.picks{max-width:none;display:flex;flex-wrap:wrap;gap:6px}
+.picks label{border:1px solid var(--grid);border-radius:14px;padding:3px 12px;cursor:pointer;font-size:14px}
+.about th{color:var(--soft);font-weight:500;white-space:nowrap}.about td{overflow-wrap:anywhere}.about code{font-size:13px}
 @page{margin:12mm}
-@media print{body{max-width:none;padding:0;font-size:11pt}h2,h2+p{break-after:avoid}p{break-inside:avoid}.figures{gap:10px 16px}.figures figure{max-width:48%}figure.large{max-width:100%}}
+@media print{.picks,.choice input{display:none}.choice .figures figure:not(.gene_figure){display:block}body{max-width:none;padding:0;font-size:11pt}h2,h2+p{break-after:avoid}p{break-inside:avoid}.figures{gap:10px 16px}.figures figure{max-width:48%}figure.large{max-width:100%}}
 )";
 
 std::string tile(const nlohmann::ordered_json& scores, const std::string& name, const std::string& words) {
@@ -43,20 +45,66 @@ std::string tile(const nlohmann::ordered_json& scores, const std::string& name, 
     return "<div class=\"tile\">" + score_text(scores, name) + "<span>" + words + "</span></div>\n";
 }
 
+/// Buttons that choose which figure is seen, by style sheet alone: a page that is opened from the disk runs no script.
+std::string choices(const Section& section) {
+    std::string inputs, rules = ".choice figure{display:none}", labels;
+    for (const auto* list : {&section.arrangements, &section.colourings}) {
+        labels += "<p class=\"picks\">";
+        for (const auto& [name, words] : *list) {
+            const std::string id = "pick_" + name;
+            inputs +=
+                message("<input type=\"radio\" name=\"", list == &section.arrangements ? "arrangement" : "colouring",
+                        "\" id=\"", id, '"', &name == &list->front().name ? " checked" : "", ">\n");
+            labels += message("<label for=\"", id, "\">", escaped(words), "</label>\n");
+            rules +=
+                message("\n#", id, ":checked~.picks label[for=", id, "]{background:var(--ink);color:var(--paper)}#", id,
+                        ":focus-visible~.picks label[for=", id, "]{outline:3px solid var(--c4)}");
+        }
+        labels += "</p>\n";
+    }
+    for (const auto& arrangement : section.arrangements)
+        for (const auto& colouring : section.colourings)
+            rules += message("\n#pick_", arrangement.name, ":checked~#pick_", colouring.name, ":checked~.figures #",
+                             arrangement.name, '_', colouring.name, "{display:block}");
+    return "<style>" + rules + "</style>\n<div class=\"choice\">" + inputs + labels;
+}
+
 std::string written(const Section& section, const std::filesystem::path& pictures) {
     std::string html = "<section><h2>" + escaped(section.title) + "</h2>\n" + section.before;
+    if (!section.arrangements.empty()) html += choices(section);
     if (!section.figures.empty()) html += "<div class=\"figures\">\n";
     for (const auto& [name, svg] : section.figures) {
         write_text_atomically(pictures / (name + ".svg"), stand_alone(svg));
         const bool large = name == "confusion" || name == "markers";
-        html += message("<figure", large ? " class=\"large\"" : "", " id=\"", name, "\">", svg, "</figure>\n");
+        const bool gene = !section.arrangements.empty() && name.find("_gene_") != std::string::npos;
+        html += message("<figure",
+                        large  ? " class=\"large\""
+                        : gene ? " class=\"gene_figure\""
+                               : "",
+                        " id=\"", name, "\">", svg, "</figure>\n");
     }
     if (!section.figures.empty()) html += "</div>\n";
+    if (!section.arrangements.empty()) html += "</div>\n";
     return html + (section.after.empty() ? "" : "<div class=\"wide\">" + section.after + "</div>\n") + "</section>\n";
 }
 
-std::string what_was_run(const RunResults& run) {
-    std::string html = "<section><h2>What was run</h2>\n";
+/// The command, its data, the model, the seed and the version, as far as the run's files say them.
+std::string about(const RunResults& run, const std::string& date) {
+    std::string html = "<table class=\"about\"><tbody>\n";
+    const auto row = [&](const char* name, const std::string& value) {
+        if (!value.empty()) html += message("<tr><th>", name, "</th><td>", value, "</td></tr>\n");
+    };
+    if (run.options.starts_with("# "))
+        row("command", "<code>" + escaped(run.options.substr(2, run.options.find('\n') - 2)) + "</code>");
+    row("counts", escaped(option_of(run.options, "counts")));
+    row("model", score_text(run.scores, "model"));
+    row("seed", score_text(run.scores, "seed"));
+    row("version", "cellvae " + score_text(run.scores, "version") + (date.empty() ? "" : ", " + escaped(date)));
+    return html + "</tbody></table>\n";
+}
+
+std::string every_score(const RunResults& run) {
+    std::string html = "<section><h2>Every score and option</h2>\n";
     html += "<table class=\"scores columns\"><tbody>\n";
     for (const auto& [name, value] : run.scores.items())
         html +=
@@ -69,12 +117,6 @@ std::string what_was_run(const RunResults& run) {
     return html + "</section>\n";
 }
 
-/// The whole file, or nothing where there is none.
-std::string text_of(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 std::string date_of(const std::filesystem::path& file) {
     struct stat about {};
     if (::stat(file.c_str(), &about) != 0) return {};
@@ -85,8 +127,9 @@ std::string date_of(const std::filesystem::path& file) {
     return text.data();
 }
 
-/// The latent coordinates of a file that train wrote: cells x latent, row-major.
-std::vector<float> latent_of(const std::filesystem::path& path, Index cells) {
+}  // namespace
+
+std::vector<float> read_latent(const std::filesystem::path& path, Index cells) {
     using namespace io_detail;
     const QuietHdf5 quiet;
     const Hdf5File file = open_hdf5(path);
@@ -102,45 +145,45 @@ std::vector<float> latent_of(const std::filesystem::path& path, Index cells) {
     return latent;
 }
 
-}  // namespace
+std::string html_page(const std::string& title, const std::string& body) {
+    return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" "
+           "content=\"light dark\">\n<title>" +
+           escaped(title) + "</title>\n<style>" + chart_style() + page_style + "</style></head><body>\n" + body +
+           "</body></html>\n";
+}
 
-void report_on_folder(const std::filesystem::path& folder) {
-    const auto text = text_of(folder / "scores.json");
+void report_on_folder(const std::filesystem::path& folder, const std::vector<std::string>& genes) {
+    const auto text = text_of_file(folder / "scores.json");
     auto scores_read = nlohmann::ordered_json::parse(text, nullptr, false);
     if (!scores_read.is_object())
         throw InputError(message((folder / "scores.json").string(),
                                  text.empty() ? ": is missing or empty" : ": is no JSON object",
                                  "; expected what cellvae train writes"));
     const auto counts = read_h5ad(folder / "cells.h5ad");
-    const auto latent = latent_of(folder / "cells.h5ad", counts.cells());
-    write_report(folder, {counts, latent, std::move(scores_read), text_of(folder / "history.csv"),
-                          text_of(folder / "options.toml")});
+    const auto latent = read_latent(folder / "cells.h5ad", counts.cells());
+    write_report(folder, {counts, latent, std::move(scores_read), text_of_file(folder / "history.csv"),
+                          text_of_file(folder / "options.toml"), genes});
 }
 
 void write_report(const std::filesystem::path& folder, const RunResults& results) {
     Run run = describe(results);
     const auto pictures = made_folder((folder / "pictures").string());
     const auto& scores = results.scores;
+    const Section markers = marker_section(run);  // the latent is coloured by its best genes
     std::string sections;
     sections += written(training_section(run), pictures);
     sections += written(latent_section(run), pictures);
     sections += written(cluster_section(run), pictures);
     sections += written(unit_section(run), pictures);
-    sections += written(marker_section(run), pictures);
+    sections += written(markers, pictures);
     if (const auto predictive = predictive_section(run); !predictive.figures.empty())
         sections += written(predictive, pictures);
 
-    std::string page =
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" "
-        "content=\"light dark\">\n";
-    const std::string name = escaped(std::filesystem::absolute(folder).lexically_normal().filename().string());
-    page += "<title>cellvae: " + name + "</title>\n<style>" + chart_style() + page_style + "</style></head><body>\n";
-    page += "<h1>" + (name.empty() ? std::string("A run of cellvae") : name) + "</h1>\n<p class=\"soft\">" +
-            score_text(scores, "model") + ". " + score_text(scores, "cells") + " cells x " +
-            score_text(scores, "genes") + " genes, " + score_text(scores, "genes_used") +
-            " of them trained on. cellvae " + score_text(scores, "version") + ", " +
-            escaped(date_of(folder / "scores.json")) + ".</p>\n<div class=\"tiles\">\n";
+    const std::string name = std::filesystem::absolute(folder).lexically_normal().filename().string();
+    std::string page;
+    page += "<h1>" + (name.empty() ? std::string("A run of cellvae") : escaped(name)) + "</h1>\n<p>" + summary(run) +
+            "</p>\n" + about(results, date_of(folder / "scores.json")) + "<div class=\"tiles\">\n";
     for (const auto& [score, words] : {std::pair{"bound_test", "held-out bound, nats a cell"},
                                        {"bound_train", "training bound"},
                                        {"log_likelihood_test", "held-out log-likelihood"},
@@ -155,9 +198,9 @@ void write_report(const std::filesystem::path& folder, const RunResults& results
                                        {"seconds", "seconds"},
                                        {"peak_memory_mb", "MB at the peak"}})
         page += tile(scores, score, words);
-    page += "</div>\n" + sections + what_was_run(results) + "</body></html>\n";
+    page += "</div>\n" + sections + every_score(results);
     write_text_atomically(folder / "markers.csv", run.markers);
-    write_text_atomically(folder / "report.html", page);
+    write_text_atomically(folder / "report.html", html_page("cellvae: " + name, page));
     print_notice(message("written to ", (folder / "report.html").string(), ", pictures and markers.csv beside it"));
 }
 

@@ -113,7 +113,9 @@ void run_info(const InfoRequest& request) {
 
 void add_info(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<InfoRequest>();
-    auto& info = add_command(app, invocation, "info", "What is in a count file, a model file or a run's folder",
+    auto& info = add_command(app, invocation,
+                             {"info", "What is in a count file, a model file or a run's folder",
+                              "cellvae info cells.h5ad\ncellvae info run"},
                              request, run_info);
     info.add_option("file", request->file, "Count file in any form, model file, or folder of a run")->required();
     add_orientation(info, request->orientation);

@@ -3,17 +3,22 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <Kokkos_Core.hpp>
+#include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 #include <thread>
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/version.hpp"
 #include "commands.hpp"
+#include "help.hpp"
 #include "terminal.hpp"
 
 using namespace cellvae;
@@ -34,6 +39,23 @@ void look_briefly_while_waiting([[maybe_unused]] char* argv[]) {
 #endif
 }
 
+/// The words of the command line, those in quotes that a shell would take apart.
+std::string as_typed(int argc, char* argv[]) {
+    std::string line = "cellvae";
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 ||
+                   std::string_view("-_./,:=+@%").find(static_cast<char>(c)) != std::string_view::npos;
+        });
+        line += ' ';
+        if (!plain) line += '\'';
+        for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c == '\n' ? ' ' : c);
+        if (!plain) line += '\'';
+    }
+    return line;
+}
+
 }  // namespace
 
 int main(int argc, char* argv[]) {
@@ -42,9 +64,19 @@ int main(int argc, char* argv[]) {
     CLI::App app("cellvae: variational autoencoders for single-cell counts", "cellvae");
     app.set_version_flag("--version", message("cellvae ", version_major, '.', version_minor, '.', version_patch));
     app.require_subcommand(1);
-    for (AddCommand* add : {add_train, add_baseline, add_filter, add_simulate, add_embed, add_denoise, add_evaluate,
-                            add_sample, add_de, add_compare, add_info, add_report})
+    app.formatter(std::make_shared<HelpText>());
+    for (AddCommand* add : {add_train, add_report, add_compare, add_info, add_simulate, add_filter, add_baseline,
+                            add_embed, add_de, add_denoise, add_sample, add_evaluate, add_completion, add_man})
         add(app, invocation);
+    app.footer(
+        "cellvae simulate --out cells.h5ad     # or any count file of yours: h5ad, 10x, loom, Matrix Market, CSV\n"
+        "cellvae train cells.h5ad --out run    # latent coordinates, clusters, scores, a model\n"
+        "xdg-open run/report.html              # what was found");
+    if (argc == 1) {
+        std::fputs(app.help().c_str(), stdout);
+        return 0;
+    }
+    invocation.command = as_typed(argc, argv);
     // errors of the command line itself are JSON as well where it asks for that
     print_results_as_json(std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; }));
     try {
@@ -53,6 +85,7 @@ int main(int argc, char* argv[]) {
         if (error.get_exit_code() == 0) return app.exit(error);
         return print_error(message(error.what(), " (cellvae --help explains the options)"), 2);
     }
+    be_quiet(invocation.quiet);
     try {
         const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
         Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true).set_num_threads(

@@ -15,6 +15,7 @@ void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_re
     command.add_option("model", request.model, "Model file: the model.h5 of cellvae train")->required();
     add_counts(command, request.counts, request.orientation);
     if (!cells_required) command.get_option("counts")->required(false);
+    begin_group(command, "Where cells and model differ");
     command.add_option("--condition", request.condition,
                        "Column of the cells' conditions, for a model that has some; auto: the one whose values are the "
                        "model's conditions");
@@ -26,6 +27,7 @@ void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_re
         .add_option("--least-common", request.least_common,
                     "With --missing-genes zero, the share of the model's genes that must be there")
         ->check(CLI::Range(0.0, 1.0));
+    begin_group(command, "Options");
     add_seed(command, request.seed);
 }
 

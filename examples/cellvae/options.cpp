@@ -27,6 +27,7 @@ void add_counts(CLI::App& command, CountsRequest& request) {
             "Counts: h5ad, 10x HDF5 or MEX folder, loom, Matrix Market, CSV/TSV (text with or without gzip). Several, "
             "or a folder of several: merged on common genes, their names as obs/cell_type and obs/origin")
         ->required();
+    begin_group(command, "Which cells and genes");
     add_orientation(command, request.orientation);
     command.add_option("--matrix", request.matrix, "Of h5ad and loom: X, layers/NAME or raw/X");
     command.add_option("--genome", request.genome, "Of 10x HDF5 files of version 2 that hold several");
@@ -52,6 +53,7 @@ void add_counts(CLI::App& command, CountsRequest& request) {
         .add_option("--subsample-by-label", request.subsample_by_label,
                     "Cells of each label (see --labels) drawn at random, after the filters; 0: all")
         ->check(CLI::NonNegativeNumber);
+    begin_group(command, "Options");
 }
 
 void add_labels(CLI::App& command, std::string& labels) {

@@ -14,14 +14,28 @@
 
 namespace cellvae::program {
 
-/// A command with --threads and --json. The request lives as long as the command; `run` is called with it.
+/// What --help says of a command beside its options.
+struct CommandText {
+    std::string name;
+    std::string description;  ///< one line
+    std::string example;      ///< lines to type, with comments; the first thing that --help shows
+};
+
+/// From here on the command's options are of this group in --help.
+inline void begin_group(CLI::App& command, const std::string& name) { command.option_defaults()->group(name); }
+
+/// A command with --threads, --quiet and --json. The request lives as long as the command; `run` is called with it.
 template <class Request>
-CLI::App& add_command(CLI::App& app, Invocation& invocation, const std::string& name, const std::string& description,
+CLI::App& add_command(CLI::App& app, Invocation& invocation, const CommandText& text,
                       const std::shared_ptr<Request>& request, void (*run)(const Request&)) {
-    auto* command = app.add_subcommand(name, description);
+    auto* command = app.add_subcommand(text.name, text.description);
+    command->footer(text.example);
     command->option_defaults()->always_capture_default();
+    begin_group(*command, "Running");
     command->add_option("--threads", invocation.threads, "0: one a core")->check(CLI::Range(0, 4096));
     command->add_flag("--json", invocation.json, "The result as one JSON object on the standard output");
+    command->add_flag("--quiet", invocation.quiet, "No progress and no notices on the standard error, but errors");
+    begin_group(*command, "Options");
     command->callback([&invocation, request, run] { invocation.run = [request, run] { run(*request); }; });
     return *command;
 }

@@ -2,8 +2,9 @@
 #include "report_sections.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <cctype>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -19,13 +20,14 @@
 #include "cellvae/evaluation/trustworthiness.hpp"
 #include "cellvae/training/history.hpp"
 #include "charts.hpp"
+#include "run_folder.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
 
 namespace {
 
-constexpr std::size_t most_shown = 5000, most_genes_shown = 2500;
+constexpr std::size_t most_shown = 5000, most_genes_shown = 2500, most_genes_coloured = 12;
 constexpr Index most_for_silhouette = 20000;
 
 /// At most 5,000 cells: one of each label in turn, in an order drawn at random, until there are enough.
@@ -49,33 +51,6 @@ std::vector<std::size_t> cells_to_show(const Categorical& labels, std::size_t ce
             if (turn < group.size() && shown.size() < most_shown) shown.push_back(group[turn]);
     std::sort(shown.begin(), shown.end());
     return shown;
-}
-
-using Columns = std::vector<std::pair<std::string, std::vector<double>>>;
-
-/// A table of numbers as CSV; an empty field is NaN.
-Columns read_history(const std::string& csv) {
-    Columns columns;
-    std::istringstream lines(csv);
-    std::string line, field;
-    std::getline(lines, line);
-    for (std::istringstream fields(line); std::getline(fields, field, ',');) columns.push_back({field, {}});
-    while (std::getline(lines, line)) {
-        std::istringstream fields(line);
-        for (auto& [name, values] : columns) {
-            if (!std::getline(fields, field, ',')) field.clear();
-            char* end = nullptr;
-            const double value = std::strtod(field.c_str(), &end);
-            values.push_back(end == field.c_str() ? std::numeric_limits<double>::quiet_NaN() : value);
-        }
-    }
-    return columns;
-}
-
-const std::vector<double>* find(const Columns& columns, const std::string& name) {
-    for (const auto& [column, values] : columns)
-        if (column == name) return &values;
-    return nullptr;
 }
 
 std::string in_words(std::string name) {
@@ -104,48 +79,141 @@ ScatterChart coloured(std::string title, const Axis& x, const Axis& y, const std
     return chart;
 }
 
-/// Points coloured by the library size, in eight steps with as many cells each.
-ScatterChart by_library_size(std::string title, const Axis& x, const Axis& y, const std::vector<float>& points,
-                             const Run& run) {
-    ScatterChart chart{std::move(title), x, y, std::vector<PointGroup>(8), false, true};
-    std::vector<std::pair<double, std::size_t>> sizes;
-    for (std::size_t i = 0; i < run.shown.size(); ++i)
-        sizes.emplace_back(run.results.counts.library_size(static_cast<Index>(run.shown[i])), i);
-    std::sort(sizes.begin(), sizes.end());
-    for (std::size_t step = 0; step < 8; ++step) {
-        const std::size_t first = step * sizes.size() / 8, last = (step + 1) * sizes.size() / 8;
-        auto& group = chart.groups[step];
-        if (first == last) continue;
-        group.name = brief(sizes[first].first) + " to " + brief(sizes[last - 1].first);
-        for (std::size_t i = first; i < last; ++i) {
-            group.x.push_back(static_cast<double>(points[2 * sizes[i].second]));
-            group.y.push_back(static_cast<double>(points[2 * sizes[i].second + 1]));
-        }
+/// A group of points in the plane, of some of the cells shown.
+PointGroup points_of(const std::string& name, const std::vector<float>& points, const std::vector<std::size_t>& which) {
+    PointGroup group{name, {}, {}};
+    for (const std::size_t i : which) {
+        group.x.push_back(static_cast<double>(points[2 * i]));
+        group.y.push_back(static_cast<double>(points[2 * i + 1]));
     }
-    std::erase_if(chart.groups, [](const auto& group) { return group.x.empty(); });
+    return group;
+}
+
+/// The cells shown, by a number of each, in at most `steps` steps with as many cells; those below `least` are not
+/// there.
+std::vector<std::pair<std::string, std::vector<std::size_t>>> in_steps(const std::vector<double>& values,
+                                                                       std::size_t steps, double least) {
+    std::vector<std::pair<double, std::size_t>> sorted;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (values[i] >= least) sorted.emplace_back(values[i], i);
+    std::sort(sorted.begin(), sorted.end());
+    std::vector<std::pair<std::string, std::vector<std::size_t>>> groups;
+    for (std::size_t step = 0, first = 0; step < steps; ++step) {
+        std::size_t last = (step + 1) * sorted.size() / steps;
+        while (last > first && last < sorted.size() && sorted[last].first == sorted[last - 1].first) ++last;
+        if (first >= last) continue;
+        groups.emplace_back(
+            brief(sorted[first].first) +
+                (sorted[first].first < sorted[last - 1].first ? " to " + brief(sorted[last - 1].first) : ""),
+            std::vector<std::size_t>());
+        for (; first < last; ++first) groups.back().second.push_back(sorted[first].second);
+    }
+    return groups;
+}
+
+ScatterChart by_steps(std::string title, const Axis& x, const Axis& y, const std::vector<float>& points,
+                      const std::vector<std::pair<std::string, std::vector<std::size_t>>>& steps) {
+    ScatterChart chart{std::move(title), x, y, {}, false, true};
+    for (const auto& [name, cells] : steps) chart.groups.push_back(points_of(name, points, cells));
     return chart;
 }
 
-/// The three colourings of one arrangement of points.
-void add_arrangement(Section& section, const std::string& name, const std::string& title, const Axis& x, const Axis& y,
-                     const std::vector<float>& points, const Run& run) {
-    section.figures.push_back(
-        {name + "_cluster", draw(coloured(title + ", by cluster", x, y, points, run, run.clusters))});
-    if (run.labels)
-        section.figures.push_back({name + "_label", draw(coloured(title + ", by " + run.labels->column, x, y, points,
-                                                                  run, run.labels->values))});
-    section.figures.push_back(
-        {name + "_library_size", draw(by_library_size(title + ", by library size", x, y, points, run))});
+std::vector<double> library_sizes(const Run& run) {
+    std::vector<double> sizes;
+    for (const std::size_t cell : run.shown) sizes.push_back(run.results.counts.library_size(static_cast<Index>(cell)));
+    return sizes;
 }
 
-/// Mean silhouettes of groups as bars.
-BarChart silhouette_bars(const std::string& title, const Silhouette& found, const Categorical& groups) {
-    BarChart chart{title, {"mean silhouette"}, {}, {}, {}, found.mean, message("mean ", brief(found.mean))};
+/// The counts of a gene per ten thousand of the cell, of the cells shown.
+std::vector<double> expression(const Run& run, GeneIndex gene) {
+    const auto& counts = run.results.counts;
+    std::vector<double> values;
+    for (const std::size_t cell : run.shown) {
+        const auto end = counts.columns.begin() + counts.row_offsets[cell + 1];
+        const auto at = std::lower_bound(counts.columns.begin() + counts.row_offsets[cell], end, gene);
+        const double library = counts.library_size(static_cast<Index>(cell));
+        const bool counted = at != end && *at == gene && library > 0;
+        values.push_back(
+            counted ? 1e4 * static_cast<double>(counts.values[static_cast<std::size_t>(at - counts.columns.begin())]) /
+                          library
+                    : 0);
+    }
+    return values;
+}
+
+/// How sure a mixture is of each cell's cluster, in steps that become finer towards one.
+std::vector<std::pair<std::string, std::vector<std::size_t>>> certainty_steps(const std::vector<double>& certainty) {
+    constexpr double bounds[] = {0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999};
+    std::vector<std::pair<std::string, std::vector<std::size_t>>> steps;
+    for (std::size_t k = 0; k < std::size(bounds); ++k)
+        steps.emplace_back(
+            k + 1 < std::size(bounds) ? brief(bounds[k]) + " to " + brief(bounds[k + 1]) : "above " + brief(bounds[k]),
+            std::vector<std::size_t>());
+    for (std::size_t i = 0; i < certainty.size(); ++i) {
+        std::size_t k = std::size(bounds) - 1;
+        while (k > 0 && certainty[i] < bounds[k]) --k;
+        steps[k].second.push_back(i);
+    }
+    return steps;
+}
+
+/// Letters and digits of a name, for a file's.
+std::string file_name_of(std::string name) {
+    for (char& c : name)
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+    return name;
+}
+
+/// The colourings of one arrangement of points.
+void add_arrangement(Section& section, const std::string& name, const std::string& words, const std::string& title,
+                     const Axis& x, const Axis& y, const std::vector<float>& points, const Run& run) {
+    section.arrangements.push_back({name, words});
+    const bool first = section.arrangements.size() == 1;
+    const auto add = [&](const std::string& colouring, const std::string& by, const auto& chart) {
+        if (first) section.colourings.push_back({colouring, by});
+        section.figures.push_back({name + "_" + colouring, draw(chart)});
+    };
+    add("cluster", "cluster", coloured(title + ", by cluster", x, y, points, run, run.clusters));
+    if (run.labels)
+        add("label", run.labels->column,
+            coloured(title + ", by " + run.labels->column, x, y, points, run, run.labels->values));
+    if (run.condition)
+        add("condition", run.condition_name,
+            coloured(title + ", by " + run.condition_name, x, y, points, run, *run.condition));
+    add("library_size", "library size",
+        by_steps(title + ", by library size", x, y, points, in_steps(library_sizes(run), 8, 0)));
+    if (const auto* column = run.results.counts.obs.find("cellvae_certainty"))
+        if (const auto* all = std::get_if<std::vector<double>>(&column->values)) {
+            std::vector<double> certainty;
+            for (const std::size_t cell : run.shown) certainty.push_back((*all)[cell]);
+            add("certainty", "certainty",
+                by_steps(title + ", by certainty of the cluster", x, y, points, certainty_steps(certainty)));
+        }
+    for (const GeneIndex gene : run.genes) {
+        const auto& gene_name = run.results.counts.var.names[static_cast<std::size_t>(gene)];
+        const auto values = expression(run, gene);
+        auto steps = in_steps(values, 7, std::numeric_limits<double>::min());
+        steps.insert(steps.begin(), {"not counted", {}});
+        for (std::size_t i = 0; i < values.size(); ++i)
+            if (values[i] == 0) steps.front().second.push_back(i);
+        add("gene_" + file_name_of(gene_name) +
+                (std::count_if(run.genes.begin(), run.genes.end(),
+                               [&](GeneIndex other) {
+                                   return file_name_of(run.results.counts.var.names[static_cast<std::size_t>(other)]) ==
+                                          file_name_of(gene_name);
+                               }) > 1
+                     ? message('_', gene)
+                     : ""),
+            gene_name, by_steps(title + ", by " + gene_name + " in counts per 10,000", x, y, points, steps));
+    }
+}
+
+SilhouetteChart silhouette_chart(const std::string& title, const Silhouette& found, const Categorical& groups) {
+    SilhouetteChart chart{title, {}, std::vector<std::vector<double>>(found.clusters.size()), found.mean};
     for (std::size_t k = 0; k < found.clusters.size(); ++k) {
         chart.names.push_back(groups.categories[static_cast<std::size_t>(found.clusters[k])]);
-        chart.values.push_back(found.cluster_means[k]);
-        chart.notes.push_back(message(brief(found.cluster_means[k]), " (",
-                                      brief(static_cast<double>(found.cluster_sizes[k])), " cells)"));
+        for (std::size_t cell = 0; cell < groups.codes.size(); ++cell)
+            if (groups.codes[cell] == found.clusters[k]) chart.widths[k].push_back(found.cells[cell]);
     }
     return chart;
 }
@@ -180,8 +248,59 @@ Run describe(const RunResults& results) {
     run.clusters = *clusters;
     if (results.scores.value("labels", nlohmann::ordered_json()).is_string())
         run.labels = find_labels(counts, results.scores["labels"].get<std::string>(), "cells.h5ad");
+    if (const auto name = option_of(results.options, "condition"); !name.empty() && name != "none")
+        if (const auto* condition = counts.obs.find(name))
+            if (const auto* values = std::get_if<Categorical>(&condition->values)) {
+                run.condition = *values;
+                run.condition_name = name;
+            }
+    for (const auto& name : results.genes) {
+        const auto found = std::find(counts.var.names.begin(), counts.var.names.end(), name);
+        if (found == counts.var.names.end()) throw OptionError(message("--genes: the run has no gene ", name));
+        const auto gene = static_cast<GeneIndex>(found - counts.var.names.begin());
+        if (std::find(run.genes.begin(), run.genes.end(), gene) == run.genes.end()) run.genes.push_back(gene);
+    }
     run.shown = cells_to_show(run.labels ? run.labels->values : run.clusters, static_cast<std::size_t>(cells));
     return run;
+}
+
+std::string option_of(const std::string& options, const std::string& name) {
+    std::istringstream lines(options);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(name + "=")) continue;
+        std::string value = line.substr(name.size() + 1);
+        if (value.size() > 1 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
+            value = value.substr(1, value.size() - 2);
+        return value;
+    }
+    return {};
+}
+
+std::string summary(const Run& run) {
+    const auto& scores = run.results.scores;
+    const auto score = [&](const char* name) { return score_text(scores, name); };
+    const auto known = [&](const char* name) { return scores.contains(name) && !scores[name].is_null(); };
+    std::string text = "A variational autoencoder (prior " + score("prior") + ", likelihood " + score("likelihood") +
+                       ") was trained on " + score("cells") + " cells and " + score("genes_used") + " of their " +
+                       score("genes") + " genes for " + score("epochs") +
+                       " epochs, and keeps the parameters of epoch " + score("best_epoch") + ". ";
+    if (known("bound_test"))
+        text += "Of a held-out cell the bound is " + score("bound_test") + " nats and the log-likelihood about " +
+                score("log_likelihood_test") + ", with ";
+    else
+        text += "Of a training cell the bound is " + score("bound_train") + " nats, with ";
+    text += score("active_units") + " of " + score("latent") + " latent units active. ";
+    const auto by = scores.value("cluster_by", std::string());
+    text += score("clusters") + " clusters were found" +
+            (by.empty()        ? ""
+             : by == "mixture" ? " by the mixture itself"
+                               : " by " + score("cluster_by") + " on the latent");
+    if (known("ari"))
+        text += "; they agree with " + score("labels") + " by an adjusted Rand index of " + score("ari") +
+                " and a normalised mutual information of " + score("nmi") + ".";
+    else
+        text += "; there are no known types to hold them against.";
+    return text;
 }
 
 std::string score_text(const nlohmann::ordered_json& scores, const std::string& name) {
@@ -252,24 +371,24 @@ Section latent_section(const Run& run) {
     section.before = paragraph(message(
         all ? std::string("All ") : message("Of ", brief(static_cast<double>(run.results.counts.cells())), " cells, "),
         brief(static_cast<double>(n)), " cells", all ? "" : ", chosen evenly over their types",
-        ". A group's name stands at its median, or beside it with a line to it."));
-    add_arrangement(section, "pca", "Principal components of the latent",
-                    {"first component (" + share(0) + "% of the variance)"}, {"second component (" + share(1) + "%)"},
-                    components.coordinates, run);
-    if (n < 8 || !(components.variances[0] > 0)) return section;
-    const double perplexity = std::min(30.0, static_cast<double>(n - 1) / 3);
-    const auto start = std::chrono::steady_clock::now();
-    TSneOptions options{.perplexity = perplexity};
-    options.progress = [&](int step) {
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        if (step % 50 == 0 && seconds > 2)
-            print_progress(message("t-SNE: step ", step, '/', options.steps, ", ",
-                                   duration_text(seconds / step * (options.steps - step)), " left"),
-                           step == options.steps);
+        ". A group's name stands at its median, or beside it with a line to it. The buttons choose the arrangement and "
+        "the colours; genes are the best markers of each cluster, and those of <code>cellvae report --genes</code>."));
+    const auto add_components = [&] {
+        add_arrangement(section, "pca", "principal components", "Principal components of the latent",
+                        {"first component (" + share(0) + "% of the variance)"},
+                        {"second component (" + share(1) + "%)"}, components.coordinates, run);
     };
+    if (n < 8 || !(components.variances[0] > 0)) {
+        add_components();
+        return section;
+    }
+    const double perplexity = std::min(30.0, static_cast<double>(n - 1) / 3);
+    TSneOptions options{.perplexity = perplexity};
+    options.progress = [line = ProgressLine("t-SNE", options.steps, "steps")](int step) mutable { line(step); };
     const auto picture = t_sne(run.host, latent, n, run.latent_size, components.coordinates, options);
-    add_arrangement(section, "tsne", "t-SNE of the latent", {"", false, false}, {"", false, false}, picture.coordinates,
-                    run);
+    add_arrangement(section, "tsne", "t-SNE", "t-SNE of the latent", {"", false, false}, {"", false, false},
+                    picture.coordinates, run);
+    add_components();
     const double trust = trustworthiness(run.host, latent, n, run.latent_size, picture.coordinates, n > 10 ? 5 : 1);
     const auto whole = [](const char* name, double value) {
         return message("<data data-name=\"", name, "\" value=\"", nlohmann::json(value).dump(), "\">", brief(value),
@@ -321,17 +440,18 @@ Section cluster_section(const Run& run) {
     if (in_use(run.clusters) > 1)
         section.figures.push_back(
             {"silhouette_clusters",
-             draw(silhouette_bars("Silhouette of the clusters",
-                                  silhouette(run.host, run.results.latent, cells, run.latent_size, run.clusters.codes),
-                                  run.clusters))});
+             draw(silhouette_chart("Silhouette of the clusters",
+                                   silhouette(run.host, run.results.latent, cells, run.latent_size, run.clusters.codes),
+                                   run.clusters))});
     if (run.labels && run.labels->in_use > 1)
         section.figures.push_back(
-            {"silhouette_labels", draw(silhouette_bars("Silhouette of " + run.labels->column,
-                                                       silhouette(run.host, run.results.latent, cells, run.latent_size,
-                                                                  run.labels->values.codes),
-                                                       run.labels->values))});
+            {"silhouette_labels", draw(silhouette_chart("Silhouette of " + run.labels->column,
+                                                        silhouette(run.host, run.results.latent, cells, run.latent_size,
+                                                                   run.labels->values.codes),
+                                                        run.labels->values))});
     section.after = paragraph(
-        "The silhouette (Rousseeuw 1987) of a cell is 1 where its group is far nearer than the next one, 0 between "
+        "Each cell is a row of its group, as wide as its silhouette (Rousseeuw 1987): 1 where its group is far nearer "
+        "than the next one, 0 between "
         "two, "
         "below 0 where another is nearer; Euclidean, in the latent." +
         (run.labels ? " Its mean over the cells, their " + escaped(run.labels->column) +
@@ -425,6 +545,9 @@ Section marker_section(Run& run) {
                                    marker.log2_fold_change, ',', marker.p_value, ',', marker.adjusted_p_value, ',',
                                    marker.share_inside, ',', marker.share_outside, '\n');
             if (!(marker.score > 0)) continue;
+            if (rank == 0 && run.genes.size() < most_genes_coloured &&
+                std::find(run.genes.begin(), run.genes.end(), marker.gene) == run.genes.end())
+                run.genes.push_back(marker.gene);
             if (rank < 3 && chosen.emplace(marker.gene, columns.size()).second) columns.push_back(marker.gene);
             if (rank < 8)
                 table += message("<span class=\"gene\"><b>", escaped(name), "</b> ", brief(marker.log2_fold_change),

@@ -89,7 +89,7 @@ struct TrainRequest : CountsRequest {
     std::string save = "model";     ///< model: DIR/model.h5; none
     Index checkpoint_epochs = 0;    ///< 0: not by epochs
     double checkpoint_minutes = 5;  ///< 0: not by time
-    bool report = true;             ///< write report.html
+    std::string report = "html";    ///< html: DIR/report.html; none
     std::string options;            ///< all of these, as options.toml is to say them
 };
 

@@ -164,10 +164,12 @@ void run_sample(const SampleRequest& request) {
 
 void add_sample(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<SampleRequest>();
-    auto& sample =
-        add_command(app, invocation, "sample",
-                    "Cells that a trained model generates: for these cells (posterior predictive), or new ones",
-                    request, run_sample);
+    auto& sample = add_command(
+        app, invocation,
+        {"sample", "Cells that a trained model generates: for these cells (posterior predictive), or new ones",
+         "cellvae sample run/model.h5 --cells 500 --out new.h5ad\ncellvae sample run/model.h5 cells.h5ad --out "
+         "drawn.h5ad"},
+        request, run_sample);
     add_model_and_cells(sample, request->model, false);
     sample.add_option("--out", request->out, "h5ad file to write")->required();
     sample.add_option("--genes", request->genes, "Names of genes, separated by commas; all of the model by default")

@@ -49,9 +49,10 @@ void run_simulate(const SimulateRequest& request) {
 
 void add_simulate(CLI::App& app, Invocation& invocation) {
     const auto request = std::make_shared<SimulateRequest>();
-    auto& simulate =
-        add_command(app, invocation, "simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)",
-                    request, run_simulate);
+    auto& simulate = add_command(app, invocation,
+                                 {"simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)",
+                                  "cellvae simulate --cells 600 --genes 2000 --types 5 --out cells.h5ad"},
+                                 request, run_simulate);
     simulate.add_option("--cells", request->cells, "Number of cells")->check(CLI::PositiveNumber);
     simulate.add_option("--genes", request->genes, "Number of genes")->check(CLI::PositiveNumber);
     simulate.add_option("--types", request->types, "Number of cell types")->check(CLI::PositiveNumber);

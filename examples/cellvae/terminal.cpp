@@ -29,6 +29,7 @@ extern "C" void on_interrupt(int signal_number) {
 
 bool line_is_open = false;
 bool results_as_json = false;
+bool quiet = false;
 
 void close_line() {
     if (line_is_open) std::fputc('\n', stderr);
@@ -47,7 +48,10 @@ void catch_interrupt() { std::signal(SIGINT, on_interrupt); }
 
 bool interrupted() { return asked_to_stop; }
 
+void be_quiet(bool wanted) { quiet = wanted; }
+
 void print_progress(const std::string& text, bool last) {
+    if (quiet) return;
     using Clock = std::chrono::steady_clock;
     static Clock::time_point printed{};
     static const bool terminal = isatty(STDERR_FILENO) != 0;
@@ -66,6 +70,7 @@ void print_progress(const std::string& text, bool last) {
 }
 
 void print_notice(const std::string& text) {
+    if (quiet) return;
     close_line();
     std::fprintf(stderr, "%s\n", text.c_str());
 }

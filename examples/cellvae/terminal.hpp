@@ -15,6 +15,9 @@ void catch_interrupt();
 /// True once the user has pressed Ctrl-C.
 [[nodiscard]] bool interrupted();
 
+/// From here on nothing but errors is written to the standard error.
+void be_quiet(bool quiet);
+
 /// A line for the user: over the last one on a terminal while it is passing, else a line of its own.
 void print_progress(const std::string& text, bool last);
 void print_notice(const std::string& text);

@@ -242,7 +242,7 @@ void run_train(const TrainRequest& request) {
     scores = write_scores(std::move(scores), folder, start);
     print_notice(message("written to ", (folder / "cells.h5ad").string(),
                          request.save == "none" ? ", " : ", model.h5, ", "history.csv and scores.json beside it"));
-    if (request.report)
+    if (request.report == "html")
         write_report(folder, {counts, trained.latent, std::move(scores), trained.history, request.options});
 }
 

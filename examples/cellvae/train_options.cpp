@@ -90,19 +90,27 @@ void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
 void add_train(CLI::App& app, Invocation& invocation) {
     const auto asked = std::make_shared<TrainRequest>();
     auto& request = *asked;
-    auto* train =
-        &add_command(app, invocation, "train", "Train on a count file; write latent coordinates, clusters and scores",
-                     asked, run_train);
+    auto* train = &add_command(
+        app, invocation,
+        {"train", "Train on a count file; write latent coordinates, clusters and scores",
+         "cellvae train cells.h5ad --out run                                # then open run/report.html\n"
+         "cellvae train cells.h5ad --out run --prior marginal_mixture       # clusters by the model itself\n"
+         "cellvae train cells.h5ad --out run --likelihood nb --seed 2 --genes 0"},
+        asked, run_train);
     add_counts(*train, request);
+    begin_group(*train, "Results");
     train->add_option("--out", request.out, "Folder for cells.h5ad, history.csv, scores.json and report.html")
         ->required();
     add_labels(*train, request.labels);
+    begin_group(*train, "Model");
     std::string names;
     for (const auto& row : likelihoods()) names += std::string("\n  ") + row.option + ": " + row.description;
     train->add_option("--likelihood", request.likelihood, "What explains a count given the latent:" + names);
     train->add_option("--genes", request.genes, "Most variable genes (Seurat v3) that are trained on; 0: all genes")
         ->check(CLI::NonNegativeNumber);
+    begin_group(*train, "Prior and bound");
     add_prior(*train, request);
+    begin_group(*train, "Model");
     train->add_option("--latent", request.latent, "Dimensions of the latent")->check(CLI::Range(1, 10000));
     train
         ->add_option("--hidden", request.hidden,
@@ -140,6 +148,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train->add_option("--products", request.products,
                       "Of the output layer in training: float32, or bfloat16, which is faster where the processor has "
                       "AVX512-BF16, and less precise; scores are in float32");
+    begin_group(*train, "Training");
     train
         ->add_option("--epochs", request.epochs,
                      "Passes over the training cells; 0: 400, fewer above 20,000 cells; of a mixture 10, from a random "
@@ -168,6 +177,8 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train->add_option("--held-out", request.held_out, "Share of the cells that is not trained on");
     train->add_option("--samples", request.samples, "Samples a cell of the importance-weighted log-likelihood")
         ->check(CLI::Range(1, 1000000));
+    add_seed(*train, request.seed);
+    begin_group(*train, "Clusters");
     train
         ->add_option("--clusters", request.clusters,
                      "How many clusters: of k-means on the latent, 0 for as many as labels, or by silhouette; of a "
@@ -182,6 +193,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(CLI::PositiveNumber);
     train->add_flag("--compare", request.compare,
                     "Score k-means and Leiden (resolutions .3, .6, 1) on the latent as well");
+    begin_group(*train, "To stop and go on");
     train->add_option(
         "--resume", request.resume,
         "Go on from this model file (or the folder it lies in) with the same options, to as many --epochs "
@@ -196,11 +208,16 @@ void add_train(CLI::App& app, Invocation& invocation) {
         ->add_option("--checkpoint-minutes", request.checkpoint_minutes,
                      "Write DIR/model.h5 every so many minutes of training; 0: not by time")
         ->check(CLI::NonNegativeNumber);
-    add_seed(*train, request.seed);
-    train->add_flag("--report,!--no-report", request.report, "Whether to write report.html, with pictures")
-        ->default_str("true");
+    begin_group(*train, "Results");
+    train->add_option("--report", request.report, "html: write report.html, with pictures; none")
+        ->check(CLI::IsMember({"html", "none"}));
+    train
+        ->add_flag_callback(
+            "--no-report", [asked] { asked->report = "none"; }, "The same as --report none")
+        ->configurable(false);
     train->callback([train, asked, &invocation] {
-        asked->options = train->config_to_str(true);
+        // its first line is what report.html says was run
+        asked->options = "# " + invocation.command + "\n" + train->config_to_str(true);
         invocation.run = [train, asked] {
             refuse_ignored(*train, *asked);
             run_train(*asked);

@@ -56,6 +56,12 @@ has genes_called de "$model" "$counts" --groupby cell_type --group type_1 --out 
 cmp -s de.csv again.csv || fail "de: another table with the same seed and one thread"
 has 'genes_called' de "$model" "$counts" --groupby cell_type --group type_1 --reference type_2 --out de.tsv --pairs 300
 [ "$(head -1 de.tsv | tr '\t' '\n' | wc -l)" -eq 12 ] || fail "de.tsv has not twelve columns"
+has '"groups": \[' de "$model" "$counts" --groupby cell_type --group1 all --out all.csv --pairs 300 --json
+[ "$(wc -l <all.csv)" -eq 301 ] || fail "all.csv has not a header and 100 genes of three groups"
+grep '^type_1,' all.csv | cut -d, -f2- >all_1.csv
+tail -n +2 de.csv | cmp -s - all_1.csv || fail "de: type_1 among all is not type_1 alone"
+has genes_called de "$model" "$counts" --groupby cell_type --group1 all --group2 type_2 --out ranked.h5ad --pairs 300
+[ "$(grep -c genes_called out)" -eq 2 ] || fail "de: of three values two are not the reference: $(cat out)"
 has '"genes": 1' denoise "$model" "$counts" --out one.h5ad --genes "$gene" --json
 has '"draws": 2' sample "$model" "$counts" --out sampled.h5ad --draws 2 --json
 has '"what": "probability of a structural zero"' denoise "$model" "$counts" --out zeros.h5ad --structural-zeros --json
@@ -74,6 +80,7 @@ has '"what": "cells and genes"' info "$counts" --json
 has '"whole_counts": true' info "$counts" --json
 has '"what": "folder of a run"' info "run 1" --json
 has '"runs": \[' compare "run 1" "run 2" mixture --json
+has '"cluster_ari": \[' compare "run 1" "run 2" mixture --json
 has 'mixture' compare "run 1" "run 2" mixture
 grep -q 'gaussian' out || fail "compare does not name the group of the plain model"
 "$program" compare "run 1" "run 2" mixture --json >out 2>err

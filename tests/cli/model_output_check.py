@@ -93,6 +93,16 @@ def check_outputs():
     assert list(one.var_names) == [gene]
     assert (one.X.toarray() == denoised[:, gene].X.toarray()).all()
 
+    ranked = read("ranked.h5ad").uns["rank_genes_groups"]
+    assert ranked["params"] == {"groupby": "cell_type", "reference": "type_2", "method": "cellvae"}, ranked["params"]
+    assert ranked["names"].dtype.names == ("type_1", "type_3"), ranked["names"].dtype
+    with open(f"{folder}/all.csv", encoding="utf-8") as table:
+        genes = {line.split(",")[1] for line in table if line.startswith("type_1,")}
+    for group in ranked["names"].dtype.names:
+        assert set(ranked["names"][group]) == genes and len(ranked["names"]) == 100
+        assert (numpy.diff(ranked["pvals"][group]) >= 0).all() and (numpy.diff(ranked["scores"][group]) <= 0).all()
+        assert numpy.allclose(ranked["pvals_adj"][group], ranked["pvals"][group].cumsum() / numpy.arange(1, 101))
+
     zeros = read("zeros.h5ad").layers["denoised"]
     assert ((zeros > 0) & (zeros < 1)).all()
 

@@ -90,7 +90,7 @@ refused '--out is required' baseline good.h5ad
 refused 'types' simulate --cells 3 --types 5 --out o.h5ad
 refused 'no folder' simulate --out nowhere/o.h5ad
 refused 'not expected: --colour' train good.h5ad --out o --colour red
-refused 'A subcommand is required'
+refused 'A subcommand is required' --json
 [ ! -e o ] || { echo "refused.sh: a folder was made for work that was refused" >&2; failed=1; }
 [ $failed -eq 0 ] && echo "refused.sh: right"
 exit $failed

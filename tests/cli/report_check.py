@@ -5,6 +5,7 @@
 Where anndata is there, the posterior predictive check's columns of var are held against X. Where scikit-learn is too, and the run has at most 5,000 cells, its t-SNE is held against scikit-learn's exact one from
 the same start: divergence and trustworthiness within 2% of it, or of its range.
 """
+import html
 import html.parser
 import json
 import os
@@ -18,7 +19,7 @@ VOID = {"meta", "br", "hr", "img", "link", "input"}
 class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
-        self.open, self.scores, self.texts, self.ids, self.data = [], {}, {}, [], None
+        self.open, self.scores, self.texts, self.ids, self.data, self.checked = [], {}, {}, [], None, 0
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
@@ -28,6 +29,7 @@ class Page(html.parser.HTMLParser):
             assert name == "xmlns" or not re.search(r"https?:|//", value or ""), (tag, name, value)
         if tag not in VOID:
             self.open.append(tag)
+        self.checked += "checked" in attributes
         if "id" in attributes:
             self.ids.append(attributes["id"])
         if tag == "data":
@@ -132,6 +134,16 @@ for folder in sys.argv[1:]:
         for name in ("ari", "nmi", "silhouette"):
             assert name in found, name
     compare_with_cells(folder, scores)
+    # each button has its picture, and one is seen at first
+    buttons = [name.removeprefix("pick_") for name in parser.ids if name.startswith("pick_")]
+    assert parser.checked == 2 and {"cluster", "pca", "library_size"} <= set(buttons), buttons
+    for arrangement in {"tsne", "pca"} & set(buttons):
+        for colouring in set(buttons) - {"tsne", "pca"}:
+            assert f"#pick_{arrangement}:checked~#pick_{colouring}:checked~.figures #{arrangement}_{colouring}{{" in page
+            assert f"{arrangement}_{colouring}" in parser.ids
+    with open(folder + "/options.toml", encoding="utf-8") as file:
+        command = file.readline()
+    assert command.startswith("# cellvae train ") and html.escape(command[2:].strip()) in page, command
     pictures = sorted(os.listdir(folder + "/pictures"))
     assert {picture.removesuffix(".svg") for picture in pictures} <= set(parser.ids), pictures
     for picture in pictures:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tutorial: a variational autoencoder of the mouse pancreas, with one likelihood after another.
 //
-//     pancreas [COUNTS [EPOCHS]]
+//     tutorial_vae [COUNTS [EPOCHS]]
 //
 // COUNTS is any file or folder that the library reads; where it has the types of the cells in obs/cell_type or
 // obs/assigned_cluster, the latent is scored by them. Without a file, cells like those of the pancreas are simulated.
@@ -81,7 +81,7 @@ Cells read_cells(const char* file) {
 //     log p(x)  >=  E_q log p(x | z)  -  KL(q(z | x) || p(z)),
 //
 // the reconstruction less what the latent costs, in nats a cell. p(z) is the standard Gaussian here; the other
-// tutorial, examples/clusters, puts a mixture in its place.
+// tutorial, examples/tutorial_mixture, puts a mixture in its place.
 //
 // Only the type L changes from one model to the next. What else depends on it:
 //
@@ -216,12 +216,12 @@ void run(const char* file, Index epochs) {
 
 int main(int argc, char* argv[]) {
     const Index epochs = argc > 2 ? std::atol(argv[2]) : argc > 1 ? 60 : 30;
-    if (argc > 3 || epochs < 1) return std::puts("usage: pancreas [COUNTS [EPOCHS]]"), 2;
+    if (argc > 3 || epochs < 1) return std::puts("usage: tutorial_vae [COUNTS [EPOCHS]]"), 2;
     const Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true));
     try {
         run(argc > 1 ? argv[1] : nullptr, epochs);
     } catch (const Error& error) {
-        return std::fprintf(stderr, "pancreas: %s\n", error.what()), 2;
+        return std::fprintf(stderr, "tutorial_vae: %s\n", error.what()), 2;
     }
     return 0;
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tutorial: types of cells as the components of a mixture, by a Gaussian-mixture VAE (GMVAE).
 //
-//     clusters [COUNTS [EPOCHS]]
+//     tutorial_mixture [COUNTS [EPOCHS [PICTURES]]]
 //
 // COUNTS is any file or folder that the library reads; where it has the types of the cells in obs/cell_type, they are
-// compared with what was found. Without a file, blood-like cells are simulated. README.md shows what comes out.
+// compared with what was found. Without a file, blood-like cells are simulated. PICTURES is a folder that gets the
+// latent and its covariance as SVG. README.md shows what comes out.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,11 +20,15 @@
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/latent.hpp"
+#include "cellvae/evaluation/latent_components.hpp"
 #include "cellvae/evaluation/silhouette.hpp"
+#include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/counts.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"
 #include "cellvae/training/mixture_start.hpp"
 #include "cellvae/training/trainer.hpp"
+
+#include "../cellvae/charts.hpp"  // how the program cellvae draws
 
 using namespace cellvae;
 
@@ -37,8 +44,8 @@ constexpr std::uint64_t seed = 1;  // of everything: with the same one, the same
 
 // 1. The cells
 //
-// As in the first tutorial (examples/pancreas): counts, the two thousand most variable genes, a tenth of the cells put
-// aside. The types are for the scores at the end alone; no model sees them.
+// As in the first tutorial (examples/tutorial_vae): counts, the two thousand most variable genes, a tenth of the cells
+// put aside. The types are for the scores at the end alone; no model sees them.
 struct Cells {
     CountMatrix counts;
     Categorical types;  // empty where the file has none
@@ -229,7 +236,66 @@ void print_scores(const Assignment& found, const std::vector<float>& latent, con
     print("the others", static_cast<long>(count) - sure_cells, unsure);
 }
 
-void run(const char* file, Index epochs) {
+// 5. The latent and its covariance
+//
+// Two directions of ten show most of what there is to see: the principal components of the cells' means, coloured once
+// by the clusters that were found and once by the types. The covariance tells how the ten coordinates are used: its
+// diagonal which of them the cells are spread along, and the rest whether two of them tell the same. A plain VAE's
+// prior would have the identity; with a mixture it is the clusters' places that spread the cells, and nothing holds it
+// there.
+program::ScatterChart latent_picture(const std::string& title, const std::vector<float>& points,
+                                     const Categorical& groups) {
+    program::ScatterChart chart{title, {"first component"}, {"second component"}, {}, true, false};
+    for (const auto& name : groups.categories) chart.groups.push_back({name, {}, {}});
+    for (std::size_t cell = 0; cell < groups.codes.size(); ++cell) {
+        if (groups.codes[cell] < 0) continue;
+        auto& group = chart.groups[static_cast<std::size_t>(groups.codes[cell])];
+        group.x.push_back(static_cast<double>(points[2 * cell]));
+        group.y.push_back(static_cast<double>(points[2 * cell + 1]));
+    }
+    return chart;
+}
+
+void show_latent(const Assignment& found, const std::vector<float>& latent, const Cells& cells, const char* folder) {
+    const Kokkos::DefaultHostExecutionSpace host;
+    const auto count = cells.counts.cells();
+    const auto covariance = latent_covariance(std::span<const float>(latent), count, latent_size);
+    const auto size = static_cast<std::size_t>(latent_size);
+    program::HeatMap map{"Covariance of the latent means; shade: correlation, blue above 0, orange below",
+                         "latent units",
+                         "latent units",
+                         {},
+                         {},
+                         {},
+                         {}};
+    std::printf("\ncovariance of the latent means\n");
+    for (std::size_t i = 0; i < size; ++i) {
+        map.rows.push_back(std::to_string(i + 1));
+        for (std::size_t j = 0; j < size; ++j) {
+            const double value = covariance[i * size + j];
+            std::printf(" %6.2f", value);
+            map.shades.push_back(value / std::sqrt(covariance[i * size + i] * covariance[j * size + j]));
+            map.texts.push_back(message(std::round(value * 100) / 100));
+        }
+        std::printf("\n");
+    }
+    map.columns = map.rows;
+    if (folder == nullptr) return;
+    Categorical clusters{{}, found.labels};
+    for (int k = 0; k < found.clusters; ++k) clusters.categories.push_back(std::to_string(k));
+    const auto components = latent_components(host, latent, count, latent_size);
+    const std::filesystem::path pictures(folder);
+    std::filesystem::create_directories(pictures);
+    const auto write = [&](const char* name, const auto& chart) {
+        write_text_atomically(pictures / name, program::stand_alone(program::draw(chart)));
+    };
+    write("covariance.svg", map);
+    write("latent_clusters.svg", latent_picture("Latent, by cluster", components.coordinates, clusters));
+    if (!cells.types.codes.empty())
+        write("latent_types.svg", latent_picture("Latent, by type", components.coordinates, cells.types));
+}
+
+void run(const char* file, Index epochs, const char* pictures) {
     const Kokkos::DefaultExecutionSpace exec;
     const Cells cells = read_cells(file);
     const auto data = make_dataset<CountLikelihood>(exec, cells.counts, {.input = Input::standardised});
@@ -241,19 +307,21 @@ void run(const char* file, Index epochs) {
     const auto found = assign(responsibilities(exec, model, data, batch), cells.counts.cells());
     print_clusters(found, cells.types);
     // a cell's place in the latent: the mean of q(z | x, y) at its most probable y
-    print_scores(found, latent_means(exec, model, data, batch), cells);
+    const auto latent = latent_means(exec, model, data, batch);
+    print_scores(found, latent, cells);
+    show_latent(found, latent, cells, pictures);
 }
 
 }  // namespace
 
 int main(int argc, char* argv[]) {
     const Index epochs = argc > 2 ? std::atol(argv[2]) : argc > 1 ? 25 : 20;
-    if (argc > 3 || epochs < 1) return std::puts("usage: clusters [COUNTS [EPOCHS]]"), 2;
+    if (argc > 4 || epochs < 1) return std::puts("usage: tutorial_mixture [COUNTS [EPOCHS [PICTURES]]]"), 2;
     const Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true));
     try {
-        run(argc > 1 ? argv[1] : nullptr, epochs);
+        run(argc > 1 ? argv[1] : nullptr, epochs, argc > 3 ? argv[3] : nullptr);
     } catch (const Error& error) {
-        return std::fprintf(stderr, "clusters: %s\n", error.what()), 2;
+        return std::fprintf(stderr, "tutorial_mixture: %s\n", error.what()), 2;
     }
     return 0;
 }

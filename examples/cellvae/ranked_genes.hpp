@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cellvae/core/count_matrix.hpp"
+#include "cellvae/evaluation/differential_expression.hpp"
+
+namespace cellvae::program {
+
+/// The genes of one group against its reference, the surest first.
+struct RankedGenes {
+    std::string group;
+    std::vector<GeneDifference> genes;
+};
+
+/// Writes cells as an h5ad whose uns/rank_genes_groups is as scanpy's function of that name leaves it, so that its
+/// pictures and tables work on it: `scores` has the Bayes factors, `logfoldchanges` the mean log2 fold changes, `pvals`
+/// the probability that there is no change and `pvals_adj` the expected share of false discoveries down to the gene.
+/// @param names of the model's genes; every group has all of them
+/// @throws InputError where the file cannot be written
+void write_ranked_genes(const std::string& file, const CountMatrix& cells, std::span<const RankedGenes> groups,
+                        std::span<const std::string> names, const std::string& groupby, const std::string& reference);
+
+}  // namespace cellvae::program
