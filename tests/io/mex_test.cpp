@@ -139,6 +139,10 @@ TEST_CASE("what kallisto|bustools writes: cells in rows, lists that are named af
     CHECK(refusal(folder.path("cells_x_genes.genes.names.txt"), [&](const auto&) {
               return read_counts(folder.path());
           }) == "cells_x_genes.genes.names.txt: has 1 lines; expected 4, one for each of cells_x_genes.genes.txt");
+    std::filesystem::remove(folder.path("cells_x_genes.genes.txt"));
+    CHECK(read_refusal(folder.path("cells_x_genes.mtx")) ==
+          "cells_x_genes.mtx: has no cells_x_genes.genes.txt beside it (plain or .gz), but cells_x_genes.barcodes.txt; "
+          "expected both lists or neither");
 }
 
 TEST_CASE("wrong Matrix Market files are refused with file and line") {

@@ -128,6 +128,7 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
     const MexFiles files = mex_files(path);
     std::string prefix;
     const bool tenx = ends_in(path, "matrix.mtx", prefix);
+    if (!tenx) (void)ends_in(path, ".mtx", prefix);
     if (files.features.empty() != files.barcodes.empty()) {
         const std::string missing = !files.features.empty() ? tenx ? "barcodes.tsv" : prefix + ".barcodes.txt"
                                     : tenx                  ? "features.tsv or genes.tsv"
