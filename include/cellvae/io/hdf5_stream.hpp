@@ -120,7 +120,7 @@ struct StreamDriver {
         driver.name = "cellvae_stream";
         driver.maxaddr = static_cast<haddr_t>(std::numeric_limits<std::int64_t>::max());
         driver.fc_degree = H5F_CLOSE_WEAK;
-        driver.fapl_size = sizeof(StreamedBytes*);
+        driver.fapl_size = sizeof(StreamedBytes*);  // NOLINT(bugprone-sizeof-expression): the pointer is what is kept
         driver.open = [](const char*, unsigned flags, hid_t access, haddr_t) -> H5FD_t* {
             const auto* const given = static_cast<StreamedBytes* const*>(H5Pget_driver_info(access));
             if (given == nullptr) return nullptr;
