@@ -109,7 +109,8 @@ void run(const std::filesystem::path& folder, double share) {
 
 int main(int argc, char* argv[]) {
     const double share = argc > 2 ? std::atof(argv[2]) : 1;
-    if (argc < 2 || argc > 3 || !(share > 0 && share <= 1)) return std::puts("usage: example_purified_blood FOLDER [SHARE]"), 2;
+    if (argc < 2 || argc > 3 || !(share > 0 && share <= 1))
+        return std::puts("usage: example_purified_blood FOLDER [SHARE]"), 2;
     const Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true));
     try {
         run(argv[1], share);

@@ -134,8 +134,8 @@ namespace io_detail {
                              "); expected a folder with room where files may be written"));
 }
 
-/// Opens the temporary file for writing (and reading: HDF5 reads what it wrote), with the lock that remove_stale() wants; not every file system can do it.
-/// `name` is the target, for errors, here and below.
+/// Opens the temporary file for writing (and reading: HDF5 reads what it wrote), with the lock that remove_stale()
+/// wants; not every file system can do it. `name` is the target, for errors, here and below.
 inline Descriptor open_to_write(const AtomicFile& file, const std::string& name, int flags) {
     Descriptor descriptor(::open(file.path().c_str(), O_RDWR | O_CLOEXEC | flags, 0666));
     if (descriptor.get() < 0) refuse_to_write(name, errno);

@@ -335,8 +335,9 @@ inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) 
 /// Writes cells x genes as an h5ad file that anndata 0.8 and later reads: X as CSR of float32, obs, var, obsm.
 ///
 /// The file is written under a temporary name beside the target as it is composed, flushed to the disk, then renamed:
-/// memory does not grow with the cells, and whatever happens, the target is the old file or the whole new one. `library_sizes`, where there are any, become the column obs/cellvae_library_size, which read_h5ad() takes back.
-/// In names of columns '/' becomes '_', since HDF5 divides paths by it.
+/// memory does not grow with the cells, and whatever happens, the target is the old file or the whole new one.
+/// `library_sizes`, where there are any, become the column obs/cellvae_library_size, which read_h5ad() takes back. In
+/// names of columns '/' becomes '_', since HDF5 divides paths by it.
 /// @throws ShapeError or OptionError before anything is written, InputError where the system refuses to write.
 inline void write_h5ad(const std::filesystem::path& path, const CountMatrix& matrix, const H5adExtras& extras = {}) {
     using namespace io_detail;

@@ -9,8 +9,8 @@
 
 namespace cellvae::io_detail {
 
-/// Room for `size` values, for which the system may take pages of megabytes where it has them: half of the time in which
-/// a file is read that is not compressed goes to pages of 4096 bytes. Without such pages it is reserve() alone.
+/// Room for `size` values, for which the system may take pages of megabytes where it has them: half of the time in
+/// which a file is read that is not compressed goes to pages of 4096 bytes. Without such pages it is reserve() alone.
 template <class Value>
 void reserve_in_large_pages(std::vector<Value>& values, std::size_t size) {
     values.reserve(size);
