@@ -129,9 +129,14 @@ private:
 
 namespace io_detail {
 
+[[noreturn]] inline void refuse_to_write(const std::string& name, const std::string& reason) {
+    throw InputError(
+        message(name, ": cannot be written (", reason, "); expected a folder with room where files may be written"));
+}
+
+/// @param reason the system's number of it
 [[noreturn]] inline void refuse_to_write(const std::string& name, int reason) {
-    throw InputError(message(name, ": cannot be written (", std::strerror(reason),
-                             "); expected a folder with room where files may be written"));
+    refuse_to_write(name, std::string(std::strerror(reason)));
 }
 
 /// Opens the temporary file for writing (and reading: HDF5 reads what it wrote), with the lock that remove_stale()

@@ -71,10 +71,10 @@ public:
         return H5Dget_offset(dataset.get());
     }
 
-private:
+    // What else is written into the file is written by these.
+
     [[noreturn]] void fail(std::string_view place) const {
-        throw InputError(message(name_, ": ", place, ": cannot be written (", hdf5_reason(),
-                                 "); expected a folder with room where files may be written"));
+        refuse_to_write(message(name_, ": ", place), hdf5_reason());
     }
 
     Handle check(Handle handle, std::string_view place) const {
@@ -126,6 +126,7 @@ private:
         return group;
     }
 
+private:
     /// An empty dataset; in chunks and compressed where it is large enough to gain by it.
     Handle make_dataset(hid_t parent, const std::string& name, hid_t type, const std::vector<hsize_t>& shape) const {
         const Handle space =

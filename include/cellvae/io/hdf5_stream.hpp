@@ -230,10 +230,7 @@ private:
         if (!file_.valid()) fail();
     }
 
-    [[noreturn]] void fail() const {
-        throw InputError(message(name_, ": cannot be written (", hdf5_reason(),
-                                 "); expected a folder with room where files may be written"));
-    }
+    [[noreturn]] void fail() const { refuse_to_write(name_, hdf5_reason()); }
 
     std::string name_;
     AtomicFile& target_;

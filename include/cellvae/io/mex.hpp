@@ -39,26 +39,27 @@ struct MexFiles {
     std::filesystem::path features;
     std::filesystem::path barcodes;
     std::filesystem::path symbols;  ///< where kallisto|bustools has them apart from the features
+    std::string prefix;             ///< of the matrix's name
+    bool tenx = false;              ///< it is PREFIXmatrix.mtx
 };
 
 /// Looks beside PREFIXmatrix.mtx for PREFIXfeatures.tsv or PREFIXgenes.tsv, and PREFIXbarcodes.tsv, each plain or .gz;
 /// beside NAME.mtx for NAME.genes.txt and NAME.barcodes.txt, as kallisto|bustools has them.
 inline MexFiles mex_files(const std::filesystem::path& matrix) {
-    MexFiles files{matrix, {}, {}, {}};
-    std::string prefix;
-    const bool tenx = ends_in(matrix, "matrix.mtx", prefix);
-    if (!tenx && !ends_in(matrix, ".mtx", prefix)) return files;
+    MexFiles files{matrix, {}, {}, {}, {}, false};
+    files.tenx = ends_in(matrix, "matrix.mtx", files.prefix);
+    if (!files.tenx && !ends_in(matrix, ".mtx", files.prefix)) return files;
     const auto find = [&](const char* name, std::filesystem::path& to) {
         std::error_code code;
         for (const char* const ending : {"", ".gz"})
-            if (const auto path = matrix.parent_path() / (prefix + name + ending);
+            if (const auto path = matrix.parent_path() / (files.prefix + name + ending);
                 to.empty() && std::filesystem::is_regular_file(path, code))
                 to = path;
     };
-    find(tenx ? "features.tsv" : ".genes.txt", files.features);
-    find(tenx ? "genes.tsv" : ".genes.txt", files.features);
-    find(tenx ? "barcodes.tsv" : ".barcodes.txt", files.barcodes);
-    if (!tenx) find(".genes.names.txt", files.symbols);
+    find(files.tenx ? "features.tsv" : ".genes.txt", files.features);
+    find(files.tenx ? "genes.tsv" : ".genes.txt", files.features);
+    find(files.tenx ? "barcodes.tsv" : ".barcodes.txt", files.barcodes);
+    if (!files.tenx) find(".genes.names.txt", files.symbols);
     return files;
 }
 
@@ -126,13 +127,11 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
     using namespace io_detail;
     require_regular_file(path);
     const MexFiles files = mex_files(path);
-    std::string prefix;
-    const bool tenx = ends_in(path, "matrix.mtx", prefix);
-    if (!tenx) (void)ends_in(path, ".mtx", prefix);
     if (files.features.empty() != files.barcodes.empty()) {
-        const std::string missing = !files.features.empty() ? tenx ? "barcodes.tsv" : prefix + ".barcodes.txt"
-                                    : tenx                  ? "features.tsv or genes.tsv"
-                                                            : prefix + ".genes.txt";
+        const std::string missing = !files.features.empty()
+                                        ? files.tenx ? "barcodes.tsv" : files.prefix + ".barcodes.txt"
+                                    : files.tenx ? "features.tsv or genes.tsv"
+                                                 : files.prefix + ".genes.txt";
         throw InputError(message(path.string(), ": has no ", missing, " beside it (plain or .gz), but ",
                                  (files.features.empty() ? files.barcodes : files.features).filename().string(),
                                  "; expected both lists or neither"));
@@ -173,7 +172,7 @@ inline std::vector<std::string> numbered_names(const char* what, std::int64_t co
         types = features.types;
         matrix.var = tenx_genes(std::move(features));
         matrix.obs.names = std::move(barcodes[0]);
-        result.form = message(tenx ? "10x MEX, " : "Matrix Market, ", files.features.filename().string());
+        result.form = message(files.tenx ? "10x MEX, " : "Matrix Market, ", files.features.filename().string());
     } else {
         matrix.var.names = numbered_names("gene", genes_in_rows ? text.rows() : text.columns());
         matrix.obs.names = numbered_names("cell", genes_in_rows ? text.columns() : text.rows());
