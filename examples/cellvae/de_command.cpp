@@ -39,9 +39,9 @@ std::string field(const std::string& text, char separator) {
 std::string table_of(std::span<const RankedGenes> groups, const std::vector<std::string>& genes, bool several,
                      char separator) {
     std::string table = several ? std::string("group") + separator : "";
-    for (const char* name :
-         {"gene", "probability", "bayes_factor", "log2_fold_change", "log2_fold_change_sd", "probability_up",
-          "mean_group", "mean_reference", "share_group", "share_reference", "expected_fdr"})
+    for (const char* name : {"gene", "probability", "bayes_factor", "log2_fold_change", "standard_error",
+                             "shrunken_log2_fold_change", "probability_up", "log2_fold_change_sd", "share_of_pairs",
+                             "mean_group", "mean_reference", "share_group", "share_reference", "expected_fdr"})
         table += std::string(name) + separator;
     table += "called\n";
     for (const auto& [group, found] : groups)
@@ -49,8 +49,9 @@ std::string table_of(std::span<const RankedGenes> groups, const std::vector<std:
             if (several) table += field(group, separator) + separator;
             table += field(genes[static_cast<std::size_t>(gene.gene)], separator) + separator;
             for (const double value :
-                 {gene.probability, gene.bayes_factor, gene.mean_change, gene.deviation_change, gene.probability_up,
-                  gene.mean_group, gene.mean_reference, gene.share_group, gene.share_reference, gene.expected_fdr})
+                 {gene.probability, gene.bayes_factor, gene.mean_change, gene.standard_error, gene.shrunken_change,
+                  gene.probability_up, gene.deviation_change, gene.share_of_pairs, gene.mean_group, gene.mean_reference,
+                  gene.share_group, gene.share_reference, gene.expected_fdr})
                 table += number(value) + separator;
             table += gene.called ? "true\n" : "false\n";
         }
@@ -98,9 +99,14 @@ void run_de(const DifferenceRequest& request) {
                 reference.push_back(static_cast<Index>(cell));
         }
         const auto& name = labels->values.categories[static_cast<std::size_t>(group_code)];
-        groups.push_back({name, both->model->differences(
-                                    group, reference, options,
-                                    ProgressLine("differential expression of " + name, options.pairs, "pairs"))});
+        auto found = both->model->differences(
+            group, reference, options, ProgressLine("differential expression of " + name, options.pairs, "pairs"));
+        if (std::abs(found.typical_change) > found.delta)
+            print_notice(message("the typical gene of ", name, " changes by ", found.typical_change,
+                                 ": a few abundant genes differ, and take counts from all others or leave them. Such a "
+                                 "change counts where its size is above --delta, which is ",
+                                 found.delta));
+        groups.push_back({name, std::move(found.genes)});
         Index called = 0;
         std::vector<std::string> top;
         for (const auto& gene : groups.back().genes) {
@@ -114,6 +120,8 @@ void run_de(const DifferenceRequest& request) {
                            {"cells_reference", reference.size()},
                            {"genes", groups.back().genes.size()},
                            {"genes_absent", both->cells.absent},
+                           {"delta", found.delta},
+                           {"typical_change", found.typical_change},
                            {"genes_called", called},
                            {"first", top},
                            {"file", request.out}});
@@ -151,7 +159,9 @@ void add_de(CLI::App& app, Invocation& invocation) {
                   "Table to write, the surest genes first: TSV or, with uns/rank_genes_groups for scanpy, h5ad if it "
                   "ends so, else CSV")
         ->required();
-    de.add_option("--delta", options.delta, "Smallest log2 fold change that counts")->check(CLI::PositiveNumber);
+    de.add_option("--delta", options.delta,
+                  "Smallest log2 fold change that counts; 0: estimated from the changes of all genes")
+        ->check(CLI::NonNegativeNumber);
     de.add_option("--pairs", options.pairs, "Pairs of a cell of each group")->check(CLI::Range(1, 100000000));
     de.add_option("--library", options.library, "Library size at which expression is compared")
         ->check(CLI::PositiveNumber);

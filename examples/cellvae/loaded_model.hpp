@@ -36,7 +36,7 @@ public:
     virtual void sample(const PosteriorPredictiveOptions& options, const TakeDraw& take) = 0;
     /// New cells from the prior, with the library sizes and conditions of the cells that were taken.
     virtual void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) = 0;
-    [[nodiscard]] virtual std::vector<GeneDifference> differences(std::span<const Index> group,
+    [[nodiscard]] virtual Differences differences(std::span<const Index> group,
                                                                   std::span<const Index> reference,
                                                                   const DifferentialExpressionOptions& options,
                                                                   const CellProgress& progress) = 0;

@@ -46,7 +46,7 @@ public:
     void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) override {
         sample_prior_predictive(exec_, model_, *data_, *batch_, options, take);
     }
-    std::vector<GeneDifference> differences(std::span<const Index> group, std::span<const Index> reference,
+    Differences differences(std::span<const Index> group, std::span<const Index> reference,
                                             const DifferentialExpressionOptions& options,
                                             const CellProgress& progress) override {
         return differential_expression(exec_, model_, *data_, *batch_, group, reference, options, progress);

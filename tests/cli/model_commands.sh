@@ -55,7 +55,8 @@ gene=$(sed -n '2s/,.*//p' de.csv)
 has genes_called de "$model" "$counts" --groupby cell_type --group type_1 --out again.csv --pairs 300 --threads 1
 cmp -s de.csv again.csv || fail "de: another table with the same seed and one thread"
 has 'genes_called' de "$model" "$counts" --groupby cell_type --group type_1 --reference type_2 --out de.tsv --pairs 300
-[ "$(head -1 de.tsv | tr '\t' '\n' | wc -l)" -eq 12 ] || fail "de.tsv has not twelve columns"
+[ "$(head -1 de.tsv | tr '\t' '\n' | wc -l)" -eq 15 ] || fail "de.tsv has not fifteen columns"
+has '"delta": 0.1' de "$model" "$counts" --groupby cell_type --group type_1 --out estimated.csv --pairs 300 --delta 0 --json
 has '"groups": \[' de "$model" "$counts" --groupby cell_type --group1 all --out all.csv --pairs 300 --json
 [ "$(wc -l <all.csv)" -eq 301 ] || fail "all.csv has not a header and 100 genes of three groups"
 grep '^type_1,' all.csv | cut -d, -f2- >all_1.csv

@@ -36,7 +36,7 @@ struct Certain : SmallModel<Poisson> {
     std::vector<GeneDifference> compare(const std::vector<Index>& group, const std::vector<Index>& reference,
                                         const DifferentialExpressionOptions& options, Index most = cells) {
         Minibatch<double, HostExec> minibatch(exec, data, most);
-        return differential_expression(exec, model, data, minibatch, group, reference, options);
+        return differential_expression(exec, model, data, minibatch, group, reference, options).genes;
     }
 
     double of(Index cell, GeneIndex gene) const {
@@ -60,9 +60,17 @@ TEST_CASE("of two certain cells the change is the ratio of their expression") {
         CHECK(gene.deviation_change < 1e-2);
         CHECK(std::abs(gene.mean_group - a) < 1e-3 * a);
         CHECK(std::abs(gene.mean_reference - b) < 1e-3 * b);
-        CHECK(gene.probability == (std::abs(change) > 0.1 ? 1 : 0));
-        CHECK(gene.probability_up == (change > 0 ? 1 : 0));
-        CHECK(std::abs(gene.bayes_factor - (gene.probability == 1 ? 1 : -1) * std::log(13.0)) < 1e-12);
+        CHECK(gene.share_of_pairs == (std::abs(change) > 0.1 ? 1 : 0));
+        // of one cell of either type, the counts are Poisson numbers whose mean is what the model expects
+        const auto own = [&](Index cell) {
+            return certain.of(cell, gene.gene) * certain.data.host_library[static_cast<std::size_t>(cell)] / 1e4;
+        };
+        const auto error = [&](Index cell, double expression) {
+            const double slope = expression / (expression + 2) / std::log(2.0);
+            return slope * slope / own(cell);
+        };
+        CHECK(std::abs(gene.standard_error - std::sqrt(error(4, a) + error(7, b))) < 2e-2 * gene.standard_error);
+        CHECK(std::abs(gene.bayes_factor - std::log(gene.probability / (1 - gene.probability))) < 1e-6);
         const auto dense = random_counts(cells, genes, 0.4);
         CHECK(gene.share_group == (dense[4][static_cast<std::size_t>(gene.gene)] > 0 ? 1 : 0));
         CHECK(gene.share_reference == (dense[7][static_cast<std::size_t>(gene.gene)] > 0 ? 1 : 0));
@@ -95,7 +103,8 @@ TEST_CASE("the same seed gives the same differences, and uncertainty about z is 
     const std::vector<Index> group{4}, reference{7};
     const auto compare = [&](std::uint64_t seed) {
         return differential_expression(small.exec, small.model, small.data, small.batch, group, reference,
-                                       {.pairs = 50, .seed = seed});
+                                       {.pairs = 50, .seed = seed})
+            .genes;
     };
     const auto first = compare(1), again = compare(1), other = compare(2);
     bool differs = false;
@@ -107,6 +116,46 @@ TEST_CASE("the same seed gives the same differences, and uncertainty about z is 
         differs = differs || first[i].mean_change != other[i].mean_change;
     }
     CHECK(differs);
+}
+
+TEST_CASE("the change that counts is estimated where none is given") {
+    Certain certain;
+    Minibatch<double, HostExec> minibatch(certain.exec, certain.data, cells);
+    const std::vector<Index> group{0, 3, 8}, reference{1, 2, 5, 9};
+    const auto found = differential_expression(certain.exec, certain.model, certain.data, minibatch, group, reference,
+                                               {.pairs = 24, .delta = 0});
+    std::vector<double> changes(genes);
+    for (const auto& gene : found.genes) changes[static_cast<std::size_t>(gene.gene)] = gene.mean_change;
+    CHECK(found.delta == estimated_delta(changes));
+    const auto given = differential_expression(certain.exec, certain.model, certain.data, minibatch, group, reference,
+                                               {.pairs = 24, .delta = found.delta});
+    for (std::size_t i = 0; i < genes; ++i) {
+        CHECK(found.genes[i].gene == given.genes[i].gene);
+        CHECK(found.genes[i].probability == given.genes[i].probability);
+        CHECK(found.genes[i].share_of_pairs == given.genes[i].share_of_pairs);
+    }
+}
+
+TEST_CASE("a group's counts vary around its share of each cell's library") {
+    Certain certain;
+    const std::vector<Index> group{0, 3, 8};
+    const auto counts = evaluation_detail::group_counts(certain.data.cells_view, certain.data.host_library, group);
+    const auto dense = random_counts(cells, genes, 0.4);
+    for (std::size_t gene = 0; gene < genes; ++gene) {
+        double sum = 0, library = 0, seen = 0, squares = 0;
+        for (const Index cell : group) {
+            sum += dense[static_cast<std::size_t>(cell)][gene];
+            library += certain.data.host_library[static_cast<std::size_t>(cell)];
+            seen += dense[static_cast<std::size_t>(cell)][gene] > 0 ? 1 : 0;
+        }
+        for (const Index cell : group) {
+            const double expected = sum / library * certain.data.host_library[static_cast<std::size_t>(cell)];
+            const double distance = dense[static_cast<std::size_t>(cell)][gene] - expected;
+            squares += distance * distance;
+        }
+        CHECK(std::abs(counts.share[gene] - seen / 3) < 1e-12);
+        CHECK(std::abs(counts.variance[gene] - (sum > 0 ? squares / (sum * sum) : 0)) < 1e-12);
+    }
 }
 
 TEST_CASE("genes are ranked by certainty and called while few are expected to be false") {
@@ -138,7 +187,7 @@ TEST_CASE("groups that cannot be compared are refused") {
                          Message("cell 10 of a group is not in the data set, or is there twice"));
     CHECK_THROWS_MATCHES(certain.compare({1}, {2}, {.pairs = 0}), OptionError,
                          Message("pairs of cells: found 0, at least 1 is needed"));
-    CHECK_THROWS_AS(certain.compare({1}, {2}, {.delta = 0}), OptionError);
+    CHECK_THROWS_AS(certain.compare({1}, {2}, {.delta = -1}), OptionError);
 }
 
 }  // namespace differential_expression_test

@@ -79,17 +79,30 @@ void choose_rows(const DecodedDraws<Real, Exec>& draws, Index draw, const Chosen
         });
 }
 
-/// values (cells x chosen genes) = the mean of the likelihood in each cell's chosen row.
-template <class L, class Real, class Exec, class ChosenView, class ValuesView>
-void chosen_means(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, Real, Exec>& panel,
-                  const ToLibrary<Real, Exec>& to, const ChosenView& chosen, const ValuesView& values) {
+/// What the likelihood expects of cells x chosen genes.
+template <class Space>
+struct ExpectedCounts {
+    Matrix<float, Space> at_library;  ///< the mean at the common library size
+    Matrix<float, Space> mean;        ///< at the cell's own
+    Matrix<float, Space> variance;    ///< of a count around that mean
+};
+
+/// values = what is expected in each cell's chosen row.
+template <class L, class Real, class Exec, class ChosenView, class Space>
+void chosen_moments(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, Real, Exec>& panel,
+                    const ToLibrary<Real, Exec>& to, const ChosenView& chosen, const ExpectedCounts<Space>& values) {
     Kokkos::parallel_for(
-        KernelLabel("cellvae::chosen_means"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, draws.cells()),
+        KernelLabel("cellvae::chosen_moments"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, draws.cells()),
         KOKKOS_LAMBDA(const Index cell) {
             const double factor = to.factor(cell);
-            for (Index g = 0; g < panel.width; ++g)
-                values(cell, panel.first + g) =
-                    static_cast<float>(factor * static_cast<double>(L::mean(panel.parameters(chosen(cell), g))));
+            for (Index g = 0; g < panel.width; ++g) {
+                const auto eta = panel.parameters(chosen(cell), g);
+                const Index at = panel.first + g;
+                const Real mean = L::mean(eta);
+                values.at_library(cell, at) = static_cast<float>(factor * static_cast<double>(mean));
+                values.mean(cell, at) = static_cast<float>(mean);
+                values.variance(cell, at) = static_cast<float>(L::variance(eta));
+            }
         });
 }
 
