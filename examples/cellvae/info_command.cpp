@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cellvae/data/round_counts.hpp"
 #include "cellvae/io/counts.hpp"
+#include "cellvae/io/in_threads.hpp"
 #include "cellvae/io/model_file.hpp"
 #include "options.hpp"
 #include "report.hpp"
@@ -60,18 +61,46 @@ Json info_of_model(const std::string& file, const ModelDescription& model) {
     return info;
 }
 
+struct CountFacts {
+    bool whole = true;
+    float largest = 0;
+    std::vector<double> library;  // of each cell
+};
+
+CountFacts facts_of(const CountMatrix& counts) {
+    CountFacts facts;
+    const auto cells = static_cast<std::size_t>(counts.cells());
+    constexpr std::size_t at_once = 1024;  // cells
+    const std::size_t blocks = (cells + at_once - 1) / at_once;
+    facts.library.resize(cells);
+    std::vector<std::int32_t> fractions(blocks, 0), largest_bits(blocks, 0);
+    io_detail::in_threads(io_detail::reading_threads(), blocks, [&](std::size_t block) {
+        const std::size_t first = block * at_once, last = std::min(cells, first + at_once);
+        for (std::size_t cell = first; cell < last; ++cell)
+            facts.library[cell] = counts.library_size(static_cast<Index>(cell));
+        // Counts are not negative, so their bits are ordered as they are; the largest integer is found without
+        // branches.
+        std::int32_t fraction = 0, largest = 0;
+        const auto end = static_cast<std::size_t>(counts.row_offsets[last]);
+        for (auto k = static_cast<std::size_t>(counts.row_offsets[first]); k < end; ++k) {
+            fraction |= fraction_bits(counts.values[k]);
+            largest = std::max(largest, std::bit_cast<std::int32_t>(counts.values[k]));
+        }
+        fractions[block] = fraction;
+        largest_bits[block] = largest;
+    });
+    for (std::size_t block = 0; block < blocks; ++block) {
+        facts.whole = facts.whole && fractions[block] == 0;
+        facts.largest = std::max(facts.largest, std::bit_cast<float>(largest_bits[block]));
+    }
+    return facts;
+}
+
 Json info_of_counts(const std::string& file, const std::string& orientation) {
     const CountsRead read = read_and_describe(file, orientation);
     const CountMatrix& counts = read.counts;
-    // Counts are not negative, so their bits are ordered as they are; the largest integer is found without branches.
-    std::int32_t fractions = 0, largest_bits = 0;
-    for (const float value : counts.values) {
-        fractions |= value == std::floor(value) ? 0 : 1;
-        largest_bits = std::max(largest_bits, std::bit_cast<std::int32_t>(value));
-    }
-    const auto largest = std::bit_cast<float>(largest_bits);
-    std::vector<double> library;
-    for (Index cell = 0; cell < counts.cells(); ++cell) library.push_back(counts.library_size(cell));
+    CountFacts facts = facts_of(counts);
+    std::vector<double>& library = facts.library;
     std::sort(library.begin(), library.end());
     std::vector<std::string> obs, var;
     for (const auto& column : counts.obs.columns) obs.push_back(column.name);
@@ -84,8 +113,8 @@ Json info_of_counts(const std::string& file, const std::string& orientation) {
             {"genes", counts.genes()},
             {"nonzeros", counts.nonzeros()},
             {"share_of_zeros", entries > 0 ? Json(1 - static_cast<double>(counts.nonzeros()) / entries) : Json()},
-            {"whole_counts", fractions == 0},
-            {"largest_count", largest},
+            {"whole_counts", facts.whole},
+            {"largest_count", facts.largest},
             {"median_library_size", library.empty() ? Json() : Json(library[library.size() / 2])},
             {"obs", obs},
             {"var", var},

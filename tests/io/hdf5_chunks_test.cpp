@@ -12,11 +12,14 @@
 #include "io_files.hpp"
 
 using Catch::Matchers::ContainsSubstring;
+using cellvae::io_detail::damaged_heap;
 using cellvae::io_detail::Dataset;
 using cellvae::io_detail::FilteredChunks;
 using cellvae::io_detail::Handle;
 using cellvae::io_detail::open_hdf5;
+using cellvae::io_detail::PlainValues;
 using cellvae::io_detail::QuietHdf5;
+using cellvae::io_detail::StructureWalk;
 using io_files::Folder;
 
 namespace hdf5_chunks_test {
@@ -32,17 +35,17 @@ std::vector<std::int32_t> written() {
     return values;
 }
 
-/// A file with the dataset "values", its chunks filtered as asked.
-std::filesystem::path write(const Folder& folder, bool shuffle, bool checksum) {
+/// A file with the dataset "values". @param lay_out how they lie in the file
+template <class LayOut>
+std::filesystem::path write_as(const Folder& folder, const LayOut& lay_out, hsize_t user_block = 0) {
     auto path = folder.path("values.h5");
-    const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    const Handle creation(H5Pcreate(H5P_FILE_CREATE));
+    H5Pset_userblock(creation.get(), user_block);
+    const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), H5P_DEFAULT));
     const Handle properties(H5Pcreate(H5P_DATASET_CREATE));
     const std::int32_t seven = 7;
     H5Pset_fill_value(properties.get(), H5T_NATIVE_INT32, &seven);
-    H5Pset_chunk(properties.get(), 1, &chunk);
-    if (shuffle) H5Pset_shuffle(properties.get());
-    H5Pset_deflate(properties.get(), 4);
-    if (checksum) H5Pset_fletcher32(properties.get());
+    lay_out(properties.get());
     const Handle space(H5Screate_simple(1, &size, nullptr));
     const Handle dataset(
         H5Dcreate2(file.get(), "values", H5T_STD_I32LE, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT));
@@ -55,6 +58,19 @@ std::filesystem::path write(const Folder& folder, bool shuffle, bool checksum) {
     }
     return path;
 }
+
+/// In chunks that are filtered as asked.
+std::filesystem::path write(const Folder& folder, bool shuffle, bool checksum) {
+    return write_as(folder, [&](hid_t properties) {
+        H5Pset_chunk(properties, 1, &chunk);
+        if (shuffle) H5Pset_shuffle(properties);
+        H5Pset_deflate(properties, 4);
+        if (checksum) H5Pset_fletcher32(properties);
+    });
+}
+
+const auto in_chunks = [](hid_t properties) { H5Pset_chunk(properties, 1, &chunk); };
+const auto in_one_piece = [](hid_t) {};
 
 template <class Value>
 std::vector<Value> read(const std::filesystem::path& path) {
@@ -82,6 +98,56 @@ TEST_CASE("chunks are read the same by threads and by HDF5, gaps between them in
             // another type in memory: HDF5 converts
             CHECK(read<std::int64_t>(path) == std::vector<std::int64_t>(expected.begin(), expected.end()));
         }
+}
+
+TEST_CASE("values without filters are read the same past HDF5 and by it") {
+    const auto expected = written();
+    const std::vector<std::int64_t> wide(expected.begin(), expected.end());
+    const auto check = [&](const auto& lay_out, hsize_t user_block, bool past_hdf5) {
+        const Folder folder;
+        const auto path = write_as(folder, lay_out, user_block);
+        CAPTURE(user_block, past_hdf5);
+        CHECK(read<std::int32_t>(path) == expected);
+        CHECK(read<std::int64_t>(path) == wide);
+        const auto file = open_hdf5(path);
+        const Dataset dataset(file, file.handle.get(), "values", "values");
+        CHECK(PlainValues(dataset, H5T_NATIVE_INT32).readable() == past_hdf5);
+        CHECK(!PlainValues(dataset, H5T_NATIVE_INT64).readable());
+        CHECK(!PlainValues(dataset, H5T_NATIVE_FLOAT).readable());
+    };
+    check(in_chunks, 0, true);
+    check(in_chunks, 512, false);
+    check(in_one_piece, 0, true);
+    check(in_one_piece, 512, false);
+    const auto filtered = [](hid_t properties) {
+        H5Pset_chunk(properties, 1, &chunk);
+        H5Pset_fletcher32(properties);
+    };
+    check(filtered, 0, false);
+}
+
+TEST_CASE("numbers are not taken for heaps of texts, and heaps beside them are found") {
+    const Folder folder;
+    const auto path = write_as(folder, in_chunks);
+    const auto bytes = std::filesystem::file_size(path);
+    StructureWalk walk(path, bytes);
+    REQUIRE(!walk.damage());
+    const auto numbers = walk.numbers();
+    CHECK(numbers.size() == 0);  // chunks of 4,000 bytes are too small to be worth it
+    const auto whole = write_as(folder, in_one_piece);
+    StructureWalk other(whole, std::filesystem::file_size(whole));
+    REQUIRE(!other.damage());
+    REQUIRE(other.numbers().size() == 1);
+    CHECK(other.numbers().front().size == size * sizeof(std::int32_t));
+    // what looks like a heap, among the numbers
+    std::fstream(whole, std::ios::binary | std::ios::in | std::ios::out)
+        .seekp(static_cast<std::streamoff>(other.numbers().front().address) + 4000)
+        .write("GCOL\1\0\0\0damaged_", 16);
+    CHECK(damaged_heap(whole, std::filesystem::file_size(whole)).has_value());
+    CHECK(!damaged_heap(whole, std::filesystem::file_size(whole), other.numbers()));
+    CHECK(read<std::int32_t>(whole).size() == size);
+    std::ofstream(whole, std::ios::binary | std::ios::app).write("GCOL\1\0\0\0damaged_", 16);
+    CHECK(damaged_heap(whole, std::filesystem::file_size(whole), other.numbers()).has_value());
 }
 
 TEST_CASE("a damaged chunk is named") {

@@ -21,6 +21,12 @@ inline std::uint64_t little_endian(const char* bytes) {
     return number;
 }
 
+/// Consecutive bytes of a file.
+struct FileRange {
+    std::uint64_t address;
+    std::uint64_t size;
+};
+
 /// Thrown, and caught, by what looks at a file's structures before HDF5 does.
 struct Hdf5Damage {
     std::uint64_t position;

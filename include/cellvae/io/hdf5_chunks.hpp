@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cellvae/io/hdf5.hpp"
+#include "cellvae/io/hdf5_plain.hpp"
 #include "cellvae/io/in_threads.hpp"
 #include "cellvae/io/large_pages.hpp"
 
@@ -134,14 +135,15 @@ template <class Value>
     return true;
 }
 
-/// Reads consecutive blocks of a one-dimensional dataset to where they belong. Chunks of gzip, which take longer to
-/// unpack than what is done with them, are unpacked by several threads where their values are of the type in memory.
+/// Reads consecutive blocks of a one-dimensional dataset to where they belong, by several threads where their values
+/// are of the type in memory and lie in one piece or in chunks of gzip.
 template <class Value>
 class BlockReader {
 public:
     explicit BlockReader(const Dataset& dataset)
         : dataset_(dataset),
           chunks_(dataset, sizeof(Value)),
+          plain_(dataset, native_type<Value>()),
           threads_(reading_threads()),
           chunk_(static_cast<std::size_t>(dataset.chunk(0))) {
         constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of a chunk; each thread holds two or three
@@ -160,6 +162,7 @@ public:
     /// of them once it is there, from several threads and in any order.
     template <class Look>
     void read(std::size_t start, std::size_t count, Value* to, const Look& look) {
+        if (plain_.readable()) return read_plain(start, count, to, look);
         if (!unpacks_) {
             dataset_.read({start}, {count}, native_type<Value>(), to);
             const std::size_t part = (count + threads_ - 1) / threads_;
@@ -190,8 +193,26 @@ public:
     }
 
 private:
+    /// Values are looked at while they are in the processor's cache.
+    template <class Look>
+    void read_plain(std::size_t start, std::size_t count, Value* to, const Look& look) {
+        const auto pieces = plain_.pieces(start, count);
+        for (const auto& piece : pieces)
+            if (piece.address == PlainValues::nowhere)
+                dataset_.read({piece.first}, {piece.count}, native_type<Value>(), to + (piece.first - start));
+        whole_.assign(pieces.size(), 1);
+        in_threads(threads_, pieces.size(), [&](std::size_t k) {
+            Value* const values = to + (pieces[k].first - start);
+            whole_[k] = pieces[k].address == PlainValues::nowhere || plain_.read(pieces[k], values) ? 1 : 0;
+            if (whole_[k] != 0) look(pieces[k].first, values, pieces[k].count);
+        });
+        for (std::size_t k = 0; k < whole_.size(); ++k)
+            if (whole_[k] == 0) plain_.damaged(pieces[k].first);
+    }
+
     const Dataset& dataset_;
     FilteredChunks chunks_;
+    PlainValues plain_;
     std::size_t threads_, chunk_, block_ = 0;
     bool unpacks_ = false;
     std::vector<FilteredChunks::Stored> stored_;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -60,21 +61,35 @@ inline std::optional<std::vector<HeapObject>> heap_objects(std::ifstream& file, 
 /// Looks for a damaged heap of texts and returns its position. HDF5 1.10 loops for ever in a heap with an object of
 /// size zero, so this comes first. Heaps lie beside one another: ones that have more bytes together than the file are
 /// damaged too, and the time that this takes grows with the file.
-inline std::optional<std::uint64_t> damaged_heap(const std::filesystem::path& path, std::uint64_t file_bytes) {
+/// @param numbers parts of the file, by address, that hold nothing but numbers: no heap is looked for there
+inline std::optional<std::uint64_t> damaged_heap(const std::filesystem::path& path, std::uint64_t file_bytes,
+                                                 std::span<const FileRange> numbers = {}) {
     std::ifstream file(path, std::ios::binary);
     std::vector<char> buffer(std::size_t{1} << 20);
     std::vector<std::uint64_t> heaps;
-    std::size_t kept = 0;
-    std::uint64_t start = 0;  // of the buffer, in the file
-    while (file.read(buffer.data() + kept, static_cast<std::streamsize>(buffer.size() - kept)), file.gcount() > 0) {
-        const std::size_t size = kept + static_cast<std::size_t>(file.gcount());
-        const std::string_view bytes(buffer.data(), size);
-        for (auto at = bytes.find(heap_signature); at != bytes.npos; at = bytes.find(heap_signature, at + 1))
-            heaps.push_back(start + at);
-        kept = std::min(size, heap_signature.size() - 1);
-        std::copy(bytes.end() - kept, bytes.end(), buffer.begin());
-        start += size - kept;
+    const auto look = [&](std::uint64_t start, std::uint64_t end) {
+        file.clear();
+        file.seekg(static_cast<std::streamoff>(start));
+        std::size_t kept = 0;
+        while (start + kept < end) {
+            const auto most = std::min<std::uint64_t>(buffer.size() - kept, end - start - kept);
+            file.read(buffer.data() + kept, static_cast<std::streamsize>(most));
+            if (file.gcount() == 0) return;
+            const std::size_t size = kept + static_cast<std::size_t>(file.gcount());
+            const std::string_view bytes(buffer.data(), size);
+            for (auto at = bytes.find(heap_signature); at != bytes.npos; at = bytes.find(heap_signature, at + 1))
+                heaps.push_back(start + at);
+            kept = std::min(size, heap_signature.size() - 1);
+            std::copy(bytes.end() - kept, bytes.end(), buffer.begin());
+            start += size - kept;
+        }
+    };
+    std::uint64_t from = 0;
+    for (const FileRange& range : numbers) {
+        if (range.address > from) look(from, range.address);
+        from = std::max(from, range.address + range.size);
     }
+    look(from, file_bytes);
     std::uint64_t room = file_bytes;
     for (const std::uint64_t position : heaps)
         if (!heap_objects(file, position, room)) return position;

@@ -17,6 +17,8 @@ struct TypeOnDisk {
     unsigned kind = 0;  // the specification's class
     std::uint64_t size = 0;
     bool reference_to_text = false;  // of variable length
+
+    [[nodiscard]] bool is_number() const { return kind <= 1; }  // whole or not
 };
 
 /// A dataspace message: `elements` is a double, since no integer holds what a damaged one may say.

@@ -56,6 +56,14 @@ public:
         return std::nullopt;
     }
 
+    /// Where values that are numbers lie, by address and but for small ones, once damage() has found none.
+    [[nodiscard]] std::vector<FileRange> numbers() const {
+        auto ranges = numbers_;
+        std::sort(ranges.begin(), ranges.end(),
+                  [](const FileRange& a, const FileRange& b) { return a.address < b.address; });
+        return ranges;
+    }
+
 private:
     static constexpr std::uint64_t undefined = ~std::uint64_t{0};
 
@@ -64,16 +72,11 @@ private:
         std::uint64_t tree;
         std::uint64_t heap;
     };
-    /// Bytes with messages.
-    struct Block {
-        std::uint64_t address;
-        std::uint64_t size;
-    };
     /// What the messages of one header say together.
     struct Object {
         bool later = false;    // the later format
         bool ordered = false;  // there, messages have a number
-        std::vector<Block> continuations;
+        std::vector<FileRange> continuations;
         std::deque<std::string> blocks;  // of all blocks; what follows may lie in them
         std::vector<FileBytes> attributes;
         std::optional<SpaceOnDisk> space;
@@ -82,6 +85,7 @@ private:
         std::uint64_t chunks = undefined;  // their tree
         std::vector<std::uint64_t> filters;
         std::optional<std::uint64_t> bytes_in_piece;  // of values that lie in one piece
+        std::optional<std::uint64_t> piece;           // where that is, unless it lies in the header
     };
 
     bool first_time(std::uint64_t address) { return seen_.insert(address).second; }
@@ -144,7 +148,7 @@ private:
             messages({address + 16, from.number(4)}, object);
         }
         while (!object.continuations.empty()) {
-            Block next = object.continuations.back();
+            FileRange next = object.continuations.back();
             object.continuations.pop_back();
             if (!first_time(next.address)) continue;
             if (object.later) {  // a signature before and a checksum behind
@@ -158,13 +162,14 @@ private:
         FileBytes({}, address)
             .require(!object.bytes_in_piece || object.space->elements * static_cast<double>(object.type->size) <=
                                                    static_cast<double>(*object.bytes_in_piece));
+        if (object.piece) keep_numbers(object, {*object.piece, object.bytes_in_piece.value_or(0)});
         if (object.chunk.empty()) return;
         FileBytes({}, address)
             .require(object.chunk.size() == object.space->shape.size() + 1 && object.chunk.back() == object.type->size);
         if (object.chunks != undefined) chunk_tree(object.chunks, object, std::nullopt);
     }
 
-    void messages(const Block& block, Object& object) {
+    void messages(const FileRange& block, Object& object) {
         object.blocks.push_back(file_.read(block.address, block.size));
         FileBytes from(object.blocks.back(), block.address);
         const std::size_t head = object.later ? (object.ordered ? 6 : 4) : 8;
@@ -268,6 +273,7 @@ private:
             if (address == undefined) return;
             if (version >= 3) object.bytes_in_piece = message.number(8);
             file_.require_inside(address, object.bytes_in_piece.value_or(0));
+            object.piece = address;
         } else if (kind == 2 && version < 4) {
             if (version == 3) rank = message.number(1);
             chunked(message.number(8));
@@ -403,7 +409,13 @@ private:
             }
             file_.require_inside(child, size);
             from.require(chunk_is_whole(child, size, left_out, whole, object.filters, k == 0));
+            keep_numbers(object, {child, size});
         }
+    }
+
+    void keep_numbers(const Object& object, const FileRange& range) {
+        constexpr std::uint64_t large = 4096;  // what is smaller is not worth its place here
+        if (range.size >= large && object.type->is_number()) numbers_.push_back(range);
     }
 
     /// Whether a chunk has as many bytes as its lengths say, without its filters. HDF5 does not look, and reads on
@@ -441,6 +453,7 @@ private:
     std::unordered_map<std::uint64_t, std::uint64_t> heap_of_tree_;  // of a group
     std::vector<Group> groups_;
     std::vector<std::uint64_t> objects_;
+    std::vector<FileRange> numbers_;
 };
 
 }  // namespace cellvae::io_detail
