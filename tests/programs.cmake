@@ -38,7 +38,18 @@ if(sanitized)
 endif()
 add_test(NAME model_file_kill COMMAND model_file_kill_program ${kills} ${CMAKE_CURRENT_BINARY_DIR}/model_file_kill)
 
-foreach(name IN ITEMS same_bits kernels allocations model_file_kill)
+# A part of the program that has igraph.
+if(TARGET cellvae_igraph AND CELLVAE_IGRAPH_WORKS)
+  cellvae_add_test_program(leiden)
+  target_sources(leiden_program PRIVATE main.cpp ${PROJECT_SOURCE_DIR}/examples/cellvae/leiden.cpp
+    ${PROJECT_SOURCE_DIR}/examples/cellvae/terminal.cpp)
+  target_include_directories(leiden_program PRIVATE ${PROJECT_SOURCE_DIR}/examples/cellvae)
+  target_link_libraries(leiden_program PRIVATE cellvae_igraph Catch2::Catch2 nlohmann_json::nlohmann_json
+    $<TARGET_NAME_IF_EXISTS:Hnswlib::Hnswlib>)
+  add_test(NAME leiden COMMAND leiden_program)
+endif()
+
+foreach(name IN ITEMS same_bits kernels allocations model_file_kill leiden)
   if(TEST ${name})
     set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT "${test_environment}")
   endif()

@@ -110,8 +110,10 @@ std::string text_of(const Json& value) {
     if (value.is_null()) return "";
     if (value.is_string()) return value.get<std::string>();
     if (!value.is_number_float()) return value.dump();
+    const double number = value.get<double>();
+    const bool counts = std::abs(number) > 1 && number == std::floor(number);  // the median of numbers of clusters
     std::array<char, 40> text{};
-    std::snprintf(text.data(), text.size(), std::abs(value.get<double>()) < 10 ? "%.4f" : "%.1f", value.get<double>());
+    std::snprintf(text.data(), text.size(), counts ? "%.0f" : std::abs(number) < 10 ? "%.4f" : "%.1f", number);
     return text.data();
 }
 

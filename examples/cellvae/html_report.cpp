@@ -37,7 +37,8 @@ tr{break-inside:avoid}thead th{color:var(--soft);font-weight:500}.markers th,.ma
 .picks label{border:1px solid var(--grid);border-radius:14px;padding:3px 12px;cursor:pointer;font-size:14px}
 .about th{color:var(--soft);font-weight:500;white-space:nowrap}.about td{overflow-wrap:anywhere}.about code{font-size:13px}
 @page{margin:12mm}
-@media print{.picks,.choice input{display:none}.choice .figures figure:not(.gene_figure){display:block}body{max-width:none;padding:0;font-size:11pt}h2,h2+p{break-after:avoid}p{break-inside:avoid}.figures{gap:10px 16px}.figures figure{max-width:48%}figure.large{max-width:100%}}
+@media print{.picks,.choice input{display:none}.wide{overflow:visible}body{max-width:none;padding:0;font-size:11pt}h2,h2+p{break-after:avoid}p{break-inside:avoid}.figures{display:block}.figures figure,.choice .figures figure:not(.gene_figure){display:inline-block;vertical-align:top;width:48%;margin:0 1% 10px 0}.choice .figures figure.gene_figure{display:none}.figures figure.large{width:100%}}
+@media screen and (max-width:600px){body{padding:12px}.figures figure{overflow-x:auto}.figures .chart{max-width:none}}
 )";
 
 std::string tile(const nlohmann::ordered_json& scores, const std::string& name, const std::string& words) {

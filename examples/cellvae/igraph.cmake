@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Links igraph to the program cellvae where a source that includes and calls it compiles and links; leaves it out, with a
-# line, where not. Neither igraph's CMake package nor its pkg-config file is asked: Debian's want the development files of
+# The target cellvae_igraph: igraph where a source that includes and calls it compiles and links; nothing, with a line, where
+# not. Neither igraph's CMake package nor its pkg-config file is asked: Debian's want the development files of
 # everything that igraph itself links. Some of its headers may lie in the architecture's own include folder (Debian 13).
 find_path(CELLVAE_IGRAPH_INCLUDE igraph/igraph.h)
 find_path(CELLVAE_IGRAPH_VERSION_INCLUDE igraph_version.h PATH_SUFFIXES igraph)
@@ -22,10 +22,11 @@ if(CELLVAE_IGRAPH_INCLUDE AND CELLVAE_IGRAPH_VERSION_INCLUDE AND CELLVAE_IGRAPH_
     }" CELLVAE_IGRAPH_WORKS)
   cmake_pop_check_state()
 endif()
+add_library(cellvae_igraph INTERFACE)
 if(CELLVAE_IGRAPH_WORKS)
-  target_include_directories(cellvae_program SYSTEM PRIVATE ${igraph_includes})
-  target_link_libraries(cellvae_program PRIVATE ${CELLVAE_IGRAPH_LIBRARY})
-  target_compile_definitions(cellvae_program PRIVATE CELLVAE_HAS_IGRAPH)
+  target_include_directories(cellvae_igraph SYSTEM INTERFACE ${igraph_includes})
+  target_link_libraries(cellvae_igraph INTERFACE ${CELLVAE_IGRAPH_LIBRARY})
+  target_compile_definitions(cellvae_igraph INTERFACE CELLVAE_HAS_IGRAPH)
 else()
   message(STATUS "The program cellvae is built without igraph, and so without Leiden clusters: no igraph here that compiles and links")
 endif()

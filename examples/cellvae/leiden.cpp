@@ -127,6 +127,7 @@ NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, st
 }
 
 std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_t seed) const {
+    igraph_set_error_handler(igraph_error_handler_ignore);  // by default it ends the program: its errors are read below
     const auto edge_count = static_cast<igraph_integer_t>(edges_.size());
     WholeVector ends(2 * edge_count), membership(0);
     RealVector weights(edge_count), strength(static_cast<igraph_integer_t>(cells_));
@@ -140,7 +141,6 @@ std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_
         VECTOR(strength.values)[edge.to] += edge.weight;
         total += 2 * edge.weight;
     }
-    igraph_set_error_handler(igraph_error_handler_ignore);  // by default it ends the program: its errors are read below
     igraph_t graph;
     if (igraph_create(&graph, &ends.values, static_cast<igraph_integer_t>(cells_), IGRAPH_UNDIRECTED) != IGRAPH_SUCCESS)
         throw Error("igraph could not make the neighbour graph");
@@ -187,8 +187,7 @@ std::string without_leiden(const std::string& asked) {
     return asked +
            ": this cellvae was built without igraph (it is GPL, and optional), and so without Leiden. What is lost is "
            "--cluster-by leiden, --start leiden and the Leiden rows of --compare; a mixture starts from k-means, and "
-           "its "
-           "own clusters and kmeans are there. To have it, install libigraph-dev and build again";
+           "its own clusters and kmeans are there. To have it, install libigraph-dev and build again";
 }
 
 }  // namespace cellvae::program

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "leiden.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <cmath>
+#include <vector>
+
+#include "cellvae/core/error.hpp"
+#include "cellvae/core/random.hpp"
+
+using namespace cellvae;
+using program::NeighbourGraph;
+
+namespace {
+
+constexpr Index cells = 150;
+
+/// Three groups of cells far from one another, the first the largest.
+std::vector<float> groups() {
+    RandomStream random(1, Purpose::test);
+    std::vector<float> coordinates;
+    for (Index cell = 0; cell < cells; ++cell) {
+        const int group = cell < 70 ? 0 : cell < 120 ? 1 : 2;
+        coordinates.push_back(static_cast<float>(30 * group + random.normal<double>()));
+        coordinates.push_back(static_cast<float>(random.normal<double>()));
+    }
+    return coordinates;
+}
+
+}  // namespace
+
+TEST_CASE("groups that lie apart are Leiden's clusters, the largest first, the same from the same seed") {
+    const NeighbourGraph graph(Kokkos::DefaultHostExecutionSpace(), groups(), cells, 2);
+    const auto labels = graph.leiden(0.05, 3);
+    REQUIRE(labels.size() == cells);
+    for (Index cell = 0; cell < cells; ++cell)
+        CHECK(labels[static_cast<std::size_t>(cell)] == (cell < 70 ? 0 : cell < 120 ? 1 : 2));
+    CHECK(graph.leiden(1, 3) == graph.leiden(1, 3));
+}
+
+TEST_CASE("an error of igraph's is one of ours, and the program goes on") {
+    using Catch::Matchers::MessageMatches;
+    const NeighbourGraph graph(Kokkos::DefaultHostExecutionSpace(), groups(), cells, 2);
+    CHECK_THROWS_AS(graph.leiden(std::nan(""), 1), Error);
+    CHECK_THROWS_AS(graph.leiden(-1, 1), Error);
+    CHECK(graph.leiden(0.05, 3).size() == cells);
+}
