@@ -141,7 +141,7 @@ TEST_CASE("the summary of cells that are streamed is that of the cells in memory
     const auto streamed = make_streamed_dataset<Poisson>(
         small.exec, std::make_shared<MatrixReader>(count_matrix(random_counts(cells, genes, 0.4))));
     const auto found = posterior_predictive_summary(small.exec, small.model, streamed, small.batch, asked);
-    for (auto* const moments : {&PosteriorPredictiveSummary::observed, &PosteriorPredictiveSummary::simulated}) {
+    for (auto moments : {&PosteriorPredictiveSummary::observed, &PosteriorPredictiveSummary::simulated}) {
         CHECK((found.*moments).mean == (expected.*moments).mean);
         CHECK((found.*moments).variance == (expected.*moments).variance);
         CHECK((found.*moments).zero_share == (expected.*moments).zero_share);
