@@ -17,9 +17,8 @@ struct EmbedRequest {
 
 void run_embed(const EmbedRequest& request) {
     const auto both = read_model_and_cells(request.model);
-    const Index cells = both->counts.cells();
-    CountMatrix& counts = both->counts;
-    H5adExtras extras;
+    const Index cells = both->cell_count();
+    H5adExtras extras{.obsm = {}, .counts = !both->file};
     extras.obsm.push_back(
         {"X_cellvae", both->description.options.latent, both->model->latent(ProgressLine("encode", cells))});
     nlohmann::ordered_json result{{"cells", cells},
@@ -29,8 +28,11 @@ void run_embed(const EmbedRequest& request) {
                                   {"genes_unknown", both->cells.unknown},
                                   {"clusters", nullptr},
                                   {"file", request.out}};
+    std::vector<float> responsibilities;
+    if (both->model->clusters() > 0) responsibilities = both->model->responsibilities(ProgressLine("clusters", cells));
+    CountMatrix& counts = both->counts;
+    if (both->file) counts.obs = both->file->release_annotations().obs;  // nothing is read any more
     if (both->model->clusters() > 0) {
-        auto responsibilities = both->model->responsibilities(ProgressLine("clusters", cells));
         const auto found = mixture_clusters(responsibilities, cluster_components(both->description));
         counts.obs.set({"cellvae_cluster", found.column});
         counts.obs.set({"cellvae_certainty", found.certainty});
@@ -50,6 +52,7 @@ void add_embed(CLI::App& app, Invocation& invocation) {
                                "cellvae embed run/model.h5 new_cells.h5ad --out embedded.h5ad"},
                               request, run_embed);
     add_model_and_cells(embed, request->model);
+    add_stream(embed, request->model);
     embed.add_option("--out", request->out, "h5ad file to write")->required();
 }
 

@@ -22,8 +22,8 @@ struct EvaluateRequest {
 void run_evaluate(const EvaluateRequest& request) {
     const auto both = read_model_and_cells(request.model);
     auto& model = *both->model;
-    const Index cells = both->counts.cells();
-    const auto labels = find_labels(both->counts, request.labels, request.model.counts);
+    const Index cells = both->cell_count();
+    const auto labels = find_labels(both->annotated_cells(), request.labels, request.model.counts);
     ClusteringRequest clustering = request.clustering;
     clustering.seed = request.model.seed;
     if (clustering.by == "auto") clustering.by = model.clusters() > 0 ? "mixture" : "kmeans";
@@ -70,6 +70,7 @@ void add_evaluate(CLI::App& app, Invocation& invocation) {
                                   "cellvae evaluate run/model.h5 new_cells.h5ad --labels cell_type"},
                                  request, run_evaluate);
     add_model_and_cells(evaluate, request->model);
+    add_stream(evaluate, request->model);
     add_labels(evaluate, request->labels);
     evaluate
         .add_option("--cluster-by", request->clustering.by,

@@ -146,6 +146,30 @@ std::vector<float> read_latent(const std::filesystem::path& path, Index cells) {
     return latent;
 }
 
+namespace {
+
+/// The cells of a run, without counts where it streamed them.
+CountMatrix read_run_cells(const std::filesystem::path& path) {
+    using namespace io_detail;
+    {
+        require_regular_file(path);
+        const QuietHdf5 quiet;
+        const Hdf5File file = open_hdf5(path);
+        if (!has(file.handle.get(), "X")) {
+            CountMatrix cells;
+            std::vector<std::string> notes;
+            cells.obs = read_annotations(file, file.handle.get(), "obs", "obs", notes);
+            cells.var = read_annotations(file, file.handle.get(), "var", "var", notes);
+            restore_library_sizes(cells);
+            cells.row_offsets.assign(cells.obs.names.size() + 1, 0);
+            return cells;
+        }
+    }
+    return read_h5ad(path);
+}
+
+}  // namespace
+
 std::string html_page(const std::string& title, const std::string& body) {
     return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" "
@@ -161,7 +185,7 @@ void report_on_folder(const std::filesystem::path& folder, const std::vector<std
         throw InputError(message((folder / "scores.json").string(),
                                  text.empty() ? ": is missing or empty" : ": is no JSON object",
                                  "; expected what cellvae train writes"));
-    const auto counts = read_h5ad(folder / "cells.h5ad");
+    const auto counts = read_run_cells(folder / "cells.h5ad");
     const auto latent = read_latent(folder / "cells.h5ad", counts.cells());
     write_report(folder, {counts, latent, std::move(scores_read), text_of_file(folder / "history.csv"),
                           text_of_file(folder / "options.toml"), genes});
@@ -200,9 +224,10 @@ void write_report(const std::filesystem::path& folder, const RunResults& results
                                        {"peak_memory_mb", "MB at the peak"}})
         page += tile(scores, score, words);
     page += "</div>\n" + sections + every_score(results);
-    write_text_atomically(folder / "markers.csv", run.markers);
+    if (!run.markers.empty()) write_text_atomically(folder / "markers.csv", run.markers);
     write_text_atomically(folder / "report.html", html_page("cellvae: " + name, page));
-    print_notice(message("written to ", (folder / "report.html").string(), ", pictures and markers.csv beside it"));
+    print_notice(message("written to ", (folder / "report.html").string(), ", pictures ",
+                         run.markers.empty() ? "" : "and markers.csv ", "beside it"));
 }
 
 }  // namespace cellvae::program

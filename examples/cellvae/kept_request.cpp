@@ -63,6 +63,8 @@ Json options_of(const TrainRequest& request) {
             {"hold-prior", request.hold_prior},
             {"patience", request.patience},
             {"held-out", request.held_out},
+            {"shuffle-chunk", request.shuffle_chunk},
+            {"shuffle-chunks", request.shuffle_chunks},
             {"seed", request.seed}};
 }
 

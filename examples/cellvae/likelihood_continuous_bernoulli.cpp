@@ -5,9 +5,9 @@
 
 namespace cellvae::program {
 
-Trained train_continuous_bernoulli(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+Trained train_continuous_bernoulli(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
                                    const StartLabels& start, const std::function<void()>& ready) {
-    return train_with<ContinuousBernoulli>(counts, request, annotated, start, ready);
+    return train_with<ContinuousBernoulli>(cells, request, annotated, start, ready);
 }
 
 std::unique_ptr<LoadedModel> load_continuous_bernoulli(const std::filesystem::path& file,

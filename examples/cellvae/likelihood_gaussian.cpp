@@ -5,9 +5,9 @@
 
 namespace cellvae::program {
 
-Trained train_gaussian(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+Trained train_gaussian(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
                        const StartLabels& start, const std::function<void()>& ready) {
-    return train_with<Gaussian>(counts, request, annotated, start, ready);
+    return train_with<Gaussian>(cells, request, annotated, start, ready);
 }
 
 std::unique_ptr<LoadedModel> load_gaussian(const std::filesystem::path& file, const ModelDescription& description) {

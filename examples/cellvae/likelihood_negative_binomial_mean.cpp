@@ -5,9 +5,9 @@
 
 namespace cellvae::program {
 
-Trained train_negative_binomial_mean(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+Trained train_negative_binomial_mean(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
                                      const StartLabels& start, const std::function<void()>& ready) {
-    return train_with<NegativeBinomial<MeanDispersion>>(counts, request, annotated, start, ready);
+    return train_with<NegativeBinomial<MeanDispersion>>(cells, request, annotated, start, ready);
 }
 
 std::unique_ptr<LoadedModel> load_negative_binomial_mean(const std::filesystem::path& file,

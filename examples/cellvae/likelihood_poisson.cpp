@@ -5,9 +5,9 @@
 
 namespace cellvae::program {
 
-Trained train_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+Trained train_poisson(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
                       const StartLabels& start, const std::function<void()>& ready) {
-    return train_with<Poisson>(counts, request, annotated, start, ready);
+    return train_with<Poisson>(cells, request, annotated, start, ready);
 }
 
 std::unique_ptr<LoadedModel> load_poisson(const std::filesystem::path& file, const ModelDescription& description) {

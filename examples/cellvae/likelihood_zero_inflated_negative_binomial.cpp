@@ -6,10 +6,10 @@
 
 namespace cellvae::program {
 
-Trained train_zero_inflated_negative_binomial(const CountMatrix& counts, const TrainRequest& request,
+Trained train_zero_inflated_negative_binomial(const TrainCells& cells, const TrainRequest& request,
                                               const Annotated& annotated, const StartLabels& start,
                                               const std::function<void()>& ready) {
-    return train_with<ZeroInflated<NegativeBinomial<TotalCountProbability>>>(counts, request, annotated, start, ready);
+    return train_with<ZeroInflated<NegativeBinomial<TotalCountProbability>>>(cells, request, annotated, start, ready);
 }
 
 std::unique_ptr<LoadedModel> load_zero_inflated_negative_binomial(const std::filesystem::path& file,

@@ -6,9 +6,9 @@
 
 namespace cellvae::program {
 
-Trained train_zero_inflated_poisson(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+Trained train_zero_inflated_poisson(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
                                     const StartLabels& start, const std::function<void()>& ready) {
-    return train_with<ZeroInflated<Poisson>>(counts, request, annotated, start, ready);
+    return train_with<ZeroInflated<Poisson>>(cells, request, annotated, start, ready);
 }
 
 std::unique_ptr<LoadedModel> load_zero_inflated_poisson(const std::filesystem::path& file,

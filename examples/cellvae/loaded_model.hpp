@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,8 @@ public:
     virtual ~LoadedModel() = default;
 
     /// Takes the cells, which must outlive it. @throws InputError for values that its likelihood does not explain
-    virtual void take_cells(const ModelCells& cells) = 0;
+    /// @param reader where their counts stay in the file, what reads them with the model's genes; else null
+    virtual void take_cells(const ModelCells& cells, const std::shared_ptr<CellReader>& reader) = 0;
 
     /// Means of q(z | x): cells x latent.
     [[nodiscard]] virtual std::vector<float> latent(const CellProgress& progress) = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 #include "cellvae/core/version.hpp"
 #include "commands.hpp"
 #include "help.hpp"
+#include "processes.hpp"
 #include "terminal.hpp"
 
 using namespace cellvae;
@@ -56,6 +58,29 @@ std::string as_typed(int argc, char* argv[]) {
     return line;
 }
 
+/// Says what went wrong, and ends all processes where there are several.
+int fail(const std::string& text, int code) {
+    const Processes& all = processes();
+    if (all.rank() == 0) {
+        print_error(text, code);
+    } else {
+        // what all of them have found the first one says, and ends the others
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+        std::fprintf(stderr, "cellvae: process %d: %s\n", static_cast<int>(all.rank()), text.c_str());
+    }
+    std::fflush(nullptr);
+    all.end(code);
+    return code;
+}
+
+/// The threads of a process that is not told how many: a core each, which processes of one machine share unless their
+/// launcher has given each its own.
+int default_threads() {
+    const int own = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    const bool all = own >= ::sysconf(_SC_NPROCESSORS_ONLN);
+    return all ? std::max(1, own / processes().on_this_machine()) : own;
+}
+
 }  // namespace
 
 int main(int argc, char* argv[]) {
@@ -79,24 +104,27 @@ int main(int argc, char* argv[]) {
     invocation.command = as_typed(argc, argv);
     // errors of the command line itself are JSON as well where it asks for that
     print_results_as_json(std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; }));
+    std::shared_ptr<Processes> started;  // MPI, until all is done
     try {
+        started = start_processes(argc, argv);
         app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return app.exit(error);
-        return print_error(message(error.what(), " (cellvae --help explains the options)"), 2);
-    }
-    be_quiet(invocation.quiet);
-    try {
-        const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+        const bool is_first = processes().rank() == 0;
+        be_quiet(invocation.quiet || !is_first);
+        if (processes().size() > 1 && !app.got_subcommand("train"))
+            throw OptionError("several processes share cellvae train alone: start other commands without mpirun");
         Kokkos::ScopeGuard kokkos(Kokkos::InitializationSettings{}.set_disable_warnings(true).set_num_threads(
-            invocation.threads > 0 ? invocation.threads : cores));
+            invocation.threads > 0 ? invocation.threads : default_threads()));
         invocation.run();
+        processes().wait();  // until the first one has written everything
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return processes().rank() == 0 ? app.exit(error) : 0;
+        return fail(message(error.what(), " (cellvae --help explains the options)"), 2);
     } catch (const Error& error) {
-        return print_error(error.what(), 2);
+        return fail(error.what(), 2);
     } catch (const std::bad_alloc&) {
-        return print_error("out of memory", 1);
+        return fail("out of memory", 1);
     } catch (const std::exception& error) {
-        return print_error(message("unexpected: ", error.what()), 1);
+        return fail(message("unexpected: ", error.what()), 1);
     }
     return 0;
 }

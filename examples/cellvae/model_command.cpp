@@ -7,6 +7,7 @@
 #include "cellvae/io/model_file.hpp"
 #include "report.hpp"
 #include "request.hpp"
+#include "streaming.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -31,6 +32,12 @@ void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_re
     add_seed(command, request.seed);
 }
 
+void add_stream(CLI::App& command, ModelRequest& request) {
+    command.add_flag("--stream", request.stream,
+                     "Leave the counts in their file (h5ad with a csr_matrix) and read them a few thousand cells at a "
+                     "time; the numbers are the same");
+}
+
 std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
     if (!std::filesystem::exists(request.model))
         throw InputError(message(request.model, ": no such file; expected the model.h5 of cellvae train"));
@@ -47,13 +54,23 @@ std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
 
 std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request) {
     auto both = read_model(request);
-    both->counts = read_and_describe(request.counts, request.orientation).counts;
+    if (request.stream) {
+        CountsRequest file;
+        file.files = {request.counts};
+        both->file = open_streamed(file);
+        both->counts.var = both->file->annotations().var;
+        print_notice(message(request.counts, ": ", both->cell_count(), " cells x ", both->counts.genes(),
+                             " genes (h5ad, X, which stays there)"));
+    } else {
+        both->counts = read_and_describe(request.counts, request.orientation).counts;
+    }
     const bool zero = request.missing_genes == "zero";
     const std::string files = message(request.counts, " and ", request.model, ": ");
     try {
-        both->cells = cells_for_model(both->description, both->counts,
-                                      {.least_genes = zero ? request.least_common : 1,
-                                       .condition = request.condition == "auto" ? "" : request.condition});
+        const ModelCellsOptions options{.least_genes = zero ? request.least_common : 1,
+                                        .condition = request.condition == "auto" ? "" : request.condition};
+        both->cells = both->file ? cells_for_model(both->description, *both->file, options)
+                                 : cells_for_model(both->description, both->counts, options);
     } catch (const MissingGenes& error) {
         throw InputError(message(files, error.what(),
                                  zero ? message(" (--least-common ", request.least_common, " must be there)")
@@ -71,9 +88,10 @@ std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request)
     if (both->cells.unknown > 0)
         print_notice(message(both->cells.unknown, " genes of ", request.counts, " are not in the model and not used"));
     try {
-        both->model->take_cells(both->cells);
+        both->model->take_cells(both->cells, both->file);
     } catch (const InputError& error) {
-        throw InputError(message(request.counts, ": ", error.what()));
+        const std::string what = error.what();  // what reads cells one by one names the file itself
+        throw InputError(what.starts_with(request.counts) ? what : message(request.counts, ": ", what));
     }
     return both;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "any_cells.hpp"
 #include "cellvae/io/model_file.hpp"
 #include "cellvae/models/evaluate.hpp"
 #include "latent_models.hpp"
@@ -21,8 +22,12 @@ public:
         load_model(exec_, file, model_);
     }
 
-    void take_cells(const ModelCells& cells) override {
-        data_ = make_dataset<L>(exec_, cells.counts, cells.dataset_options(views_));
+    void take_cells(const ModelCells& cells, const std::shared_ptr<CellReader>& reader) override {
+        const auto options = cells.dataset_options(views_);
+        if (reader)
+            data_.emplace(make_streamed_dataset<L>(exec_, reader, options));
+        else
+            data_.emplace(make_dataset<L>(exec_, cells.counts, options));
         model_.require_fit(*data_);
         batch_.emplace(exec_, *data_, 128);
         all_ = all_cells(*data_);
@@ -38,18 +43,18 @@ public:
     Index clusters() const override { return model_.clusters(); }
 
     void denoise(const DenoisedOptions& options, const TakeCells& take) override {
-        cellvae::denoise(exec_, model_, *data_, *batch_, options, take);
+        cellvae::denoise(exec_, model_, data_->in_memory(), *batch_, options, take);
     }
     void sample(const PosteriorPredictiveOptions& options, const TakeDraw& take) override {
         sample_posterior_predictive(exec_, model_, *data_, *batch_, options, take);
     }
     void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) override {
-        sample_prior_predictive(exec_, model_, *data_, *batch_, options, take);
+        sample_prior_predictive(exec_, model_, data_->in_memory(), *batch_, options, take);
     }
     Differences differences(std::span<const Index> group, std::span<const Index> reference,
                                             const DifferentialExpressionOptions& options,
                                             const CellProgress& progress) override {
-        return differential_expression(exec_, model_, *data_, *batch_, group, reference, options, progress);
+        return differential_expression(exec_, model_, data_->in_memory(), *batch_, group, reference, options, progress);
     }
 
     std::array<double, 4> bound(std::uint64_t seed, const CellProgress& progress) override {
@@ -66,7 +71,7 @@ private:
     Exec exec_;
     ModelDescription views_;
     Model model_;
-    std::optional<Dataset<Exec>> data_;
+    std::optional<AnyCells<Exec>> data_;
     std::optional<Minibatch<float, Exec>> batch_;
     std::vector<Index> all_;
 };

@@ -254,6 +254,8 @@ Run describe(const RunResults& results) {
                 run.condition = *values;
                 run.condition_name = name;
             }
+    if (!results.genes.empty() && counts.columns.empty())
+        throw OptionError("--genes: the run has no counts by which the latent could be coloured (train --stream)");
     for (const auto& name : results.genes) {
         const auto found = std::find(counts.var.names.begin(), counts.var.names.end(), name);
         if (found == counts.var.names.end()) throw OptionError(message("--genes: the run has no gene ", name));
@@ -500,6 +502,10 @@ Section unit_section(const Run& run) {
 Section marker_section(Run& run) {
     Section section{"Marker genes", {}, {}};
     const auto& counts = run.results.counts;
+    if (counts.columns.empty()) {  // train --stream
+        section.before = paragraph("The counts of this run stayed in their file, and there are no marker genes.");
+        return section;
+    }
     const auto number = static_cast<int>(run.clusters.categories.size());
     const auto markers = marker_genes(run.host, counts, run.clusters.codes, number, {.genes = 0});
     section.before = paragraph(

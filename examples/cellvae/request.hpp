@@ -20,6 +20,7 @@
 #include "terminal.hpp"
 
 namespace cellvae {
+class CellReader;
 struct ModelDescription;
 struct PosteriorPredictiveSummary;
 }  // namespace cellvae
@@ -85,6 +86,10 @@ struct TrainRequest : CountsRequest {
     std::string cluster_by = "auto";  ///< mixture, kmeans, leiden; auto: mixture where there is one, else kmeans
     double resolution = 0.6;          ///< of leiden
     std::uint64_t seed = 1;
+    bool stream = false;            ///< the counts stay in their file
+    Index stream_memory = 1000;     ///< MB that training on them may take
+    Index shuffle_chunk = 0;        ///< consecutive cells that stay near each other; 0: none do, or as memory allows
+    Index shuffle_chunks = 16;      ///< that are shuffled among themselves
     std::string resume;             ///< model file of earlier training to go on from; empty: begin
     std::string save = "model";     ///< model: DIR/model.h5; none
     Index checkpoint_epochs = 0;    ///< 0: not by epochs
@@ -100,6 +105,15 @@ struct TrainRequest : CountsRequest {
 
 /// Cells of the posterior predictive check.
 inline constexpr Index most_predicted = 5000;
+
+/// The cells to train on.
+struct TrainCells {
+    const CountMatrix& counts;           ///< where there is a reader its annotations, without counts
+    std::shared_ptr<CellReader> reader;  ///< reads the counts as they are trained on; null: they are in memory
+    double nonzeros_a_cell = 0;          ///< that it reads
+
+    [[nodiscard]] Index cells() const { return static_cast<Index>(counts.obs.names.size()); }
+};
 
 /// What training one likelihood gives, whichever it was.
 struct Trained {
@@ -118,6 +132,8 @@ struct Trained {
     bool interrupted = false;
     double training_seconds = 0;
     double cells_per_second = 0;
+    std::optional<double> seconds_waiting;  ///< in training, for the file that cells are streamed from
+    std::vector<double> library_sizes;      ///< of cells that are streamed; else empty
     std::shared_ptr<const PosteriorPredictiveSummary> predictive;  ///< of `most_predicted` cells at random
     bool file_is_of_start = false;  ///< model.h5 is still the plain model that a mixture starts from
     std::string model;              ///< the composed type in words
@@ -139,7 +155,7 @@ struct Annotated {
 using StartLabels = std::function<std::vector<std::int32_t>(std::span<const float> coordinates, Index columns)>;
 
 /// Trains with one likelihood. Calls `ready` once everything is checked, before the first step. Throws cellvae::Error.
-using TrainFunction = Trained (*)(const CountMatrix&, const TrainRequest&, const Annotated&, const StartLabels&,
+using TrainFunction = Trained (*)(const TrainCells&, const TrainRequest&, const Annotated&, const StartLabels&,
                                   const std::function<void()>& ready);
 
 /// Makes the model of a file (loaded_model.hpp). @throws as load_model

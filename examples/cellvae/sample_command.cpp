@@ -69,7 +69,7 @@ void run_generate(const SampleRequest& request) {
                                 static_cast<std::int32_t>(found - conditions.begin()));
         cells.counts.obs.set({"condition", std::vector<std::string>(static_cast<std::size_t>(request.cells), *found)});
     }
-    both->model->take_cells(cells);
+    both->model->take_cells(cells, nullptr);
     CountMatrix sampled;
     sampled.obs = cells.counts.obs;
     sampled.var.names = genes.empty() ? description.genes : request.genes;

@@ -10,18 +10,22 @@
 
 #include "cellvae/clustering/k_means.hpp"
 #include "cellvae/data/gene_selection.hpp"
+#include "cellvae/data/keep.hpp"
 #include "cellvae/evaluation/latent.hpp"
 #include "cellvae/evaluation/posterior_predictive.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/gene_sets.hpp"
 #include "cellvae/io/h5ad.hpp"
+#include "cellvae/io/h5ad_cells.hpp"
 #include "cellvae/io/model_file.hpp"
 #include "cellvae/training/one_cluster_notice.hpp"
 #include "clustering.hpp"
 #include "html_report.hpp"
 #include "mixture_clusters.hpp"
+#include "processes.hpp"
 #include "report.hpp"
 #include "request.hpp"
+#include "streaming.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -139,6 +143,15 @@ void add_predictive(Json& scores, CountMatrix& counts, const std::vector<bool>& 
     }
 }
 
+/// The cells of a file with some of its genes, as keep_genes() has them in memory.
+void keep_genes(H5adCells& file, std::span<const GeneIndex> genes) {
+    const Annotations& all = file.annotations().var;
+    std::vector<GeneIndex> place(all.names.size(), -1);
+    for (std::size_t i = 0; i < genes.size(); ++i)
+        place[static_cast<std::size_t>(genes[i])] = static_cast<GeneIndex>(i);
+    file.take_genes(std::move(place), keep_rows(all, genes));
+}
+
 }  // namespace
 
 void run_train(const TrainRequest& request) {
@@ -152,30 +165,59 @@ void run_train(const TrainRequest& request) {
         for (const auto& row : table) names += (names.empty() ? "" : ", ") + std::string(row.option);
         throw OptionError(message("--likelihood is one of ", names, "; found ", request.likelihood));
     }
-    CountsRead read = read_and_choose(request, request.labels, request.seed);
-    CountMatrix& counts = read.counts;
-    const auto labels = find_labels(counts, request.labels, request.counts);
+    CountsRead read;
+    std::shared_ptr<H5adCells> file;  // that cells are streamed from
+    if (request.stream) {
+        file = open_streamed(request);
+        print_notice(message(request.counts, ": ", file->annotations().obs.names.size(), " cells x ",
+                             file->annotations().genes(), " genes (h5ad, ", request.matrix, ", which stays there)"));
+    } else {
+        read = read_and_choose(request, request.labels, request.seed);
+    }
+    const CountMatrix& found = file ? file->annotations() : read.counts;
+    const auto cell_count = static_cast<Index>(found.obs.names.size());
+    const auto labels = find_labels(found, request.labels, request.counts);
     const bool mixture = request.prior == "mixture" || request.prior == "marginal_mixture";
-    const ClusteringRequest clustering = clustering_of(request, mixture, counts.cells());
+    const ClusteringRequest clustering = clustering_of(request, mixture, cell_count);
     CountMatrix chosen;
-    const CountMatrix* used = &counts;
-    std::vector<bool> variable(static_cast<std::size_t>(counts.genes()), true);
-    if (request.genes > 0 && request.genes < counts.genes()) {
-        const auto selection = select_variable_genes(counts, {.genes = request.genes});
+    const CountMatrix* used = &found;
+    Annotations all_genes = found.var;
+    std::vector<bool> variable(static_cast<std::size_t>(found.genes()), true);
+    if (request.genes > 0 && request.genes < found.genes()) {
+        const auto selection = file ? select_variable_genes(*file, {.genes = request.genes})
+                                    : select_variable_genes(found, {.genes = request.genes});
         variable.assign(variable.size(), false);
         for (const GeneIndex gene : selection.genes) variable[static_cast<std::size_t>(gene)] = true;
-        chosen = keep_genes(counts, selection.genes);
-        used = &chosen;
+        if (file) {
+            keep_genes(*file, selection.genes);
+        } else {
+            chosen = keep_genes(found, selection.genes);
+            used = &chosen;
+        }
         print_notice(message("genes: the ", selection.genes.size(), " most variable (--genes 0: all)"));
     }
-    const Annotated annotated = annotations(counts, *used, request);
+    const Index genes_used = used->genes();
+    const Annotated annotated = annotations(found, *used, request);
     const Kokkos::DefaultHostExecutionSpace host;
     const StartLabels start_labels = [&](std::span<const float> values, Index columns) {
-        return start_groups(host, {values, counts.cells(), columns}, request);
+        return start_groups(host, {values, cell_count, columns}, request);
     };
+    const bool is_first = processes().rank() == 0;
     std::filesystem::path folder;
-    const Trained trained =
-        entry->train(*used, request, annotated, start_labels, [&] { folder = made_folder(request.out); });
+    const TrainCells cells{*used, file,
+                           file ? static_cast<double>(file->nonzeros()) / static_cast<double>(cell_count) : 0};
+    Trained trained = entry->train(cells, request, annotated, start_labels, [&] {
+        if (is_first) folder = made_folder(request.out);
+    });
+    if (!is_first) return;
+    CountMatrix& counts = read.counts;
+    if (file) {
+        counts = file->release_annotations();
+        counts.var = std::move(all_genes);
+        counts.library_sizes = std::move(trained.library_sizes);
+        counts.row_offsets.assign(static_cast<std::size_t>(cell_count) + 1, 0);  // no cell has counts here
+        file.reset();
+    }
     if (trained.interrupted)
         print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch,
                              request.save == "none" ? "" : "; --resume continues the training"));
@@ -183,17 +225,20 @@ void run_train(const TrainRequest& request) {
         print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ",
                              trained.best_epoch));
 
+    if (trained.seconds_waiting)
+        print_notice(message("waited ", *trained.seconds_waiting, " s of ", trained.training_seconds,
+                             " s of training for ", request.counts));
     const Coordinates latent{trained.latent, counts.cells(), trained.latent_size};
     Json scores;
     scores["cells"] = counts.cells();
     scores["genes"] = counts.genes();
-    scores["genes_used"] = used->genes();
+    scores["genes_used"] = genes_used;
     scores["likelihood"] = request.likelihood;
     scores["prior"] = request.prior;
     scores["bound_train"] = trained.bound_train;
     scores["bound_test"] = trained.bound_test ? Json(*trained.bound_test) : Json();
     scores["log_likelihood_test"] = trained.log_likelihood_test ? Json(*trained.log_likelihood_test) : Json();
-    H5adExtras extras{.obsm = std::move(read.obsm)};
+    H5adExtras extras{.obsm = std::move(read.obsm), .counts = !request.stream};
     set_coordinates(extras, {"X_cellvae", trained.latent_size, trained.latent});
     Clusters clusters;
     if (clustering.by == "mixture") {
@@ -204,14 +249,14 @@ void run_train(const TrainRequest& request) {
                                                     .seed = request.seed});
         if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
             print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
-        const auto found = mixture_clusters(trained.responsibilities, components);
+        const auto of_mixture = mixture_clusters(trained.responsibilities, components);
         if (!trained.file_is_of_start && request.save == "model")
             add_clusters(folder / "model.h5", components.cluster_of);
-        clusters = found.clusters;
+        clusters = of_mixture.clusters;
         add_cluster_scores(scores, host, latent, clusters, clustering, labels);
-        add_mixture_scores(scores, trained, components, found, labels);
-        counts.obs.set({"cellvae_cluster", found.column});
-        counts.obs.set({"cellvae_certainty", found.certainty});
+        add_mixture_scores(scores, trained, components, of_mixture, labels);
+        counts.obs.set({"cellvae_cluster", of_mixture.column});
+        counts.obs.set({"cellvae_certainty", of_mixture.certainty});
         set_coordinates(extras, {"X_cellvae_responsibility", trained.components, trained.responsibilities});
     } else {
         clusters = find_clusters(host, latent, clustering, labels);
@@ -233,6 +278,12 @@ void run_train(const TrainRequest& request) {
     scores["seed"] = request.seed;
     scores["threads"] = Kokkos::DefaultExecutionSpace().concurrency();
     scores["cells_per_second"] = trained.cells_per_second;
+    if (processes().size() > 1) scores["processes"] = processes().size();
+    if (trained.seconds_waiting) {
+        scores["seconds_waiting"] = *trained.seconds_waiting;
+        scores["share_waiting"] =
+            trained.training_seconds > 0 ? *trained.seconds_waiting / trained.training_seconds : 0;
+    }
     add_predictive(scores, counts, variable, *trained.predictive);
     counts.var.set({"highly_variable", variable});
     write_h5ad(folder / "cells.h5ad", counts, extras);
@@ -240,6 +291,9 @@ void run_train(const TrainRequest& request) {
     scores["model"] = trained.model;
     write_text_atomically(folder / "options.toml", request.options);
     scores = write_scores(std::move(scores), folder, start);
+    if (request.stream)
+        print_notice(
+            message("cells.h5ad has no counts: they stay in ", request.counts, ", and the report has no marker genes"));
     print_notice(message("written to ", (folder / "cells.h5ad").string(),
                          request.save == "none" ? ", " : ", model.h5, ", "history.csv and scores.json beside it"));
     if (request.report == "html")

@@ -85,6 +85,27 @@ void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
     only(vamp, "--prior vamp", {"--pseudo-inputs"});
 }
 
+/// @throws OptionError for an option that was given and that needs all counts in memory
+void refuse_unstreamed(const CLI::App& train, const TrainRequest& request) {
+    const auto given = [&](const char* name) { return train.get_option(name)->count() > 0; };
+    if (!request.stream) {
+        if (given("--stream-memory"))
+            throw OptionError("--stream-memory is of --stream, and would be ignored: leave it out, or add --stream");
+        return;
+    }
+    for (const char* name : {"--keep-cells", "--keep-genes", "--min-counts", "--max-counts", "--min-genes",
+                             "--max-mitochondrial", "--min-cells", "--subsample", "--subsample-by-label"})
+        if (given(name))
+            throw OptionError(message(name,
+                                      " needs all counts in memory, and --stream leaves them in their file: "
+                                      "leave one of both out, or write a file of the cells and genes that are wanted "
+                                      "first (cellvae filter)"));
+    if (request.prior == "vamp")
+        throw OptionError(
+            "--prior vamp starts from cells in memory, and --stream leaves them in their file: take "
+            "--prior gaussian, mixture or marginal_mixture, or leave --stream out");
+}
+
 }  // namespace
 
 void add_train(CLI::App& app, Invocation& invocation) {
@@ -178,6 +199,25 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train->add_option("--samples", request.samples, "Samples a cell of the importance-weighted log-likelihood")
         ->check(CLI::Range(1, 1000000));
     add_seed(*train, request.seed);
+    begin_group(*train, "More cells than memory");
+    train->add_flag("--stream", request.stream,
+                    "Leave the counts in their file (h5ad with a csr_matrix) and read them as they are trained on; "
+                    "cells.h5ad is then without them, and the report without marker genes");
+    train
+        ->add_option("--stream-memory", request.stream_memory,
+                     "MB that training with --stream may take: what is left of it by names, statistics and the model "
+                     "is for counts")
+        ->check(CLI::PositiveNumber);
+    train
+        ->add_option("--shuffle-chunk", request.shuffle_chunk,
+                     "Consecutive cells that an epoch's order keeps near each other, whole minibatches; 0: cells are "
+                     "shuffled freely, or, with --stream, by chunks as the memory allows")
+        ->check(CLI::NonNegativeNumber);
+    train
+        ->add_option("--shuffle-chunks", request.shuffle_chunks,
+                     "Chunks that are shuffled among themselves, and with --stream are in memory together; a file "
+                     "sorted by type wants shorter chunks and more of them")
+        ->check(CLI::PositiveNumber);
     begin_group(*train, "Clusters");
     train
         ->add_option("--clusters", request.clusters,
@@ -220,6 +260,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
         asked->options = "# " + invocation.command + "\n" + train->config_to_str(true);
         invocation.run = [train, asked] {
             refuse_ignored(*train, *asked);
+            refuse_unstreamed(*train, *asked);
             run_train(*asked);
         };
     });

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "any_cells.hpp"
 #include "cellvae/clustering/mixture_fit.hpp"
 #include "cellvae/data/subsample.hpp"
 #include "cellvae/evaluation/posterior_predictive.hpp"
@@ -20,7 +21,9 @@
 #include "cellvae/training/training_options.hpp"
 #include "kept_request.hpp"
 #include "latent_models.hpp"
+#include "processes.hpp"
 #include "request.hpp"
+#include "streaming.hpp"
 
 namespace cellvae::program {
 
@@ -63,7 +66,7 @@ struct Plan {
 };
 
 template <class L>
-Plan<L> plan_of(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated) {
+Plan<L> plan_of(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated) {
     Plan<L> plan;
     auto& [sizes, views, training, start_epochs] = plan;
     sizes.latent = request.latent;
@@ -109,7 +112,7 @@ Plan<L> plan_of(const CountMatrix& counts, const TrainRequest& request, const An
         sizes.scale = by_name("--scale", request.scale,
                               {MeanScale::none, MeanScale::library, MeanScale::share, MeanScale::library_share});
     training.epochs = request.epochs > 0 ? request.epochs
-                                         : default_epochs(request, counts.cells(), request.start == "random" ? 40 : 10);
+                                         : default_epochs(request, cells.cells(), request.start == "random" ? 40 : 10);
     training.minibatch = request.minibatch;
     training.adam.learning_rate = request.learning_rate;
     training.adam.weight_decay = request.weight_decay;
@@ -125,10 +128,11 @@ Plan<L> plan_of(const CountMatrix& counts, const TrainRequest& request, const An
     training.hold_prior = request.hold_prior;
     training.first_temperature = request.temperature.front();
     training.last_temperature = request.temperature.back();
+    training.shuffle = {.chunk = request.shuffle_chunk, .chunks = request.shuffle_chunks};
     training.seed = request.seed;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
     if (mixture && request.start != "random")
-        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_epochs(request, counts.cells(), 25);
+        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_epochs(request, cells.cells(), 25);
     return plan;
 }
 
@@ -210,27 +214,43 @@ inline std::optional<Kept> kept_model(const TrainRequest& request, const CountMa
 /// Trains a model with the likelihood L as the request says: a plain model, or a mixture that starts from one. One
 /// instantiation a source file; the priors are compiled elsewhere (latent_models.hpp).
 template <class L>
-Trained train_with(const CountMatrix& counts, const TrainRequest& request, const Annotated& annotated,
+Trained train_with(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
                    const StartLabels& start_labels, const std::function<void()>& ready) {
     using Model = Vae<Mlp<>, AnyPrior, L>;
     using Exec = Kokkos::DefaultExecutionSpace;
     const Exec exec;
     const Kokkos::DefaultHostExecutionSpace host;
-    auto plan = plan_of<L>(counts, request, annotated);
+    Processes& team = processes();
+    const CountMatrix& counts = cells.counts;
+    auto plan = plan_of<L>(cells, request, annotated);
     auto& [sizes, views, training, start_epochs] = plan;
-    const auto split = split_cells(counts.cells(), {.held_out = request.held_out, .seed = request.seed});
-    views.standardise_from = split.train;
-    const auto data = [&] {
-        try {
-            return make_dataset<L>(exec, counts, views);
-        } catch (const InputError& error) {
-            throw InputError(message(request.counts, ": ", error.what(), other_matrices(request)));
-        }
-    }();
-
     const std::filesystem::path file = std::filesystem::path(request.out) / "model.h5";
     const auto kept = kept_model(request, counts);
     const bool start_is_done = kept && kept->stage == Stage::model;
+    const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
+    sizes.clusters = placed_components(request);
+    if (!annotated.label_names.empty()) sizes.clusters = static_cast<Index>(annotated.label_names.size());
+    if (cells.reader) {
+        const Model check(exec, counts.genes(), sizes);
+        TrainRequest as_before = request;  // what goes on reads the file in the order in which it began
+        if (kept && request.shuffle_chunk == 0) {
+            as_before.shuffle_chunk = kept->description.training.shuffle.chunk;
+            as_before.shuffle_chunks = kept->description.training.shuffle.chunks;
+        }
+        training.shuffle = streamed_shuffle(as_before, cells, counts.genes(), check.parameters().size());
+    }
+    const auto split = split_cells(cells.cells(), {.held_out = request.held_out, .seed = request.seed});
+    views.standardise_from = split.train;
+    const auto data = [&] {
+        try {
+            return cells.reader ? AnyCells<Exec>(make_streamed_dataset<L>(exec, cells.reader, views))
+                                : AnyCells<Exec>(make_dataset<L>(exec, counts, views));
+        } catch (const InputError& error) {
+            const std::string what = error.what();  // what reads cells one by one names the file itself
+            throw InputError(
+                message(what.starts_with(request.counts) ? "" : request.counts + ": ", what, other_matrices(request)));
+        }
+    }();
 
     CheckpointClock clock(request);
     TrainingCallbacks<Model::term_count> callbacks;
@@ -248,9 +268,9 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     };
     callbacks.checkpoint_due = [&] { return clock.is_due(); };
     /// @param from the file has this stage's state, to go on from
-    const auto run = [&](Model& model, const Dataset<Exec>& cells, const TrainingOptions& options, Stage stage,
+    const auto run = [&](Model& model, const AnyCells<Exec>& some, const TrainingOptions& options, Stage stage,
                          bool from) {
-        auto description = describe_model(exec, model, cells, split, options, counts.var.names);
+        auto description = describe_model(exec, model, some, split, options, counts.var.names);
         description.label_names = annotated.label_names;
         description.condition_names = annotated.condition_names;
         description.latent_names = annotated.latent_names;
@@ -267,20 +287,17 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
                 !changed.empty())
                 print_notice(message("from here on the longer plan holds: ", changed));
         }
-        if (request.save == "model")
+        if (request.save == "model" && team.rank() == 0)
             callbacks.checkpoint = [&](const auto& reached) {
                 save_model(file, description, model, reached);
                 clock.is_written();
             };
-        return train(exec, model, cells, split, options, callbacks, state ? &*state : nullptr);
+        return train(exec, model, some, split, options, callbacks, state ? &*state : nullptr, team);
     };
 
     Trained trained;
     std::optional<Model> plain;
     std::optional<MixtureFit> fit;
-    const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
-    sizes.clusters = placed_components(request);
-    if (!annotated.label_names.empty()) sizes.clusters = static_cast<Index>(annotated.label_names.size());
     if (start_epochs > 0) trained.started_from = annotated.known.empty() ? request.start : "the known labels";
     if (start_epochs > 0 && start_is_done) {
         sizes.clusters = kept->description.options.clusters;  // as many as there were groups to start from
@@ -316,7 +333,7 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
             start = start_labels(latent, before.latent);
             sizes.clusters = 1 + *std::max_element(start.begin(), start.end());
         }
-        fit = fit_mixture(host, latent, counts.cells(), before.latent,
+        fit = fit_mixture(host, latent, cells.cells(), before.latent,
                           {.components = static_cast<int>(sizes.clusters), .start = start, .seed = request.seed});
     }
 
@@ -332,13 +349,15 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
             start_pseudo_inputs(exec, model.parameters(), data, split.train, request.seed);
     }
     TrainingResult<Model::term_count> result;
-    trained.file_is_of_start = plain && interrupted();
+    const double waited = data.times->waiting;
+    trained.file_is_of_start = plain && team.any(interrupted());
     if (trained.file_is_of_start)
         result.interrupted = true;  // it is to be gone on from
     else
         result = run(model, data, training, Stage::model, start_is_done);
     if (!started) ready();
     plain.reset();
+    if (team.rank() > 0) return trained;  // the first looks at what came of it, and writes
 
     trained.model = model.name();
     trained.history = history_csv(result.history, Model::term_names);
@@ -349,6 +368,10 @@ Trained train_with(const CountMatrix& counts, const TrainRequest& request, const
     trained.interrupted = result.interrupted;
     trained.training_seconds = result.seconds;
     trained.cells_per_second = result.cells_per_second;
+    if (data.reader) {
+        trained.seconds_waiting = data.times->waiting - waited;
+        trained.library_sizes = data.host_library;
+    }
     Minibatch<float, Exec> batch(exec, data, training.minibatch);
     const auto train_cells = static_cast<Index>(split.train.size());
     const auto test_cells = static_cast<Index>(split.held_out.size());

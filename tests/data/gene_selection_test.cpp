@@ -136,3 +136,19 @@ TEST_CASE("kept genes have their counts, names and annotations, and the library 
     CHECK_THROWS_MATCHES(keep_genes(counts, std::array<GeneIndex, 2>{2, 2}), OptionError,
                          Message("genes to keep: found gene 2 after 2, expected them to ascend, each once"));
 }
+
+TEST_CASE("variable genes of cells that stay in their file are those of the cells in memory, to the last bit") {
+    const auto cells = marked_cells();
+    const auto expected = select_variable_genes(cells, {.genes = 40});
+    cellvae_tests::MatrixReader reader(cells);
+    const auto found = select_variable_genes(reader, {.genes = 40}, 7);
+    CHECK(found.genes == expected.genes);
+    CHECK(found.mean == expected.mean);
+    CHECK(found.variance == expected.variance);
+    CHECK(found.standardised_variance == expected.standardised_variance);
+    CHECK(reader.most_cells == 7);
+    auto negative = cells;
+    negative.values[100] = -1;
+    cellvae_tests::MatrixReader wrong(negative);
+    CHECK_THROWS_AS(select_variable_genes(wrong, {}, 7), InputError);
+}

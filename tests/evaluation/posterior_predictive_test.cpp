@@ -5,9 +5,11 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "../models/small_model.hpp"
+#include "cellvae/data/streamed_dataset.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/evaluation/denoised.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"
@@ -130,6 +132,20 @@ TEST_CASE("the posterior predictive summary has the moments of the cells and of 
     }
     check(some.observed, 0, seen);
     check(some.simulated, 0, drawn);
+}
+
+TEST_CASE("the summary of cells that are streamed is that of the cells in memory") {
+    Small small(cells, genes, options());
+    const PosteriorPredictiveOptions asked{.genes = {8, 1}, .cells = {5, 0, 3}, .draws = 5, .seed = 2};
+    const auto expected = posterior_predictive_summary(small.exec, small.model, small.data, small.batch, asked);
+    const auto streamed = make_streamed_dataset<Poisson>(
+        small.exec, std::make_shared<MatrixReader>(count_matrix(random_counts(cells, genes, 0.4))));
+    const auto found = posterior_predictive_summary(small.exec, small.model, streamed, small.batch, asked);
+    for (auto moments : {&PosteriorPredictiveSummary::observed, &PosteriorPredictiveSummary::simulated}) {
+        CHECK((found.*moments).mean == (expected.*moments).mean);
+        CHECK((found.*moments).variance == (expected.*moments).variance);
+        CHECK((found.*moments).zero_share == (expected.*moments).zero_share);
+    }
 }
 
 TEST_CASE("no draws, and cells that are not there, are refused") {

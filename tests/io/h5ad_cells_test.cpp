@@ -6,6 +6,9 @@
 #include <filesystem>
 
 #include "../data/small_cells.hpp"
+#include "cellvae/data/gene_selection.hpp"
+#include "cellvae/data/streamed_dataset.hpp"
+#include "cellvae/distributions/poisson.hpp"
 #include "cellvae/io/h5ad_write.hpp"
 #include "io_files.hpp"
 
@@ -142,4 +145,42 @@ TEST_CASE("a file that is damaged or cut off in the middle ends with an error") 
     });
     CHECK(said.find("cut.h5ad: X/") == 0);
     CHECK(said.find("cannot be read (") != std::string::npos);
+    CHECK(said.find(" (while cells 'c0' to 'c1999' were read, rows 0 to 1999)") != std::string::npos);
+}
+
+TEST_CASE("some of the genes are read as they are kept in memory, with library sizes over all of them") {
+    const Folder folder;
+    const auto path = folder.path("counts.h5ad");
+    const CountMatrix matrix = count_matrix(random_counts(50, 40, 0.5));
+    write_h5ad(path, matrix);
+    const std::vector<GeneIndex> genes{1, 7, 8, 39};
+    const CountMatrix expected = keep_genes(matrix, genes);
+    std::vector<GeneIndex> place(40, -1);
+    for (std::size_t i = 0; i < genes.size(); ++i)
+        place[static_cast<std::size_t>(genes[i])] = static_cast<GeneIndex>(i);
+    H5adCells reader(path);
+    reader.take_genes(place, expected.var);
+    CHECK(reader.annotations().var.names == expected.var.names);
+    CHECK(reader.nonzeros() == matrix.nonzeros());
+    CountMatrix rows;
+    for (int again = 0; again < 2; ++again) {
+        std::vector<Index> all;
+        for (Index cell = 0; cell < 50; ++cell) all.push_back(cell);
+        reader.read(all, rows);
+        CHECK(rows.row_offsets == expected.row_offsets);
+        CHECK(rows.columns == expected.columns);
+        CHECK(rows.values == expected.values);
+        CHECK(rows.library_sizes == expected.library_sizes);
+    }
+    const Kokkos::DefaultHostExecutionSpace exec;
+    const auto streamed = make_streamed_dataset<Poisson>(exec, std::make_shared<H5adCells>(path));
+    CHECK(streamed.host_library.size() == 50);
+    const auto some = std::make_shared<H5adCells>(path);
+    some->take_genes(place, expected.var);
+    const auto of_file = make_streamed_dataset<Poisson>(exec, some, {.input = Input::log1p_normalised}, 11);
+    const auto in_memory = make_dataset<Poisson>(exec, expected, {.input = Input::log1p_normalised});
+    CHECK(of_file.host_library == in_memory.host_library);
+    CHECK(of_file.host_total == in_memory.host_total);
+    CHECK_THROWS_AS(reader.take_genes({0, 1}, expected.var), ShapeError);  // not one place a gene
+    CHECK(some->release_annotations().obs.names == matrix.obs.names);
 }

@@ -121,6 +121,30 @@ TEST_CASE("what write_h5ad writes, read_h5ad reads") {
     CHECK(folder.names() == Names{"a.h5ad"});
 }
 
+TEST_CASE("cells are written without counts where these lie elsewhere") {
+    const Folder folder;
+    CountMatrix matrix = rich_matrix();
+    matrix.columns.clear();
+    matrix.values.clear();
+    matrix.row_offsets = {0};
+    cellvae::H5adExtras extras{.obsm = {{"X_cellvae", 2, {1, 2, 3, 4, 5, 6}}}, .counts = false};
+    write_h5ad(folder.path("a.h5ad"), matrix, extras);
+    CHECK(read_refusal(folder.path("a.h5ad")).find("a.h5ad: X: is missing") == 0);
+    const cellvae::io_detail::Hdf5File file = cellvae::io_detail::open_hdf5(folder.path("a.h5ad"));
+    std::vector<std::string> notes;
+    check_equal(cellvae::io_detail::read_annotations(file, file.handle.get(), "var", "var", notes), matrix.var);
+    cellvae::CountMatrix read;
+    read.obs = cellvae::io_detail::read_annotations(file, file.handle.get(), "obs", "obs", notes);
+    cellvae::io_detail::restore_library_sizes(read);
+    check_equal(read.obs, matrix.obs);
+    CHECK(read.library_sizes == matrix.library_sizes);
+    extras.obsm[0].columns = 3;
+    CHECK(refusal<cellvae::Error>(folder.path("b.h5ad"), [&](const auto& path) {
+              write_h5ad(path, matrix, extras);
+              return 0;
+          }) == "values of obsm/X_cellvae: found 6, expected 9");
+}
+
 TEST_CASE("dense layers are written beside the counts, and read where they are asked for") {
     const Folder folder;
     CountMatrix matrix;

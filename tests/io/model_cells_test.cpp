@@ -6,6 +6,8 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "../data/small_cells.hpp"
+#include "cellvae/io/h5ad_write.hpp"
+#include "io_files.hpp"
 
 using namespace cellvae;
 using Catch::Matchers::ContainsSubstring;
@@ -53,6 +55,31 @@ TEST_CASE("cells come to a model by the names of genes and conditions, whatever 
     auto plain = model();
     plain.options.conditions = 0;
     CHECK(cells_for_model(plain, matrix).conditions.empty());
+}
+
+TEST_CASE("cells that stay in their file come to a model as those in memory") {
+    const io_files::Folder folder;
+    const auto path = folder.path("cells.h5ad");
+    const auto matrix = cells();
+    write_h5ad(path, matrix);
+    const auto expected = cells_for_model(model(), matrix);
+    H5adCells file(path);
+    const auto found = cells_for_model(model(), file);
+    CHECK(found.counts.var.names == expected.counts.var.names);
+    CHECK(found.absent == expected.absent);
+    CHECK(found.unknown == expected.unknown);
+    CHECK(found.conditions == expected.conditions);
+    CountMatrix rows;
+    file.read(std::vector<Index>{0, 1, 2, 3, 4, 5}, rows);
+    CHECK(rows.row_offsets == expected.counts.row_offsets);
+    CHECK(rows.columns == expected.counts.columns);
+    CHECK(rows.values == expected.counts.values);
+    CHECK(rows.library_sizes == expected.counts.library_sizes);
+    auto description = model();
+    description.genes.emplace_back("x1");
+    H5adCells again(path);
+    CHECK_THROWS_MATCHES(cells_for_model(description, again), MissingGenes,
+                         MessageMatches(ContainsSubstring("1 of the model's 4 genes are missing: x1")));
 }
 
 TEST_CASE("genes that are missing are refused by name, or taken as zero where that is asked for") {

@@ -14,6 +14,7 @@
 #include "cellvae/data/cells.hpp"
 #include "cellvae/data/keep.hpp"
 #include "cellvae/data/local_regression.hpp"
+#include "cellvae/data/window_reader.hpp"
 
 namespace cellvae {
 
@@ -31,48 +32,46 @@ struct GeneSelection {
     std::vector<double> standardised_variance;  ///< of each gene's standardised and clipped counts: their rank chooses
 };
 
-/// The genes whose counts vary most beyond what their mean lets expect (Seurat v3: Stuart et al. 2019; scanpy's flavor
-/// seurat_v3 chooses the same).
-///
-/// The expected variance of a gene is the local quadratic regression of log10 variance on log10 mean of all genes that
-/// vary. Its counts are standardised, (count - mean) / expected deviation, clipped at sqrt(cells), and the variance of
-/// these values ranks the genes. They are raw counts; no step makes the matrix dense.
-///
-/// @throws OptionError if the number of genes is below 1 or the span is not above 0 and at most 1
-/// @throws InputError if there are fewer than two cells, no gene varies, or a count is negative or not finite
-/// @throws ShapeError if the arrays are not compressed rows of cells x genes
-[[nodiscard]] inline GeneSelection select_variable_genes(const CellsView& cells,
-                                                         const GeneSelectionOptions& options = {}) {
+namespace data_detail {
+
+/// See select_variable_genes().
+/// @param for_each_block calls what it is given with all cells, as CellsView, block after block in their order; it is
+/// asked three times
+template <class ForEachBlock>
+GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count, const ForEachBlock& for_each_block,
+                                              const GeneSelectionOptions& options) {
     if (options.genes < 1)
         throw OptionError(message("variable genes to choose: found ", options.genes, ", expected 1 or more"));
-    cells.check();
-    if (cells.cells() < 2)
-        throw InputError(message("choice of variable genes: found ", cells.cells(), " cells, expected 2 or more"));
-    const auto genes = static_cast<std::size_t>(cells.genes());
-    const auto count = static_cast<double>(cells.cells());
-    const auto nonzeros = cells.values.size();
+    if (cell_count < 2)
+        throw InputError(message("choice of variable genes: found ", cell_count, " cells, expected 2 or more"));
+    const auto genes = static_cast<std::size_t>(gene_count);
+    const auto count = static_cast<double>(cell_count);
     GeneSelection result;
     result.mean.assign(genes, 0.0);
     result.variance.assign(genes, 0.0);
     result.standardised_variance.assign(genes, 0.0);
 
     std::vector<double> seen(genes, 0.0);  // cells whose count of the gene is stored
-    for (Index cell = 0; cell < cells.cells(); ++cell)
-        for (auto k = static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell)]);
-             k < static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell) + 1]); ++k) {
-            const auto value = static_cast<double>(cells.values[k]);
-            if (!(value >= 0 && std::isfinite(value)))
-                throw InputError(message("choice of variable genes: ", cells.cell_name(cell), ", ",
-                                         cells.gene_name(cells.columns[k]), " is ", value, ", expected 0 or more"));
-            result.mean[static_cast<std::size_t>(cells.columns[k])] += value;
-            seen[static_cast<std::size_t>(cells.columns[k])] += 1;
-        }
+    for_each_block([&](const CellsView& cells) {
+        for (Index cell = 0; cell < cells.cells(); ++cell)
+            for (auto k = static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell)]);
+                 k < static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell) + 1]); ++k) {
+                const auto value = static_cast<double>(cells.values[k]);
+                if (!(value >= 0 && std::isfinite(value)))
+                    throw InputError(message("choice of variable genes: ", cells.cell_name(cell), ", ",
+                                             cells.gene_name(cells.columns[k]), " is ", value, ", expected 0 or more"));
+                result.mean[static_cast<std::size_t>(cells.columns[k])] += value;
+                seen[static_cast<std::size_t>(cells.columns[k])] += 1;
+            }
+    });
     for (double& mean : result.mean) mean /= count;
-    for (std::size_t k = 0; k < nonzeros; ++k) {
-        const auto gene = static_cast<std::size_t>(cells.columns[k]);
-        const double deviation = static_cast<double>(cells.values[k]) - result.mean[gene];
-        result.variance[gene] += deviation * deviation;
-    }
+    for_each_block([&](const CellsView& cells) {
+        for (std::size_t k = 0; k < cells.values.size(); ++k) {
+            const auto gene = static_cast<std::size_t>(cells.columns[k]);
+            const double deviation = static_cast<double>(cells.values[k]) - result.mean[gene];
+            result.variance[gene] += deviation * deviation;
+        }
+    });
     std::vector<std::size_t> varying;
     std::vector<double> log_mean, log_variance;
     for (std::size_t gene = 0; gene < genes; ++gene) {
@@ -90,11 +89,13 @@ struct GeneSelection {
     std::vector<double> largest(genes, 0.0), squares(genes, 0.0);
     for (std::size_t i = 0; i < varying.size(); ++i)
         largest[varying[i]] = result.mean[varying[i]] + std::sqrt(count * std::pow(10.0, expected[i]));
-    for (std::size_t k = 0; k < nonzeros; ++k) {
-        const auto gene = static_cast<std::size_t>(cells.columns[k]);
-        const double deviation = std::min(static_cast<double>(cells.values[k]), largest[gene]) - result.mean[gene];
-        squares[gene] += deviation * deviation;
-    }
+    for_each_block([&](const CellsView& cells) {
+        for (std::size_t k = 0; k < cells.values.size(); ++k) {
+            const auto gene = static_cast<std::size_t>(cells.columns[k]);
+            const double deviation = std::min(static_cast<double>(cells.values[k]), largest[gene]) - result.mean[gene];
+            squares[gene] += deviation * deviation;
+        }
+    });
     for (std::size_t i = 0; i < varying.size(); ++i) {
         const std::size_t gene = varying[i];
         const double mean = result.mean[gene];
@@ -110,6 +111,36 @@ struct GeneSelection {
     for (std::size_t i = 0; i < chosen; ++i) result.genes.push_back(static_cast<GeneIndex>(varying[i]));
     std::sort(result.genes.begin(), result.genes.end());
     return result;
+}
+
+}  // namespace data_detail
+
+/// The genes whose counts vary most beyond what their mean lets expect (Seurat v3: Stuart et al. 2019; scanpy's flavor
+/// seurat_v3 chooses the same).
+///
+/// The expected variance of a gene is the local quadratic regression of log10 variance on log10 mean of all genes that
+/// vary. Its counts are standardised, (count - mean) / expected deviation, clipped at sqrt(cells), and the variance of
+/// these values ranks the genes. They are raw counts; no step makes the matrix dense.
+///
+/// @throws OptionError if the number of genes is below 1 or the span is not above 0 and at most 1
+/// @throws InputError if there are fewer than two cells, no gene varies, or a count is negative or not finite
+/// @throws ShapeError if the arrays are not compressed rows of cells x genes
+[[nodiscard]] inline GeneSelection select_variable_genes(const CellsView& cells,
+                                                         const GeneSelectionOptions& options = {}) {
+    if (options.genes >= 1) cells.check();
+    return data_detail::select_variable_genes_by_blocks(
+        cells.cells(), cells.genes(), [&](const auto& take) { take(cells); }, options);
+}
+
+/// The same of cells whose counts lie in a file, which is read three times, window by window.
+/// @throws as above, and what the reader throws
+[[nodiscard]] inline GeneSelection select_variable_genes(CellReader& reader, const GeneSelectionOptions& options = {},
+                                                         Index window = 4096) {
+    StreamTimes times;
+    const auto& names = reader.annotations();
+    return data_detail::select_variable_genes_by_blocks(
+        static_cast<Index>(names.obs.names.size()), names.genes(),
+        [&](const auto& take) { data_detail::for_each_block_of_cells(reader, window, times, take); }, options);
 }
 
 /// The same cells with some of their genes. Names and annotations stay; `library_sizes` becomes the total count of each

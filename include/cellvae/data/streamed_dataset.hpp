@@ -2,12 +2,12 @@
 #pragma once
 
 #include <memory>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "cellvae/data/minibatch.hpp"
+#include "cellvae/data/visit_counts.hpp"
 #include "cellvae/data/window_reader.hpp"
 
 namespace cellvae {
@@ -36,20 +36,8 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
     data.cells_view.source = &names;
     const auto cells = static_cast<Index>(names.obs.names.size());
     StatisticsBuilder<Likelihood> statistics(data.cells_view, cells, names.genes(), options);
-    std::vector<Index> all(static_cast<std::size_t>(cells));
-    std::iota(all.begin(), all.end(), Index{0});
-    data_detail::WindowReader windows(*reader, all, window);
-    for (Index first = 0; first < cells; first += window) {
-        const auto& found = windows.next(*data.times);
-        CellsView block(found.rows.row_offsets, found.rows.columns, found.rows.values, names.genes());
-        block.source = &names;
-        block.first_cell = first;
-        if (!names.library_sizes.empty())
-            block.library_sizes =
-                std::span(names.library_sizes).subspan(static_cast<std::size_t>(first), found.cells.size());
-        block.check();
-        statistics.add(block);
-    }
+    data_detail::for_each_block_of_cells(*reader, window, *data.times,
+                                         [&](const CellsView& block) { statistics.add(block); });
     statistics.finish(exec, data);
     data.reader = reader;
     return data;
@@ -59,11 +47,12 @@ template <class Likelihood, class Exec = Kokkos::DefaultExecutionSpace>
 template <class Exec>
 class StreamedPass {
 public:
-    StreamedPass(const Exec& exec, const StreamedDataset<Exec>& data, std::span<const Index> order, Index window,
-                 Index first)
-        : exec_(exec), data_(&data), begin_(first / window * window), end_(begin_) {
-        windows_ = std::make_unique<data_detail::WindowReader>(*data.reader,
-                                                               order.subspan(static_cast<std::size_t>(begin_)), window);
+    /// @param data, reader, times see StreamedDataset
+    StreamedPass(const Exec& exec, const CellStatistics<Exec>& data, CellReader& reader, StreamTimes& times,
+                 std::span<const Index> order, Index window, Index first)
+        : exec_(exec), data_(&data), times_(&times), begin_(first / window * window), end_(begin_) {
+        windows_ = std::make_unique<data_detail::WindowReader>(reader, order.subspan(static_cast<std::size_t>(begin_)),
+                                                               window);
     }
     StreamedPass(StreamedPass&&) noexcept = default;
     StreamedPass& operator=(StreamedPass&&) noexcept = default;
@@ -86,7 +75,7 @@ public:
 private:
     void take_window(const Exec& exec) {
         exec.fence(KernelLabel("cellvae::streamed_pass"));  // nothing reads the rows that go
-        const auto& window = windows_->next(*data_->times);
+        const auto& window = windows_->next(*times_);
         const auto& offsets = window.rows.row_offsets;
         for (std::size_t row = 0; row < window.cells.size(); ++row) {
             const auto cell = static_cast<std::size_t>(window.cells[row]);
@@ -105,7 +94,8 @@ private:
     }
 
     Exec exec_;
-    const StreamedDataset<Exec>* data_;
+    const CellStatistics<Exec>* data_;
+    StreamTimes* times_;
     Index begin_, end_;  // positions in the order of the cells in memory
     std::unique_ptr<data_detail::WindowReader> windows_;
     CountRows<Exec> rows_;
@@ -122,7 +112,31 @@ template <class Exec>
             "cells that are read while they are trained on cannot be shuffled freely: give the size of a chunk "
             "(shuffle.chunk)");
     data.require_cells(order);
-    return {exec, data, order, window, first};
+    return {exec, data, *data.reader, *data.times, order, window, first};
+}
+
+namespace data_detail {
+
+template <class Visit>
+void visit_streamed_counts(CellReader& reader, StreamTimes& times, std::span<const Index> order, const Visit& visit) {
+    constexpr Index window = 4096;
+    WindowReader windows(reader, order, window);
+    for (std::size_t first = 0; first < order.size(); first += static_cast<std::size_t>(window)) {
+        const auto& found = windows.next(times);
+        for (std::size_t i = 0; i < found.order.size(); ++i)
+            visit_row(found.rows.row_offsets, found.rows.columns, found.rows.values, found.places[i], found.order[i],
+                      visit);
+    }
+}
+
+}  // namespace data_detail
+
+/// As for a Dataset; the counts are there for the length of the call.
+/// @throws ShapeError for a cell that is not there, and what the reader throws
+template <class Exec, class Visit>
+void visit_counts(const StreamedDataset<Exec>& data, std::span<const Index> order, const Visit& visit) {
+    data.require_cells(order);
+    data_detail::visit_streamed_counts(*data.reader, *data.times, order, visit);
 }
 
 }  // namespace cellvae

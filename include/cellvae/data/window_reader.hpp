@@ -28,8 +28,9 @@ public:
     /// Names and annotations of all cells and genes, and the library sizes that are known; no counts.
     [[nodiscard]] virtual const CountMatrix& annotations() const = 0;
 
-    /// The rows of `rows` become those of these cells, which ascend; memory that is there is used again. It is called
-    /// by one thread at a time, but not by the same one in every pass.
+    /// The rows of `rows` become those of these cells, which ascend; memory that is there is used again. Its library
+    /// sizes are those of the rows, where annotations() has none and they are not the rows' sums; else empty. It is
+    /// called by one thread at a time, but not by the same one in every pass.
     /// @throws InputError, naming the place, where they cannot be read or are no counts
     virtual void read(std::span<const Index> cells, CountMatrix& rows) = 0;
 };
@@ -145,6 +146,29 @@ private:
     std::exception_ptr error_;
     std::thread thread_;  // the last: it uses the others
 };
+
+/// Calls visit(block) with all cells of a reader, block after block in their order.
+template <class Visit>
+void for_each_block_of_cells(CellReader& reader, Index window, StreamTimes& times, const Visit& visit) {
+    const CountMatrix& names = reader.annotations();
+    const auto cells = static_cast<Index>(names.obs.names.size());
+    std::vector<Index> all(static_cast<std::size_t>(cells));
+    std::iota(all.begin(), all.end(), Index{0});
+    WindowReader windows(reader, all, window);
+    for (Index first = 0; first < cells; first += window) {
+        const auto& found = windows.next(times);
+        CellsView block(found.rows.row_offsets, found.rows.columns, found.rows.values, names.genes());
+        block.source = &names;
+        block.first_cell = first;
+        if (!names.library_sizes.empty())
+            block.library_sizes =
+                std::span(names.library_sizes).subspan(static_cast<std::size_t>(first), found.cells.size());
+        else
+            block.library_sizes = found.rows.library_sizes;
+        block.check();
+        visit(block);
+    }
+}
 
 }  // namespace data_detail
 }  // namespace cellvae

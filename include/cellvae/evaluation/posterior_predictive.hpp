@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "cellvae/data/visit_counts.hpp"
 #include "cellvae/evaluation/decoded_kernels.hpp"
 #include "cellvae/models/evaluate.hpp"
 
@@ -28,10 +29,9 @@ using TakeDraw = std::function<void(Index draw, Index first, Index count, std::s
 /// draw, gene): the same whatever the minibatches, threads and genes asked for.
 ///
 /// @throws OptionError for no draws @throws ShapeError for a gene that the model does not have, or such a cell
-template <class Model, class Real, class Exec>
-void sample_posterior_predictive(const Exec& exec, Model& model, const Dataset<Exec>& data,
-                                 Minibatch<Real, Exec>& batch, const PosteriorPredictiveOptions& options,
-                                 const TakeDraw& take) {
+template <class Model, class Real, class Exec, CellSource<Exec> Cells>
+void sample_posterior_predictive(const Exec& exec, Model& model, const Cells& data, Minibatch<Real, Exec>& batch,
+                                 const PosteriorPredictiveOptions& options, const TakeDraw& take) {
     using Space = typename Exec::memory_space;
     if (options.draws < 1) throw OptionError(message("sampling needs at least one draw, found ", options.draws));
     model.require_fit(data);
@@ -101,9 +101,8 @@ struct MomentSums {
 
 /// A posterior predictive check: mean, variance and share of zeros of each gene, observed and simulated. Options and
 /// errors as for sample_posterior_predictive. `progress` is told how many cells are done, if it is not empty.
-template <class Model, class Real, class Exec>
-[[nodiscard]] PosteriorPredictiveSummary posterior_predictive_summary(const Exec& exec, Model& model,
-                                                                      const Dataset<Exec>& data,
+template <class Model, class Real, class Exec, CellSource<Exec> Cells>
+[[nodiscard]] PosteriorPredictiveSummary posterior_predictive_summary(const Exec& exec, Model& model, const Cells& data,
                                                                       Minibatch<Real, Exec>& batch,
                                                                       const PosteriorPredictiveOptions& options = {},
                                                                       const CellProgress& progress = {}) {
@@ -121,17 +120,15 @@ template <class Model, class Real, class Exec>
                                     if (progress) progress(first + count);
                                 });
     std::vector<evaluation_detail::MomentSums> every(static_cast<std::size_t>(data.genes())), observed;
-    const CellsView& cells = data.cells_view;
-    for (const Index number : numbers) {
+    visit_counts(data, numbers, [&](Index number, std::span<const GeneIndex> counted, std::span<const float> counts) {
         const auto cell = static_cast<std::size_t>(number);
-        for (auto k = static_cast<std::size_t>(cells.row_offsets[cell]);
-             k < static_cast<std::size_t>(cells.row_offsets[cell + 1]); ++k) {
-            auto& gene = every[static_cast<std::size_t>(cells.columns[k])];
-            gene.add(target_value(data.target, static_cast<double>(cells.values[k]), data.host_library[cell],
+        for (std::size_t k = 0; k < counted.size(); ++k) {
+            auto& gene = every[static_cast<std::size_t>(counted[k])];
+            gene.add(target_value(data.target, static_cast<double>(counts[k]), data.host_library[cell],
                                   data.host_maximum[cell]));
             gene.zeros -= 1;  // what is not stored is zero, and is added below
         }
-    }
+    });
     for (const GeneIndex gene : summary.genes) {
         observed.push_back(every[static_cast<std::size_t>(gene)]);
         observed.back().zeros += cell_count;

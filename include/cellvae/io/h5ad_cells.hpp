@@ -63,11 +63,32 @@ public:
 
     [[nodiscard]] const CountMatrix& annotations() const override { return annotations_; }
 
+    /// Nonzeros in the file, over all of its genes.
+    [[nodiscard]] std::int64_t nonzeros() const { return offsets_.back(); }
+
+    /// From here on cells have other genes: some of the file's, or those of a model. Library sizes stay those over all
+    /// genes of the file.
+    /// @param place of each gene of the file: its number among these, or -1 @param genes their names and annotations
+    void take_genes(std::vector<GeneIndex> place, Annotations genes) {
+        require_size(static_cast<Index>(place.size()), static_cast<Index>(annotations_.var.names.size()),
+                     "genes of the file that are placed");
+        place_ = std::move(place);
+        file_genes_ = std::exchange(annotations_.var, std::move(genes)).names;
+    }
+
+    /// The annotations, given away: nothing may be read, nor asked of them, afterwards.
+    [[nodiscard]] CountMatrix release_annotations() { return std::move(annotations_); }
+
     void read(std::span<const Index> cells, CountMatrix& rows) override {
         const io_detail::QuietHdf5 quiet;
         rows.row_offsets.assign(1, 0);
         rows.columns.clear();
         rows.values.clear();
+        rows.library_sizes.clear();
+        std::int64_t size = 0;
+        for (const Index cell : cells) size += offset(cell + 1) - offset(cell);
+        rows.columns.reserve(static_cast<std::size_t>(size));  // as it grew it would take up to twice as much
+        rows.values.reserve(static_cast<std::size_t>(size));
         for (std::size_t first = 0; first < cells.size();) {
             // what is near in the file is read at once, with what lies between
             std::size_t last = first + 1;
@@ -79,11 +100,12 @@ public:
             first = last;
         }
         io_detail::tidy_rows(rows);
+        if (!place_.empty()) place_genes(rows);
         // HDF5 gives zeros for what lies beyond the end of a file
         std::error_code code;
         if (const auto bytes = std::filesystem::file_size(path_, code); code || bytes < file_.bytes)
             throw InputError(message(file_.name, ": the file has become shorter while it was read; expected ",
-                                     file_.bytes, " bytes"));
+                                     file_.bytes, " bytes", where(cells)));
     }
 
 private:
@@ -98,9 +120,14 @@ private:
         columns_.resize(count);
         values_.resize(count);
         const std::vector<hsize_t> start{static_cast<hsize_t>(begin)}, size{static_cast<hsize_t>(count)};
-        indices_->read(start, size, H5T_NATIVE_INT32, columns_.data());
-        data_->read(start, size, H5T_NATIVE_FLOAT, values_.data());
-        const auto genes = static_cast<GeneIndex>(annotations_.var.names.size());
+        try {
+            indices_->read(start, size, H5T_NATIVE_INT32, columns_.data());
+            data_->read(start, size, H5T_NATIVE_FLOAT, values_.data());
+        } catch (const InputError& error) {
+            throw InputError(error.what() + where(cells));
+        }
+        const auto& names = gene_names();
+        const auto genes = static_cast<GeneIndex>(names.size());
         for (const Index cell : cells) {
             const auto from = static_cast<std::size_t>(offset(cell) - begin);
             const auto to = static_cast<std::size_t>(offset(cell + 1) - begin);
@@ -110,7 +137,7 @@ private:
                                "'; expected 0 to ", genes - 1);
                 if (!(values_[k] >= 0 && values_[k] <= std::numeric_limits<float>::max()))
                     file_.fail(data_->place(), "value ", values_[k], " at cell '", name_of(cell), "', gene '",
-                               annotations_.var.names[static_cast<std::size_t>(columns_[k])],
+                               names[static_cast<std::size_t>(columns_[k])],
                                "'; expected a count, finite and at least 0 (", io_detail::matrices_in_words(file_),
                                ")");
             }
@@ -124,6 +151,44 @@ private:
         }
     }
 
+    /// Leaves the genes that are wanted, under their own numbers.
+    void place_genes(CountMatrix& rows) const {
+        if (annotations_.library_sizes.empty()) {
+            std::vector<double> sizes;  // beside the rows, which take what they have for all of them
+            for (Index row = 0; row < rows.cells(); ++row) sizes.push_back(rows.library_size(row));
+            rows.library_sizes = std::move(sizes);
+        }
+        std::int64_t kept = 0, begin = 0;
+        std::vector<std::pair<GeneIndex, float>> row;
+        for (std::size_t cell = 0; cell + 1 < rows.row_offsets.size(); ++cell) {
+            row.clear();
+            const std::int64_t end = rows.row_offsets[cell + 1];
+            for (auto k = static_cast<std::size_t>(begin); k < static_cast<std::size_t>(end); ++k)
+                if (const auto place = place_[static_cast<std::size_t>(rows.columns[k])]; place >= 0)
+                    row.emplace_back(place, rows.values[k]);
+            std::sort(row.begin(), row.end());
+            for (const auto& [gene, value] : row) {
+                rows.columns[static_cast<std::size_t>(kept)] = gene;
+                rows.values[static_cast<std::size_t>(kept++)] = value;
+            }
+            begin = end;
+            rows.row_offsets[cell + 1] = kept;
+        }
+        rows.columns.resize(static_cast<std::size_t>(kept));
+        rows.values.resize(static_cast<std::size_t>(kept));
+    }
+
+    [[nodiscard]] const std::vector<std::string>& gene_names() const {
+        return place_.empty() ? annotations_.var.names : file_genes_;
+    }
+
+    /// For an error in the midst of a file: what was read.
+    [[nodiscard]] std::string where(std::span<const Index> cells) const {
+        if (cells.empty()) return {};
+        return message(" (while cells '", name_of(cells.front()), "' to '", name_of(cells.back()), "' were read, rows ",
+                       cells.front(), " to ", cells.back(), ")");
+    }
+
     [[nodiscard]] const std::string& name_of(Index cell) const {
         return annotations_.obs.names[static_cast<std::size_t>(cell)];
     }
@@ -133,6 +198,8 @@ private:
     CountMatrix annotations_;
     std::vector<std::int64_t> offsets_;                 // of all cells
     std::optional<io_detail::Dataset> indices_, data_;  // closed before the file is
+    std::vector<GeneIndex> place_;                      // empty: the file's genes as they are
+    std::vector<std::string> file_genes_;               // otherwise, their names
     std::vector<GeneIndex> columns_;                    // of one run
     std::vector<float> values_;
 };

@@ -27,6 +27,7 @@ namespace cellvae {
 struct H5adExtras {
     std::vector<CellCoordinates> obsm;
     int compression = 4;  ///< gzip's level, 1 to 9; 0 writes without compression
+    bool counts = true;   ///< false: there is no X, as anndata has it for counts that lie elsewhere
 };
 
 namespace io_detail {
@@ -40,7 +41,7 @@ public:
     void write(const CountMatrix& matrix, const H5adExtras& extras) const {
         const Handle root = check(Handle(H5Gopen2(file_, "/", H5P_DEFAULT)), "/");
         encode(root.get(), "anndata", "0.1.0");
-        write_counts(root.get(), matrix);
+        if (extras.counts) write_counts(root.get(), matrix);
         write_table(root.get(), "obs", matrix.obs, matrix.library_sizes);
         write_table(root.get(), "var", matrix.var, {});
         for (const char* name : {"layers", "obsp", "uns", "varm", "varp"})
@@ -49,7 +50,7 @@ public:
         for (const auto& coordinates : extras.obsm) {
             const Handle dataset =
                 write_array(obsm.get(), coordinates.name, H5T_IEEE_F32LE, coordinates.values.data(),
-                            {static_cast<hsize_t>(matrix.cells()), static_cast<hsize_t>(coordinates.columns)});
+                            {static_cast<hsize_t>(matrix.obs.names.size()), static_cast<hsize_t>(coordinates.columns)});
             encode(dataset.get(), "array", "0.2.0");
         }
     }
@@ -311,17 +312,20 @@ inline bool can_be_named(const std::string& name) {
 }
 
 inline void check_writable(const CountMatrix& matrix, const H5adExtras& extras) {
-    const auto cells = static_cast<std::size_t>(matrix.cells());
-    require_size(static_cast<Index>(matrix.obs.names.size()), matrix.cells(), "names of cells to write");
-    require_size(static_cast<Index>(matrix.columns.size()), matrix.nonzeros(), "genes of the nonzeros to write");
-    require_size(matrix.row_offsets.back(), matrix.nonzeros(), "last row offset to write");
+    const auto rows = extras.counts ? matrix.cells() : static_cast<Index>(matrix.obs.names.size());
+    const auto cells = static_cast<std::size_t>(rows);
+    require_size(static_cast<Index>(matrix.obs.names.size()), rows, "names of cells to write");
+    if (extras.counts) {
+        require_size(static_cast<Index>(matrix.columns.size()), matrix.nonzeros(), "genes of the nonzeros to write");
+        require_size(matrix.row_offsets.back(), matrix.nonzeros(), "last row offset to write");
+    }
     if (!matrix.library_sizes.empty())
-        require_size(static_cast<Index>(matrix.library_sizes.size()), matrix.cells(), "library sizes to write");
+        require_size(static_cast<Index>(matrix.library_sizes.size()), rows, "library sizes to write");
     check_table(matrix.obs, "obs", cells);
     check_table(matrix.var, "var", static_cast<std::size_t>(matrix.genes()));
     std::unordered_set<std::string> names;
     for (const auto& coordinates : extras.obsm) {
-        require_size(static_cast<Index>(coordinates.values.size()), matrix.cells() * coordinates.columns,
+        require_size(static_cast<Index>(coordinates.values.size()), rows * coordinates.columns,
                      ("values of obsm/" + coordinates.name).c_str());
         if (!can_be_named(coordinates.name) || !names.insert(coordinates.name).second)
             throw OptionError(message("obsm: the name '", coordinates.name,

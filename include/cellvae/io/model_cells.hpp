@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cellvae/data/gene_matching.hpp"
+#include "cellvae/io/h5ad_cells.hpp"
 #include "cellvae/io/model_file_description.hpp"
 
 namespace cellvae {
@@ -111,6 +112,21 @@ inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& de
 
 }  // namespace io_detail
 
+namespace io_detail {
+
+/// @throws MissingGenes
+inline void require_most_genes(const ModelDescription& description, const std::vector<std::string>& absent,
+                               const ModelCellsOptions& options) {
+    const auto wanted = options.least_genes * static_cast<double>(description.genes.size());
+    if (static_cast<double>(description.genes.size() - absent.size()) >= wanted) return;
+    std::string names;
+    for (std::size_t k = 0; k < std::min<std::size_t>(5, absent.size()); ++k) names += (k > 0 ? ", " : "") + absent[k];
+    throw MissingGenes(message(absent.size(), " of the model's ", description.genes.size(),
+                               " genes are missing: ", names, absent.size() > 5 ? ", ..." : ""));
+}
+
+}  // namespace io_detail
+
 /// Cells of any file for a model: genes are found by name, in any order, and conditions by name, never by number.
 /// @throws MissingGenes where too few of the model's genes are there, naming the first; InputError where none is, or a
 ///         cell has no condition of the model, naming cells and values
@@ -118,16 +134,23 @@ inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& de
                                                 const ModelCellsOptions& options = {}) {
     auto matched = match_genes(cells, description.genes, 0);
     ModelCells result{std::move(matched.counts), std::move(matched.absent), matched.unknown, {}};
-    const auto wanted = options.least_genes * static_cast<double>(description.genes.size());
-    if (static_cast<double>(description.genes.size() - result.absent.size()) < wanted) {
-        std::string names;
-        for (std::size_t k = 0; k < std::min<std::size_t>(5, result.absent.size()); ++k)
-            names += (k > 0 ? ", " : "") + result.absent[k];
-        throw MissingGenes(message(result.absent.size(), " of the model's ", description.genes.size(),
-                                   " genes are missing: ", names, result.absent.size() > 5 ? ", ..." : ""));
-    }
+    io_detail::require_most_genes(description, result.absent, options);
     if (description.options.conditions > 0)
         result.conditions = io_detail::conditions_for_model(description, cells, options.condition);
+    return result;
+}
+
+/// The same for cells that stay in their file: from here on the reader gives them with the model's genes. What is
+/// returned has the names of the genes, and no counts.
+[[nodiscard]] inline ModelCells cells_for_model(const ModelDescription& description, H5adCells& cells,
+                                                const ModelCellsOptions& options = {}) {
+    auto found = find_genes(cells.annotations().var.names, description.genes, 0);
+    ModelCells result{{}, std::move(found.absent), found.unknown, {}};
+    io_detail::require_most_genes(description, result.absent, options);
+    if (description.options.conditions > 0)
+        result.conditions = io_detail::conditions_for_model(description, cells.annotations(), options.condition);
+    result.counts.var.names = description.genes;
+    cells.take_genes(std::move(found.place), result.counts.var);
     return result;
 }
 

@@ -101,10 +101,10 @@ template <class Model, class Exec>
 /// The cells that show what a mixture makes use of: some of the training cells where all lie in memory, and where they
 /// are streamed the held-out ones, which every epoch reads.
 template <class Exec, CellSource<Exec> Cells>
-[[nodiscard]] std::vector<Index> cells_to_look_at(const Cells&, std::span<const Index> train,
+[[nodiscard]] std::vector<Index> cells_to_look_at(const Cells& data, std::span<const Index> train,
                                                   std::span<const Index> held_out) {
     constexpr std::size_t most = 2000;
-    if (!std::is_same_v<Cells, Dataset<Exec>>) return {held_out.begin(), held_out.end()};
+    if (data.cells_view.row_offsets.empty()) return {held_out.begin(), held_out.end()};
     const std::size_t count = std::min(train.size(), most);
     std::vector<Index> cells;
     for (std::size_t i = 0; i < count; ++i) cells.push_back(train[i * train.size() / count]);
