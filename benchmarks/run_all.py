@@ -4,7 +4,7 @@
     python3 benchmarks/run_all.py [--build build/release] [--counts COUNTS.h5ad] [--peer PYTHON] [--threads 1,2]
         [--repetitions 15] [--quick] [--out benchmarks.md]
 
-Needs Python's standard library alone; build first (see README.md). PYTHON is an interpreter with torch, and for the whole
+Needs Python's standard library alone; run.sh builds first and calls it. PYTHON is an interpreter with torch, and for the whole
 run scvi-tools; without it there are no ratios. COUNTS is trained on from start to end; without it that part is left out.
 The lines of JSON that the programs print go to the file --out with the ending .jsonl.
 """

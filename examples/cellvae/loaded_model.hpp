@@ -38,10 +38,9 @@ public:
     virtual void sample(const PosteriorPredictiveOptions& options, const TakeDraw& take) = 0;
     /// New cells from the prior, with the library sizes and conditions of the cells that were taken.
     virtual void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) = 0;
-    [[nodiscard]] virtual Differences differences(std::span<const Index> group,
-                                                                  std::span<const Index> reference,
-                                                                  const DifferentialExpressionOptions& options,
-                                                                  const CellProgress& progress) = 0;
+    [[nodiscard]] virtual Differences differences(std::span<const Index> group, std::span<const Index> reference,
+                                                  const DifferentialExpressionOptions& options,
+                                                  const CellProgress& progress) = 0;
 
     /// Means over cells of the bound and its terms: bound, reconstruction, kl_z, kl_y (0 without clusters).
     [[nodiscard]] virtual std::array<double, 4> bound(std::uint64_t seed, const CellProgress& progress) = 0;

@@ -52,8 +52,7 @@ public:
         sample_prior_predictive(exec_, model_, data_->in_memory(), *batch_, options, take);
     }
     Differences differences(std::span<const Index> group, std::span<const Index> reference,
-                                            const DifferentialExpressionOptions& options,
-                                            const CellProgress& progress) override {
+                            const DifferentialExpressionOptions& options, const CellProgress& progress) override {
         return differential_expression(exec_, model_, data_->in_memory(), *batch_, group, reference, options, progress);
     }
 
