@@ -108,7 +108,7 @@ refused() {
 }
 refused 'several processes share cellvae train alone' 2 evaluate "$folder/of_2/model.h5" "$folder/cells.h5ad"
 refused 'no such file' 2 train "$folder/missing.h5ad" --out "$folder/never"
-refused 'free nats and the balance of clusters are of a whole minibatch' 2 train "$folder/cells.h5ad" --out "$folder/never" $common --free-nats 1
+refused '--free-nats, --cluster-free-nats and --balance look at a whole minibatch' 2 train "$folder/cells.h5ad" --out "$folder/never" $common --free-nats 1
 [ ! -e "$folder/never" ] || fail "something is written for what was refused"
 [ $failures -eq 0 ] && echo "processes that mpirun starts train one model"
 exit $failures
