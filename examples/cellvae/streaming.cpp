@@ -56,7 +56,7 @@ ShuffleOptions streamed_shuffle(const TrainRequest& request, const TrainCells& c
     const bool mixture = request.prior == "mixture" || request.prior == "marginal_mixture";
     const double statistics = 176 + 20 * static_cast<double>(request.latent) +
                               (mixture ? 12.0 * static_cast<double>(placed_components(request)) : 0);
-    const double rest = 90 * megabyte + size_of(cells.counts.obs) + count * statistics +
+    const double rest = 60 * megabyte + size_of(cells.counts.obs) + count * statistics +
                         static_cast<double>(parameters) * (mixture ? 32 : 24) + static_cast<double>(genes) * 200;
     const auto in_megabytes = [](double bytes) { return static_cast<Index>(std::ceil(bytes / megabyte)); };
     const double memory = static_cast<double>(request.stream_memory) * megabyte;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "options.hpp"
+#include "processes.hpp"
 #include "request.hpp"
 
 namespace cellvae::program {
@@ -83,6 +84,14 @@ void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
          {"--weights", "--start", "--start-resolution", "--start-epochs", "--components", "--merge", "--merge-level"});
     only(clusters || vamp, "a prior that is learned", {"--hold-prior"});
     only(vamp, "--prior vamp", {"--pseudo-inputs"});
+}
+
+/// @throws OptionError for what several processes do not have, before a mixture's plain model is trained by them
+void refuse_unshared(const TrainRequest& request) {
+    if (processes().size() > 1 && (request.free_nats > 0 || request.cluster_free_nats > 0 || request.balance > 0))
+        throw OptionError(
+            "--free-nats, --cluster-free-nats and --balance look at a whole minibatch, and each of several processes "
+            "has a share of it: leave them out, or start one process");
 }
 
 /// @throws OptionError for an option that was given and that needs all counts in memory
@@ -261,6 +270,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
         invocation.run = [train, asked] {
             refuse_ignored(*train, *asked);
             refuse_unstreamed(*train, *asked);
+            refuse_unshared(*asked);
             run_train(*asked);
         };
     });

@@ -266,7 +266,7 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
         if (!std::exchange(started, true)) ready();
         return interrupted();
     };
-    callbacks.checkpoint_due = [&] { return clock.is_due(); };
+    callbacks.checkpoint_due = [&] { return team.rank() == 0 && clock.is_due(); };
     /// @param from the file has this stage's state, to go on from
     const auto run = [&](Model& model, const AnyCells<Exec>& some, const TrainingOptions& options, Stage stage,
                          bool from) {

@@ -52,18 +52,18 @@ near() {
         END { exit bad || NR < 3 }' || fail "$2 is not near $1"
 }
 
-"$program" train "$folder/cells.h5ad" --out "$folder/alone" $common --epochs 4 --threads 1 >"$folder/out" 2>&1 || fail "one process does not train"
+"$program" train "$folder/cells.h5ad" --out "$folder/alone" $common --epochs 3 --threads 1 >"$folder/out" 2>&1 || fail "one process does not train"
 for count in 2 3; do
-    train $count "of_$count" --epochs 4
+    train $count "of_$count" --epochs 3
     [ "$(grep -c 'written to' "$folder/out")" -eq 1 ] || fail "not one of $count processes says what it wrote"
     [ "$(grep -c "^  seconds " "$folder/out")" -eq 1 ] || fail "not one of $count processes prints scores"
     grep -q "\"processes\": $count" "$folder/of_$count/scores.json" || fail "the scores do not say that $count processes trained"
-    train $count "again_$count" --epochs 4
+    train $count "again_$count" --epochs 3
     same "of_$count" "again_$count"
     near alone "of_$count"
 done
 cmp -s "$folder/alone/model.h5" "$folder/of_2/model.h5" && fail "two processes did not share the work"
-train 1 single --epochs 4
+train 1 single --epochs 3
 same alone single
 
 # a mixture that starts from a plain model, and cells that stay in their file
@@ -75,7 +75,7 @@ train 2 streamed $mixture --stream
 same mixture streamed model.h5  # whose cells.h5ad has no counts
 
 # One process is killed: the run ends with an error, the last checkpoint is whole and is gone on from to the same bits.
-long='--epochs 150 --patience 0'
+long='--epochs 60 --patience 0'
 train 2 long $long
 timeout 120 "$mpirun" -n 2 "$program" train "$folder/cells.h5ad" --out "$folder/killed" $common $long --checkpoint-epochs 1 --threads 1 >"$folder/out" 2>&1 &
 job=$!
@@ -108,7 +108,7 @@ refused() {
 }
 refused 'several processes share cellvae train alone' 2 evaluate "$folder/of_2/model.h5" "$folder/cells.h5ad"
 refused 'no such file' 2 train "$folder/missing.h5ad" --out "$folder/never"
-refused 'free nats and the balance of clusters are of a whole minibatch' 2 train "$folder/cells.h5ad" --out "$folder/never" $common --free-nats 1
+refused '--free-nats, --cluster-free-nats and --balance look at a whole minibatch' 2 train "$folder/cells.h5ad" --out "$folder/never" $common --free-nats 1
 [ ! -e "$folder/never" ] || fail "something is written for what was refused"
 [ $failures -eq 0 ] && echo "processes that mpirun starts train one model"
 exit $failures

@@ -83,7 +83,7 @@ cp "$folder/whole/report.html" "$folder/report.html"
 train part --stream --genes 60 --epochs 2 --no-report
 train part --stream --genes 60 --epochs 6 --no-report --resume "$folder/part"
 same whole part
-long='--stream --genes 0 --epochs 150 --patience 0 --no-report'
+long='--stream --genes 0 --epochs 80 --patience 0 --no-report'
 train long $long
 # started NAME: training in the background, until its first checkpoint
 started() {
