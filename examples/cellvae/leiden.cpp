@@ -127,6 +127,8 @@ NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, st
 }
 
 std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_t seed) const {
+    if (!(resolution >= 0) || std::isinf(resolution))  // with what is no number igraph would look for ever
+        throw OptionError(message("Leiden's resolution must be a finite number from 0 on, found ", resolution));
     igraph_set_error_handler(igraph_error_handler_ignore);  // by default it ends the program: its errors are read below
     const auto edge_count = static_cast<igraph_integer_t>(edges_.size());
     WholeVector ends(2 * edge_count), membership(0);

@@ -73,6 +73,19 @@ int fail(const std::string& text, int code) {
     return code;
 }
 
+/// "nan" is a number to the command line's library, and within any range.
+void refuse_nan(CLI::App& app) {
+    const auto is_number = [](const std::string& text) {
+        std::string small = text;
+        std::transform(small.begin(), small.end(), small.begin(), [](unsigned char c) { return std::tolower(c); });
+        const bool nan = small == "nan" || small == "-nan" || small == "+nan";
+        return nan ? "found " + text + ", expected a number" : std::string();
+    };
+    for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        for (CLI::Option* option : command->get_options())
+            if (option->get_type_name().find("FLOAT") != std::string::npos) option->check(is_number);
+}
+
 /// The threads of a process that is not told how many: a core each, which processes of one machine share unless their
 /// launcher has given each its own.
 int default_threads() {
@@ -93,6 +106,7 @@ int main(int argc, char* argv[]) {
     for (AddCommand* add : {add_train, add_report, add_compare, add_info, add_simulate, add_filter, add_baseline,
                             add_embed, add_de, add_denoise, add_sample, add_evaluate, add_completion, add_man})
         add(app, invocation);
+    refuse_nan(app);
     app.footer(
         "cellvae simulate --out cells.h5ad     # or any count file of yours: h5ad, 10x, loom, Matrix Market, CSV\n"
         "cellvae train cells.h5ad --out run    # latent coordinates, clusters, scores, a model\n"

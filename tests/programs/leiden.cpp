@@ -2,9 +2,9 @@
 #include "leiden.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <cmath>
+#include <igraph/igraph.h>
 #include <vector>
 
 #include "cellvae/core/error.hpp"
@@ -40,10 +40,11 @@ TEST_CASE("groups that lie apart are Leiden's clusters, the largest first, the s
     CHECK(graph.leiden(1, 3) == graph.leiden(1, 3));
 }
 
-TEST_CASE("an error of igraph's is one of ours, and the program goes on") {
-    using Catch::Matchers::MessageMatches;
+TEST_CASE("an error of igraph's does not end the program") {
     const NeighbourGraph graph(Kokkos::DefaultHostExecutionSpace(), groups(), cells, 2);
-    CHECK_THROWS_AS(graph.leiden(std::nan(""), 1), Error);
-    CHECK_THROWS_AS(graph.leiden(-1, 1), Error);
     CHECK(graph.leiden(0.05, 3).size() == cells);
+    // by default it aborts; it hands out the one that it had
+    CHECK(igraph_set_error_handler(igraph_error_handler_ignore) == igraph_error_handler_ignore);
+    for (const double resolution : {std::nan(""), -1.0, static_cast<double>(INFINITY)})
+        CHECK_THROWS_AS(graph.leiden(resolution, 1), OptionError);
 }
