@@ -94,9 +94,7 @@ int default_threads() {
     return all ? std::max(1, own / processes().on_this_machine()) : own;
 }
 
-}  // namespace
-
-int main(int argc, char* argv[]) {
+int run(int argc, char* argv[]) {
     look_briefly_while_waiting(argv);
     Invocation invocation;
     CLI::App app("cellvae: variational autoencoders for single-cell counts", "cellvae");
@@ -141,4 +139,15 @@ int main(int argc, char* argv[]) {
         return fail(message("unexpected: ", error.what()), 1);
     }
     return 0;
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {  // before there are options to be told of, or while an error is told
+        std::fprintf(stderr, "cellvae: %s\n", error.what());
+        return 1;
+    }
 }

@@ -16,7 +16,7 @@ constexpr double megabyte = 1e6;
 /// Bytes that names and columns of cells take.
 double size_of(const Annotations& annotations) {
     const auto text = [](const std::string& text) {
-        return static_cast<double>(sizeof(text) + (text.size() > 15 ? text.size() + 17 : 0));
+        return static_cast<double>(sizeof(std::string) + (text.size() > 15 ? text.size() + 17 : 0));
     };
     double bytes = 0;
     for (const auto& name : annotations.names) bytes += text(name);
