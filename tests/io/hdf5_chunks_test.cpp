@@ -133,7 +133,7 @@ TEST_CASE("numbers are not taken for heaps of texts, and heaps beside them are f
     StructureWalk walk(path, bytes);
     REQUIRE(!walk.damage());
     const auto numbers = walk.numbers();
-    CHECK(numbers.size() == 0);  // chunks of 4,000 bytes are too small to be worth it
+    CHECK(numbers.empty());  // chunks of 4,000 bytes are too small to be worth it
     const auto whole = write_as(folder, in_one_piece);
     StructureWalk other(whole, std::filesystem::file_size(whole));
     REQUIRE(!other.damage());

@@ -166,12 +166,14 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
         throw InputError(message(file.name, ": is cut short: has ", file.bytes, " of the ", declared,
                                  " bytes that it says; expected a whole HDF5 file"));
     StructureWalk structure(path, file.bytes);
-    if (const auto position = structure.damage())
-        throw InputError(
-            message(file.name, ": the structure at byte ", *position, " is damaged; expected a whole HDF5 file"));
-    if (const auto heap = damaged_heap(path, file.bytes, structure.numbers()))
+    const auto damage = structure.damage();
+    const auto numbers = damage ? std::vector<FileRange>() : structure.numbers();
+    if (const auto heap = damaged_heap(path, file.bytes, numbers))  // what texts are missing by, where that is it
         throw InputError(
             message(file.name, ": the heap of texts at byte ", *heap, " is damaged; expected a whole HDF5 file"));
+    if (damage)
+        throw InputError(
+            message(file.name, ": the structure at byte ", *damage, " is damaged; expected a whole HDF5 file"));
     register_lzf();
     const Handle access(H5Pcreate(H5P_FILE_ACCESS));
 #if (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0)) || H5_VERSION_GE(1, 12, 1)
