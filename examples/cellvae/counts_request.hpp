@@ -23,6 +23,11 @@ struct CountsRequest {
     Index subsample_by_label = 0;  ///< cells of each label; 0: all
 };
 
+/// An error's words with the inputs before them; what reads cells one by one names the file itself.
+[[nodiscard]] inline std::string with_inputs(const std::string& counts, const std::string& what) {
+    return what.starts_with(counts) ? what : counts + ": " + what;
+}
+
 /// For errors: in brackets, what matrices the inputs have that are h5ad files, and which of them look like counts.
 [[nodiscard]] std::string other_matrices(const CountsRequest& request);
 

@@ -151,21 +151,17 @@ namespace {
 /// The cells of a run, without counts where it streamed them.
 CountMatrix read_run_cells(const std::filesystem::path& path) {
     using namespace io_detail;
-    {
-        require_regular_file(path);
-        const QuietHdf5 quiet;
-        const Hdf5File file = open_hdf5(path);
-        if (!has(file.handle.get(), "X")) {
-            CountMatrix cells;
-            std::vector<std::string> notes;
-            cells.obs = read_annotations(file, file.handle.get(), "obs", "obs", notes);
-            cells.var = read_annotations(file, file.handle.get(), "var", "var", notes);
-            restore_library_sizes(cells);
-            cells.row_offsets.assign(cells.obs.names.size() + 1, 0);
-            return cells;
-        }
-    }
-    return read_h5ad(path);
+    require_regular_file(path);
+    const QuietHdf5 quiet;
+    const Hdf5File file = open_hdf5(path);
+    if (has(file.handle.get(), "X")) return read_open_h5ad(file, {}, {}).counts;
+    CountMatrix cells;
+    std::vector<std::string> notes;
+    cells.obs = read_annotations(file, file.handle.get(), "obs", "obs", notes);
+    cells.var = read_annotations(file, file.handle.get(), "var", "var", notes);
+    restore_library_sizes(cells);
+    cells.row_offsets.assign(cells.obs.names.size() + 1, 0);
+    return cells;
 }
 
 }  // namespace

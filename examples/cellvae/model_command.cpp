@@ -90,8 +90,7 @@ std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request)
     try {
         both->model->take_cells(both->cells, both->file);
     } catch (const InputError& error) {
-        const std::string what = error.what();  // what reads cells one by one names the file itself
-        throw InputError(what.starts_with(request.counts) ? what : message(request.counts, ": ", what));
+        throw InputError(with_inputs(request.counts, error.what()));
     }
     return both;
 }

@@ -246,9 +246,7 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
             return cells.reader ? AnyCells<Exec>(make_streamed_dataset<L>(exec, cells.reader, views))
                                 : AnyCells<Exec>(make_dataset<L>(exec, counts, views));
         } catch (const InputError& error) {
-            const std::string what = error.what();  // what reads cells one by one names the file itself
-            throw InputError(
-                message(what.starts_with(request.counts) ? "" : request.counts + ": ", what, other_matrices(request)));
+            throw InputError(with_inputs(request.counts, error.what()) + other_matrices(request));
         }
     }();
 

@@ -110,10 +110,6 @@ inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& de
                              "); name the column that says each cell's condition"));
 }
 
-}  // namespace io_detail
-
-namespace io_detail {
-
 /// @throws MissingGenes
 inline void require_most_genes(const ModelDescription& description, const std::vector<std::string>& absent,
                                const ModelCellsOptions& options) {
