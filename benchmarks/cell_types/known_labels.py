@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Part 8 of the study (study.py): the types of some cells are known, and the others' are to be found.
+"""Part 10 of the study (study.py): the types of some cells are known, and the others' are to be found.
 
 Of every type a share of its cells, and at least one, is known. A mixture is trained with them (--known-labels), and beside
 it each unknown cell is given the type of most of its nearest known cells on 50 principal components (`cellvae baseline`):
@@ -14,7 +14,7 @@ import math
 import random
 import subprocess
 
-TITLE = "8. Known labels for some cells"
+TITLE = "10. Known labels for some cells"
 SHARES = (0.01, 0.05, 0.2)
 OPTIONS = "--prior marginal_mixture --input standardised --epochs 10 --start-epochs 25"
 NEIGHBOURS = 15

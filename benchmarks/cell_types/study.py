@@ -5,11 +5,12 @@ Markdown tables of how the clusters agree with the known types.
 
     python3 benchmarks/cell_types/study.py --out FOLDER [--seeds 10] [--jobs 2] [--only NUMBER ...] FILE.h5ad ...
 
-Every file has a column of known types under a well-known name. A run is one call of the program `cellvae` on one thread;
-what FOLDER already holds is not run again, so a study can be stopped and go on, or be given more seeds. Seeds go round
-by round: a study that is cut short has the same seeds for all variants. With --report nothing is run.
+Every file has a column of known types under a well-known name; two simulated sets are made in FOLDER and come with them. A
+run is one call of the program `cellvae` on one thread; what FOLDER already holds is not run again, so a study can be
+stopped and go on, or be given more seeds. Seeds go round by round: a study that is cut short has the same seeds for all
+variants. With --report nothing is run. Seconds are of the processor, so that a busy machine changes them little.
 
-Needs nothing but Python's standard library, except for part 8, with known labels (known_labels.py), which wants numpy and
+Needs nothing but Python's standard library, except for part 10, with known labels (known_labels.py), which wants numpy and
 anndata and is run where --only names it.
 """
 import argparse
@@ -35,54 +36,82 @@ def without_input(options):
     return options.replace(INPUT + " ", "")
 
 
-# Every ablation: what of the comparison on the latent its second table shows, and the variants by name with their
-# options. The others are compared to the first.
+def longer(plain, mixture):
+    """The mixture after so many epochs of the plain model, with so many of its own."""
+    return MIXTURE.replace("--epochs 10 --start-epochs 25", f"--epochs {mixture} --start-epochs {plain}")
+
+
+BASELINE = "baseline"  # principal components in place of a model
+
+# Every ablation: its variants by name with their options. The others are compared to the first.
 ABLATIONS = {
-    "1. Start of the mixture": ("kmeans", [
+    "1. Beside principal components": [
+        ("mixture", MIXTURE),
+        ("N(0, I), 40 epochs", f"{PLAIN} --epochs 40"),
+        ("PCA 50, k-means, true number", BASELINE),
+        *((f"PCA 50, Leiden at {resolution}", f"{BASELINE} --cluster-by leiden --resolution {resolution}")
+          for resolution in ("0.3", "0.6", "1")),
+    ],
+    "2. Start of the mixture": [
         ("groups of Leiden at 1", MIXTURE),
         ("of Leiden at .5", f"{MIXTURE} --start-resolution 0.5"),
+        ("of Leiden at 3", f"{MIXTURE} --start-resolution 3"),
         ("of k-means, 15", f"{MIXTURE} --start kmeans --components 15"),
         ("random, 15, 40 epochs", f"{MIXTURE} --start random --components 15".replace("--epochs 10", "--epochs 40")),
-    ]),
-    "2. Responsibilities": ("kmeans", [
+    ],
+    "3. Sum over the clusters": [
         ("Bayes' rule (marginal_mixture)", MIXTURE),
-        ("network, sum without responsibilities below .01", NETWORK),
+        ("network, exact", NETWORK.replace("threshold", "exact")),
+        ("network, without responsibilities below .01", NETWORK),
         ("network, Gumbel-softmax from 1 to .1", NETWORK.replace("threshold", "gumbel_softmax")),
-    ]),
-    "3. Weights of the divergences": ("kmeans", [
+        ("network, straight-through from 1 to .1", NETWORK.replace("threshold", "straight_through")),
+    ],
+    "4. Genes and input": [
+        ("2,000 genes, standardised, no noise", MIXTURE),
+        *((f"{genes or 'all'} genes", f"{MIXTURE} --genes {genes}") for genes in (500, 1000, 4000, 0)),
+        *((f"noise {noise}", f"{MIXTURE} --input-noise {noise}") for noise in ("0.75", "1.5")),
+        ("500 genes, noise 0.75", f"{MIXTURE} --genes 500 --input-noise 0.75"),
+        ("500 genes, batch normalisation", f"{MIXTURE} --genes 500 --normalisation batch"),
+        ("not standardised", f"{without_input(MIXTURE)} --input log1p_normalised"),
+    ],
+    "5. Epochs of the plain model + of the mixture": [
+        ("25 + 10", MIXTURE),
+        *((f"{plain} + 10", longer(plain, 10)) for plain in (5, 10, 20, 40)),
+        *((f"25 + {mixture}", longer(25, mixture)) for mixture in (5, 20)),
+    ],
+    "6. Prior, likelihood and networks": [
+        ("mixture, ZINB, layer normalisation", MIXTURE),
+        ("N(0, I), 40 epochs", f"{PLAIN} --epochs 40"),
+        ("VampPrior, 40 epochs", f"{PLAIN.replace('gaussian', 'vamp')} --epochs 40"),
+        ("batch normalisation", f"{MIXTURE} --normalisation batch"),
+        ("NB", f"{MIXTURE} --likelihood nb"),
+        ("mean library x share", f"{MIXTURE} --scale library_share"),
+    ],
+    "7. Length of training and regularisation of the plain VAE": [
+        ("40 epochs", f"{PLAIN} --epochs 40"),
+        *((f"{epochs}", f"{PLAIN} --epochs {epochs}") for epochs in (5, 10, 20, 80)),
+        ("40, no dropout", f"{PLAIN} --epochs 40 --dropout 0"),
+        ("40, noise 1.5", f"{PLAIN} --epochs 40 --input-noise 1.5"),
+    ],
+    "8. Weights of the divergences": [
         ("network, no warm-up", NETWORK),
         ("warm-up of KL_y over 5 epochs", f"{NETWORK} --cluster-warm-up 5"),
         ("balance 100", f"{NETWORK} --balance 100"),
         ("free nats of KL_y 1", f"{NETWORK} --cluster-free-nats 1"),
         ("weight of both .5", f"{NETWORK} --kl-weight 0.5"),
-    ]),
-    "4. Genes and input": ("kmeans", [
-        ("2,000 genes, standardised, no noise", MIXTURE),
-        ("500 genes", f"{MIXTURE} --genes 500"),
-        ("1,000 genes", f"{MIXTURE} --genes 1000"),
-        ("500 genes, batch normalisation", f"{MIXTURE} --genes 500 --normalisation batch"),
-        ("noise 1.5", f"{MIXTURE} --input-noise 1.5"),
-        ("not standardised", f"{without_input(MIXTURE)} --input log1p_normalised"),
-    ]),
-    "5. Prior, likelihood and networks": ("kmeans", [
-        ("mixture, ZINB, layer normalisation", MIXTURE),
-        ("N(0, I), 40 epochs, and k-means", f"{PLAIN} --epochs 40"),
-        ("VampPrior, 40 epochs, and k-means", f"{PLAIN.replace('gaussian', 'vamp')} --epochs 40"),
-        ("batch normalisation", f"{MIXTURE} --normalisation batch"),
-        ("NB", f"{MIXTURE} --likelihood nb"),
-        ("mean library x share", f"{MIXTURE} --scale library_share"),
-    ]),
-    "6. Length of training and regularisation of the plain VAE": ("leiden_0.3", [
-        ("40 epochs", f"{PLAIN} --epochs 40"),
-        *((f"{epochs}", f"{PLAIN} --epochs {epochs}") for epochs in (5, 10, 20, 80)),
-        ("40, no dropout", f"{PLAIN} --epochs 40 --dropout 0"),
-        ("40, noise 1.5", f"{PLAIN} --epochs 40 --input-noise 1.5"),
-    ]),
+    ],
+}
+
+# Sets made by `cellvae simulate`, with what of it: types at a noise where Leiden on principal components is near .9, and one
+# type of a hundredth of the cells.
+SIMULATED = {
+    "balanced": "--cells 3000 --genes 8000 --types 8 --type-sizes 0 --separation 0.8 --seed 13",
+    "rare": "--cells 3000 --genes 8000 --types 8 --type-sizes 0 --rare-share 0.01 --seed 12",
 }
 
 
 # Which components of a mixture are one cluster: overlap and level of the dip test, each in every run of --compare.
-MERGES = ("7. Which components are one", MIXTURE, ("0.02", "0.05", "0.07", "0.1", "1"), ("0", "0.0001", "0.001", "0.01"))
+MERGES = ("9. Which components are one", MIXTURE, ("0.02", "0.05", "0.07", "0.1", "1"), ("0", "0.0001", "0.001", "0.01"))
 
 
 def folder_of(out, file, options, seed):
@@ -92,21 +121,44 @@ def folder_of(out, file, options, seed):
 def run(program, out, file, options, seed):
     """One training, unless its scores are there. Returns what went wrong, or None."""
     folder = folder_of(out, file, options, seed)
-    if (folder / "scores.json").exists():
+    if (folder / "seconds").exists():
         return None
     folder.parent.mkdir(parents=True, exist_ok=True)
-    command = [program, "train", file, "--out", str(folder), "--seed", str(seed), "--samples", "1", "--threads", "1",
-               "--compare", *options.split()]
-    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    if ended.returncode == 0:
-        (folder / "cells.h5ad").unlink()  # a copy of the counts
-        return None
-    return f"{' '.join(command)}: {ended.stderr.strip().splitlines()[-1:]}"
+    words = options.split()
+    if options.startswith(BASELINE):
+        words = [BASELINE, file, *words[1:]]
+    else:
+        words = ["train", file, "--samples", "1", "--compare", "--no-report", *words]
+    command = [program, *words, "--out", str(folder), "--seed", str(seed), "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        return f"{' '.join(command)}: {said.strip().splitlines()[-1:]}"
+    (folder / "cells.h5ad").unlink()  # a copy of the counts
+    (folder / "seconds").write_text(f"{usage.ru_utime + usage.ru_stime:.2f}\n")
+    return None
 
 
 def scores_of(out, file, options, seed):
-    path = folder_of(out, file, options, seed) / "scores.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    """A run's scores, with the seconds of the processor that it took; None where it was not run."""
+    folder = folder_of(out, file, options, seed)
+    if not (folder / "seconds").exists():
+        return None
+    return {**json.loads((folder / "scores.json").read_text()), "cpu_seconds": float((folder / "seconds").read_text())}
+
+
+def simulated(program, out):
+    """The files of the simulated sets, made where they are not there."""
+    files = []
+    out.mkdir(parents=True, exist_ok=True)
+    for name, options in SIMULATED.items():
+        files.append(str(out / f"{name}.h5ad"))
+        if not pathlib.Path(files[-1]).exists():
+            subprocess.run([program, "simulate", *options.split(), "--out", files[-1]], check=True, stdout=subprocess.DEVNULL)
+    return files
 
 
 def middle(values):
@@ -115,17 +167,33 @@ def middle(values):
     return f"{short[0]} ({short[1]} to {short[2]})"
 
 
-def tables(title, latent, variants, out, files, seeds):
+def column(runs, key):
+    values = [scores[key] for scores in runs if scores.get(key) is not None]
+    return statistics.median(values) if values else float("nan")
+
+
+def ranks(found, variants, files):
+    """Of every variant the median over the files of its place by the median ARI, 1 the best."""
+    places = {name: [] for name, _ in variants}
+    for file in files:
+        by_score = {name: column(found[name, file].values(), "ari") for name, _ in variants if found[name, file]}
+        for name, score in by_score.items():
+            places[name].append(1 + sum(other > score for other in by_score.values()))
+    return {name: f"{statistics.median(each):g}" if each else "" for name, each in places.items()}
+
+
+def tables(title, variants, out, files, seeds):
     """The two tables of an ablation: ARI with its paired difference, and everything else."""
     names = [pathlib.Path(file).stem for file in files]
     found = {(name, file): {seed: scores for seed in range(1, seeds + 1)
                             if (scores := scores_of(out, file, options, seed))}
              for name, options in variants for file in files}
     counts = sorted({len(runs) for runs in found.values()})
+    rank = ranks(found, variants, files)
     print(f"\n### {title}\n\nSeeds: {' to '.join(str(count) for count in counts[:1] + counts[1:][-1:])}. "
-          "ARI: median (least to largest), paired difference to the first row (better in).\n")
-    print("| ARI | " + " | ".join(f"{name} | |" for name in names))
-    print("|---" * (2 * len(names) + 1) + "|")
+          "ARI: median (least to largest), paired difference to the first row (better in); median of its rank over the sets.\n")
+    print("| ARI | " + " | ".join(f"{name} | |" for name in names) + " rank |")
+    print("|---" * (2 * len(names) + 2) + "|")
     for name, _ in variants:
         cells = []
         for file in files:
@@ -135,20 +203,18 @@ def tables(title, latent, variants, out, files, seeds):
             better = sum(difference > 0 for difference in paired)
             cells.append("" if name == variants[0][0] or not paired else
                          f"{statistics.median(paired):+.2f} ({better} of {len(paired)})")
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    print(f"\n| medians: NMI; clusters; entropy; held-out bound; ARI of {latent.replace('_', ' ')} on the latent | "
-          + " | ".join(names) + " |")
+        print(f"| {name} | " + " | ".join([*cells, rank[name]]) + " |")
+    print("\n| medians: NMI; clusters; held-out bound; ARI on the latent of k-means, true number, and of Leiden at .3, .6, 1; "
+          "seconds | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
     for name, _ in variants:
         cells = []
         for file in files:
             runs = list(found[name, file].values())
-
-            def median(key):
-                values = [scores[key] for scores in runs if scores.get(key) is not None]
-                return statistics.median(values) if values else float("nan")
-            cells.append(f"{median('nmi'):.2f}; {median('clusters'):.0f}; {median('entropy'):.2f}; "
-                         f"{median('bound_test'):.1f}; {median(latent + '_ari'):.2f}".replace("nan", "-"))
+            latent = " ".join(f"{column(runs, key + '_ari'):.2f}".replace("0.", ".", 1)
+                              for key in ("kmeans", "leiden_0.3", "leiden_0.6", "leiden_1"))
+            cells.append(f"{column(runs, 'nmi'):.2f}; {column(runs, 'clusters'):.0f}; {column(runs, 'bound_test'):.1f}; "
+                         f"{latent}; {column(runs, 'cpu_seconds'):.1f}".replace("nan nan nan nan", "-").replace("nan", "-"))
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
@@ -178,11 +244,12 @@ def main():
     parser.add_argument("--report", action="store_true", help="print the tables of what was run")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
+    options.files += simulated(options.program, options.out)
     chosen = {title: ablation for title, ablation in ABLATIONS.items()
               if not options.only or title.split(".")[0] in options.only}
     merges = not options.only or MERGES[0].split(".")[0] in options.only
     knows = known_labels.TITLE.split(".")[0] in options.only
-    needed = [variant for _, variants in chosen.values() for _, variant in variants] + [MERGES[1]] * merges
+    needed = [variant for variants in chosen.values() for _, variant in variants] + [MERGES[1]] * merges
     wanted = list(dict.fromkeys((file, variant, seed) for seed in range(1, options.seeds + 1)
                                 for variant in needed for file in options.files))
     if not options.report:
@@ -197,8 +264,8 @@ def main():
                     failed.append(ended.result())
                 print(f"\r{number} of {len(runs)} runs", end="", file=sys.stderr)
         print("", *failed, sep="\n", file=sys.stderr)
-    for title, (latent, variants) in chosen.items():
-        tables(title, latent, variants, options.out, options.files, options.seeds)
+    for title, variants in chosen.items():
+        tables(title, variants, options.out, options.files, options.seeds)
     if merges:
         merge_table(*MERGES, options.out, options.files, options.seeds)
     if knows:

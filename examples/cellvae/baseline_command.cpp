@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "cellvae/data/gene_selection.hpp"
@@ -39,7 +40,8 @@ void run_baseline(const BaselineRequest& request) {
     const CountMatrix* used = &counts;
     CountMatrix kept;
     if (request.genes > 0) {
-        const auto selection = select_variable_genes(counts, {.genes = request.genes});
+        const auto selection = select_variable_genes(
+            counts, {.genes = request.genes, .progress = ProgressLine("variable genes", 3 * counts.cells())});
         for (const GeneIndex gene : selection.genes) chosen[static_cast<std::size_t>(gene)] = true;
         kept = keep_genes(counts, selection.genes);
         used = &kept;
@@ -51,7 +53,10 @@ void run_baseline(const BaselineRequest& request) {
         print_notice(
             message("components: ", most, ", all that ", used->cells(), " cells x ", used->genes(), " genes have"));
     }
-    const auto components = principal_components(host, *used, options);
+    const auto components = [&] {
+        const WaitingLine line("principal components");
+        return principal_components(host, *used, options);
+    }();
     const auto folder = made_folder(request.out);
     const Coordinates coordinates{components.scores, counts.cells(), components.components};
     const Clusters clusters = find_clusters(host, coordinates, request.clustering, labels);
@@ -72,7 +77,7 @@ void run_baseline(const BaselineRequest& request) {
     counts.var.set({"highly_variable", chosen});
     H5adExtras extras{.obsm = std::move(read.obsm)};
     set_coordinates(extras, {"X_pca", components.components, components.scores});
-    write_h5ad(folder / "cells.h5ad", counts, extras);
+    write_cells(folder / "cells.h5ad", counts, std::move(extras));
     write_scores(scores, folder, start);
     print_notice(message("written to ", (folder / "cells.h5ad").string(), ", scores.json beside it"));
 }

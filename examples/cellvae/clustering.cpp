@@ -3,14 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include "cellvae/clustering/k_means.hpp"
+#include "cellvae/data/row_sample.hpp"
 #include "cellvae/evaluation/cluster_count.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
-#include "cellvae/evaluation/silhouette.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -70,13 +72,22 @@ Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coor
         clusters.from = "the number of labels";
     }
     if (clusters.number > 0) {
-        clusters.codes =
-            k_means(host, values, cells, columns, {.clusters = clusters.number, .seed = request.seed}).labels;
+        clusters.codes = k_means_labels(host, coordinates, clusters.number, request.seed);
         return clusters;
     }
-    auto chosen = choose_cluster_count(host, values, cells, columns, {.k_means = {.seed = request.seed}});
+    ClusterCountOptions options{.k_means = {.seed = request.seed}};
+    const auto numbers = static_cast<Index>(std::min<Index>(options.largest, cells - 1) - options.smallest + 1);
+    options.progress = ProgressLine("number of clusters", numbers, "numbers");
+    auto chosen = choose_cluster_count(host, values, cells, columns, options);
     print_notice(message("clusters: ", chosen.clusters, ", the number from 2 to 25 with the best silhouette"));
     return {std::move(chosen.labels), chosen.clusters, "the best silhouette of 2 to 25"};
+}
+
+std::vector<std::int32_t> k_means_labels(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
+                                         int clusters, std::uint64_t seed) {
+    KMeansOptions options{.clusters = clusters, .seed = seed};
+    options.progress = ProgressLine("k-means", options.restarts, "starts");
+    return k_means(host, coordinates.values, coordinates.cells, coordinates.columns, options).labels;
 }
 
 const NeighbourGraph& Coordinates::graph(const Kokkos::DefaultHostExecutionSpace& host) const {
@@ -90,15 +101,30 @@ Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::ui
     return found;
 }
 
+std::optional<Silhouette> silhouette_of_groups(const Kokkos::DefaultHostExecutionSpace& host,
+                                               const Coordinates& coordinates, std::span<const std::int32_t> codes) {
+    const auto sample =
+        evenly_spaced_rows(coordinates.values, coordinates.cells, coordinates.columns, most_for_silhouette);
+    const auto some = sample.of(codes);
+    std::set<std::int32_t> groups(some.begin(), some.end());
+    groups.erase(groups.begin(), groups.lower_bound(0));
+    if (groups.size() < 2) return std::nullopt;
+    const auto count = static_cast<Index>(some.size());
+    auto found = silhouette(host, sample.values, count, coordinates.columns, some, ProgressLine("silhouette", count));
+    std::vector<double> all(codes.size(), std::numeric_limits<double>::quiet_NaN());
+    for (std::size_t i = 0; i < some.size(); ++i) all[sample.rows[i]] = found.cells[i];
+    found.cells = std::move(all);
+    return found;
+}
+
 void add_cluster_scores(nlohmann::ordered_json& scores, const Kokkos::DefaultHostExecutionSpace& host,
                         const Coordinates& coordinates, const Clusters& clusters, const ClusteringRequest& request,
                         const std::optional<KnownLabels>& labels) {
     using Json = nlohmann::ordered_json;
-    const auto& [values, cells, columns, graph] = coordinates;
     scores["labels"] = labels ? Json(labels->column) : Json();
-    scores["silhouette"] = labels && labels->in_use > 1
-                               ? Json(silhouette(host, values, cells, columns, labels->values.codes).mean)
-                               : Json();
+    const auto found = labels ? silhouette_of_groups(host, coordinates, labels->values.codes) : std::nullopt;
+    scores["silhouette"] = found ? Json(found->mean) : Json();
+    if (found && coordinates.cells > most_for_silhouette) scores["silhouette_cells"] = most_for_silhouette;
     scores["ari"] = labels ? Json(adjusted_rand_index(labels->values.codes, clusters.codes)) : Json();
     scores["nmi"] = labels ? Json(normalised_mutual_information(labels->values.codes, clusters.codes)) : Json();
     scores["cluster_by"] = request.by;

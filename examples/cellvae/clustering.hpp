@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
+#include "cellvae/evaluation/silhouette.hpp"
 #include "leiden.hpp"
 
 // From coordinates to clusters and scores: what the commands share.
 
 namespace cellvae::program {
+
+/// Of more cells so many, evenly spaced, stand for all in a silhouette: its time grows with their square.
+inline constexpr Index most_for_silhouette = 20000;
 
 /// How clusters are found in coordinates.
 struct ClusteringRequest {
@@ -62,8 +66,19 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
 [[nodiscard]] Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                      const ClusteringRequest& request, const std::optional<KnownLabels>& labels);
 
+/// The clusters of k-means, with a line of progress.
+[[nodiscard]] std::vector<std::int32_t> k_means_labels(const Kokkos::DefaultHostExecutionSpace& host,
+                                                       const Coordinates& coordinates, int clusters,
+                                                       std::uint64_t seed);
+
 /// The clusters of a neighbour graph.
 [[nodiscard]] Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed);
+
+/// The silhouette of groups of cells (a code each, below 0 where it is missing), with a line of progress; that of cells
+/// that others stand for is not a number. Nothing where fewer than two groups have cells.
+[[nodiscard]] std::optional<Silhouette> silhouette_of_groups(const Kokkos::DefaultHostExecutionSpace& host,
+                                                             const Coordinates& coordinates,
+                                                             std::span<const std::int32_t> codes);
 
 /// Adds to the scores the labels' silhouette in the coordinates, and how the clusters agree with them; null where there
 /// are no labels.

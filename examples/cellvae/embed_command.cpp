@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cellvae/io/h5ad.hpp"
 #include "mixture_clusters.hpp"
 #include "model_command.hpp"
+#include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -39,7 +41,7 @@ void run_embed(const EmbedRequest& request) {
         extras.obsm.push_back({"X_cellvae_responsibility", both->model->clusters(), std::move(responsibilities)});
         result["clusters"] = found.clusters.number;
     }
-    write_h5ad(request.out, counts, extras);
+    write_cells(request.out, counts, std::move(extras));
     print_result(result);
 }
 

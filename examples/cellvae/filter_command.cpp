@@ -31,7 +31,7 @@ void run_filter(const FilterRequest& request) {
         held_out = static_cast<Index>(split.held_out.size());
         counts.obs.set({"split", std::move(column)});
     }
-    write_h5ad(request.out, counts, {.obsm = std::move(read.obsm)});
+    write_cells(request.out, counts, {.obsm = std::move(read.obsm)});
     print_result({{"cells", counts.cells()},
                   {"genes", counts.genes()},
                   {"nonzeros", counts.nonzeros()},

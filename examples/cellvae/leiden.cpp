@@ -31,14 +31,14 @@ Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& exec, std::spa
 #ifdef CELLVAE_WITH_HNSWLIB
         print_notice(
             message("neighbours of ", cells, " cells: approximate, by hnswlib (exact up to ", most_exact, ")"));
-        return approximate_neighbours(exec, coordinates, cells, columns, count);
+        return approximate_neighbours(exec, coordinates, cells, columns, count, {}, ProgressLine("neighbours", cells));
 #else
         print_notice(message("neighbours of ", cells,
                              " cells: all distances, which takes long; a cellvae that is built ",
                              "with hnswlib looks for them above ", most_exact, " cells"));
 #endif
     }
-    return nearest_neighbours(exec, coordinates, cells, columns, count);
+    return nearest_neighbours(exec, coordinates, cells, columns, count, ProgressLine("neighbours", cells));
 }
 
 /// UMAP's weights of a neighbour graph: of each row exp(-(distance - nearest) / sigma), where sigma is such that they
@@ -148,6 +148,7 @@ std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_
         throw Error("igraph could not make the neighbour graph");
     igraph_rng_seed(igraph_rng_default(), static_cast<igraph_uint_t>(seed));
     igraph_integer_t clusters = 0;
+    const WaitingLine line(message("Leiden at resolution ", resolution));
 #if IGRAPH_VERSION_MAJOR >= 1  // which has weights of both directions' ends
     const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, nullptr, resolution / total,
                                                 0.01, false, -1, &membership.values, &clusters, nullptr);

@@ -29,9 +29,9 @@ public:
     virtual void take_cells(const ModelCells& cells, const std::shared_ptr<CellReader>& reader) = 0;
 
     /// Means of q(z | x): cells x latent.
-    [[nodiscard]] virtual std::vector<float> latent(const CellProgress& progress) = 0;
+    [[nodiscard]] virtual std::vector<float> latent(const Progress& progress) = 0;
     /// q(y | x): cells x clusters(); empty for a prior without.
-    [[nodiscard]] virtual std::vector<float> responsibilities(const CellProgress& progress) = 0;
+    [[nodiscard]] virtual std::vector<float> responsibilities(const Progress& progress) = 0;
     [[nodiscard]] virtual Index clusters() const = 0;
 
     virtual void denoise(const DenoisedOptions& options, const TakeCells& take) = 0;
@@ -40,11 +40,11 @@ public:
     virtual void generate(const PriorPredictiveOptions& options, const TakeNewCells& take) = 0;
     [[nodiscard]] virtual Differences differences(std::span<const Index> group, std::span<const Index> reference,
                                                   const DifferentialExpressionOptions& options,
-                                                  const CellProgress& progress) = 0;
+                                                  const Progress& progress) = 0;
 
     /// Means over cells of the bound and its terms: bound, reconstruction, kl_z, kl_y (0 without clusters).
-    [[nodiscard]] virtual std::array<double, 4> bound(std::uint64_t seed, const CellProgress& progress) = 0;
-    [[nodiscard]] virtual double log_likelihood(Index samples, std::uint64_t seed, const CellProgress& progress) = 0;
+    [[nodiscard]] virtual std::array<double, 4> bound(std::uint64_t seed, const Progress& progress) = 0;
+    [[nodiscard]] virtual double log_likelihood(Index samples, std::uint64_t seed, const Progress& progress) = 0;
 };
 
 }  // namespace cellvae::program

@@ -34,7 +34,10 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         result.names = annotated.label_names;
         result.from = "the known labels";
     } else {
-        auto merged = merged_components(trained, merge);
+        auto merged = [&] {
+            const WaitingLine line("merging components");
+            return merged_components(trained, merge);
+        }();
         for (const auto& pair : merged.merges)
             print_notice(message("clusters ", pair.first, " and ", pair.second,
                                  pair.p_value > merge.level ? " are" : " are nearest to being",

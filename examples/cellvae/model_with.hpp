@@ -33,10 +33,10 @@ public:
         all_ = all_cells(*data_);
     }
 
-    std::vector<float> latent(const CellProgress& progress) override {
+    std::vector<float> latent(const Progress& progress) override {
         return latent_means(exec_, model_, *data_, *batch_, progress);
     }
-    std::vector<float> responsibilities(const CellProgress& progress) override {
+    std::vector<float> responsibilities(const Progress& progress) override {
         if (clusters() == 0) return {};
         return cellvae::responsibilities(exec_, model_, *data_, *batch_, progress);
     }
@@ -52,14 +52,14 @@ public:
         sample_prior_predictive(exec_, model_, data_->in_memory(), *batch_, options, take);
     }
     Differences differences(std::span<const Index> group, std::span<const Index> reference,
-                            const DifferentialExpressionOptions& options, const CellProgress& progress) override {
+                            const DifferentialExpressionOptions& options, const Progress& progress) override {
         return differential_expression(exec_, model_, data_->in_memory(), *batch_, group, reference, options, progress);
     }
 
-    std::array<double, 4> bound(std::uint64_t seed, const CellProgress& progress) override {
+    std::array<double, 4> bound(std::uint64_t seed, const Progress& progress) override {
         return mean_bound(exec_, model_, *data_, all_, *batch_, seed, progress);
     }
-    double log_likelihood(Index samples, std::uint64_t seed, const CellProgress& progress) override {
+    double log_likelihood(Index samples, std::uint64_t seed, const Progress& progress) override {
         return mean_log_likelihood(exec_, model_, *data_, all_, *batch_, samples, seed, progress);
     }
 

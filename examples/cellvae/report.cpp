@@ -125,6 +125,11 @@ void set_coordinates(H5adExtras& extras, CellCoordinates coordinates) {
     extras.obsm.push_back(std::move(coordinates));
 }
 
+void write_cells(const std::filesystem::path& path, const CountMatrix& counts, H5adExtras extras) {
+    if (extras.counts) extras.progress = ProgressLine("write " + path.string(), counts.nonzeros(), "counts");
+    write_h5ad(path, counts, extras);
+}
+
 std::filesystem::path made_folder(const std::string& name) {
     std::filesystem::path folder(name);
     std::error_code code;

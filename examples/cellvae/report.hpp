@@ -24,6 +24,9 @@ namespace cellvae::program {
 /// Adds coordinates, in the place of those of the same name where there are some.
 void set_coordinates(H5adExtras& extras, CellCoordinates coordinates);
 
+/// write_h5ad(), with a line of progress.
+void write_cells(const std::filesystem::path& path, const CountMatrix& counts, H5adExtras extras = {});
+
 /// The folder `name`, made where it is not there. @throws OptionError if it cannot be
 [[nodiscard]] std::filesystem::path made_folder(const std::string& name);
 

@@ -15,7 +15,6 @@
 #include "cellvae/evaluation/latent.hpp"
 #include "cellvae/evaluation/latent_components.hpp"
 #include "cellvae/evaluation/marker_genes.hpp"
-#include "cellvae/evaluation/silhouette.hpp"
 #include "cellvae/evaluation/t_sne.hpp"
 #include "cellvae/evaluation/trustworthiness.hpp"
 #include "cellvae/training/history.hpp"
@@ -28,7 +27,6 @@ namespace cellvae::program {
 namespace {
 
 constexpr std::size_t most_shown = 5000, most_genes_shown = 2500, most_genes_coloured = 12;
-constexpr Index most_for_silhouette = 20000;
 
 /// At most 5,000 cells: one of each label in turn, in an order drawn at random, until there are enough.
 std::vector<std::size_t> cells_to_show(const Categorical& labels, std::size_t cells) {
@@ -213,17 +211,10 @@ SilhouetteChart silhouette_chart(const std::string& title, const Silhouette& fou
     for (std::size_t k = 0; k < found.clusters.size(); ++k) {
         chart.names.push_back(groups.categories[static_cast<std::size_t>(found.clusters[k])]);
         for (std::size_t cell = 0; cell < groups.codes.size(); ++cell)
-            if (groups.codes[cell] == found.clusters[k]) chart.widths[k].push_back(found.cells[cell]);
+            if (groups.codes[cell] == found.clusters[k] && !std::isnan(found.cells[cell]))
+                chart.widths[k].push_back(found.cells[cell]);
     }
     return chart;
-}
-
-int in_use(const Categorical& groups) {
-    std::vector<std::int32_t> codes;
-    for (const auto code : groups.codes)
-        if (code >= 0) codes.push_back(code);
-    std::sort(codes.begin(), codes.end());
-    return static_cast<int>(std::unique(codes.begin(), codes.end()) - codes.begin());
 }
 
 /// A column of numbers of var, or null.
@@ -386,7 +377,7 @@ Section latent_section(const Run& run) {
     }
     const double perplexity = std::min(30.0, static_cast<double>(n - 1) / 3);
     TSneOptions options{.perplexity = perplexity};
-    options.progress = [line = ProgressLine("t-SNE", options.steps, "steps")](int step) mutable { line(step); };
+    options.progress = ProgressLine("t-SNE", options.steps, "steps");
     const auto picture = t_sne(run.host, latent, n, run.latent_size, components.coordinates, options);
     add_arrangement(section, "tsne", "t-SNE", "t-SNE of the latent", {"", false, false}, {"", false, false},
                     picture.coordinates, run);
@@ -435,23 +426,17 @@ Section cluster_section(const Run& run) {
         section.figures.push_back({"confusion", draw(chart)});
     }
     const auto cells = run.results.counts.cells();
-    if (cells > most_for_silhouette) {  // time grows with the square
-        section.after = paragraph("Silhouettes by group are not shown for more than 20,000 cells.");
-        return section;
-    }
-    if (in_use(run.clusters) > 1)
-        section.figures.push_back(
-            {"silhouette_clusters",
-             draw(silhouette_chart("Silhouette of the clusters",
-                                   silhouette(run.host, run.results.latent, cells, run.latent_size, run.clusters.codes),
-                                   run.clusters))});
-    if (run.labels && run.labels->in_use > 1)
-        section.figures.push_back(
-            {"silhouette_labels", draw(silhouette_chart("Silhouette of " + run.labels->column,
-                                                        silhouette(run.host, run.results.latent, cells, run.latent_size,
-                                                                   run.labels->values.codes),
-                                                        run.labels->values))});
+    const auto add_silhouette = [&](const char* name, const std::string& title, const Categorical& groups) {
+        const Coordinates latent{run.results.latent, cells, run.latent_size};
+        if (const auto found = silhouette_of_groups(run.host, latent, groups.codes))
+            section.figures.push_back({name, draw(silhouette_chart(title, *found, groups))});
+    };
+    add_silhouette("silhouette_clusters", "Silhouette of the clusters", run.clusters);
+    if (run.labels) add_silhouette("silhouette_labels", "Silhouette of " + run.labels->column, run.labels->values);
     section.after = paragraph(
+        (cells > most_for_silhouette
+             ? message("Of the cells, ", brief(static_cast<double>(most_for_silhouette)), ", evenly spaced. ")
+             : std::string()) +
         "Each cell is a row of its group, as wide as its silhouette (Rousseeuw 1987): 1 where its group is far nearer "
         "than the next one, 0 between "
         "two, "
@@ -507,7 +492,8 @@ Section marker_section(Run& run) {
         return section;
     }
     const auto number = static_cast<int>(run.clusters.categories.size());
-    const auto markers = marker_genes(run.host, counts, run.clusters.codes, number, {.genes = 0});
+    const auto markers = marker_genes(run.host, counts, run.clusters.codes, number,
+                                      {.genes = 0, .progress = ProgressLine("marker genes", counts.genes(), "genes")});
     section.before = paragraph(
         "Genes that tell a cluster from all other cells: Wilcoxon's rank-sum test on log1p of counts per ten thousand, "
         "as scanpy's "

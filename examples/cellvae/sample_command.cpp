@@ -6,6 +6,7 @@
 #include "cellvae/io/h5ad.hpp"
 #include "mixture_clusters.hpp"
 #include "model_command.hpp"
+#include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -97,7 +98,7 @@ void run_generate(const SampleRequest& request) {
         for (const auto k : component) cluster.codes.push_back(of.cluster_of[static_cast<std::size_t>(k)]);
         sampled.obs.set({"cellvae_cluster", cluster});
     }
-    write_h5ad(request.out, sampled);
+    write_cells(request.out, sampled);
     print_result(
         {{"cells", request.cells},
          {"from", "the prior"},
@@ -151,7 +152,7 @@ void run_sample(const SampleRequest& request) {
         sampled.obs.set({"draw", draw_of});
     }
     sampled.var.names = genes.empty() ? both->cells.counts.var.names : request.genes;
-    write_h5ad(request.out, sampled);
+    write_cells(request.out, sampled);
     print_result({{"cells", cells},
                   {"draws", request.draws},
                   {"genes", width},

@@ -4,6 +4,7 @@
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/io/h5ad.hpp"
 #include "options.hpp"
+#include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -35,8 +36,11 @@ void run_simulate(const SimulateRequest& request) {
     options.rare_share = request.rare_share;
     if (request.mean_counts > 0) options.mean_count = request.mean_counts / static_cast<double>(request.genes);
     options.zero_inflation = request.zero_inflation;
-    const SimulatedCells simulated = simulate(Kokkos::DefaultHostExecutionSpace(), options);
-    write_h5ad(request.out, simulated.counts);
+    const SimulatedCells simulated = [&] {
+        const WaitingLine line("simulate");
+        return simulate(Kokkos::DefaultHostExecutionSpace(), options);
+    }();
+    write_cells(request.out, simulated.counts);
     const double entries = static_cast<double>(request.cells) * static_cast<double>(request.genes);
     print_result({{"cells", request.cells},
                   {"genes", request.genes},

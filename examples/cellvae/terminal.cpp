@@ -27,6 +27,7 @@ extern "C" void on_interrupt(int signal_number) {
     std::signal(signal_number, SIG_DFL);  // the second one ends the program at once
 }
 
+std::mutex writing;  // a WaitingLine has a thread of its own
 bool line_is_open = false;
 bool results_as_json = false;
 bool quiet = false;
@@ -52,6 +53,7 @@ void be_quiet(bool wanted) { quiet = wanted; }
 
 void print_progress(const std::string& text, bool last) {
     if (quiet) return;
+    const std::lock_guard lock(writing);
     using Clock = std::chrono::steady_clock;
     static Clock::time_point printed{};
     static const bool terminal = isatty(STDERR_FILENO) != 0;
@@ -71,6 +73,7 @@ void print_progress(const std::string& text, bool last) {
 
 void print_notice(const std::string& text) {
     if (quiet) return;
+    const std::lock_guard lock(writing);
     close_line();
     std::fprintf(stderr, "%s\n", text.c_str());
 }
@@ -83,9 +86,38 @@ void ProgressLine::operator()(Index done) {
     if (seconds < 1 || (done == total_ && !shown_)) return;
     shown_ = true;
     const double rate = static_cast<double>(done) / seconds;
-    print_progress(message(what_, ": ", done, " of ", total_, " ", unit_, "  ", static_cast<Index>(rate), " ", unit_,
-                           "/s  ", duration_text(static_cast<double>(total_ - done) / rate), " left"),
+    const std::string pace = rate >= 2 ? message(static_cast<Index>(rate), ' ', unit_, "/s")
+                                       : message(duration_text(1 / rate), " each");  // few, and slow
+    print_progress(message(what_, ": ", done, " of ", total_, " ", unit_, "  ", pace, "  ",
+                           duration_text(static_cast<double>(total_ - done) / rate), " left"),
                    done == total_);
+}
+
+WaitingLine::WaitingLine(std::string what) : what_(std::move(what)), thread_([this] { wait(); }) {}
+
+WaitingLine::~WaitingLine() {
+    {
+        const std::lock_guard lock(mutex_);
+        end_ = true;
+    }
+    ended_.notify_one();
+    thread_.join();
+}
+
+void WaitingLine::wait() {
+    const auto start = std::chrono::steady_clock::now();
+    const auto text = [&] {
+        const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+        return message(what_, ": ", duration_text(passed.count()));
+    };
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+    std::chrono::seconds pause(2);
+    bool shown = false;
+    for (std::unique_lock lock(mutex_); !ended_.wait_for(lock, pause, [this] { return end_; }); shown = true) {
+        print_progress(text(), false);
+        pause = terminal ? std::chrono::seconds(1) : std::min(2 * pause, std::chrono::seconds(60));
+    }
+    if (shown) print_progress(text(), true);
 }
 
 void print_results_as_json(bool json) { results_as_json = json; }

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <thread>
 
 #include "cellvae/core/views.hpp"
 
@@ -34,6 +37,25 @@ private:
     std::string unit_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     bool shown_ = false;
+};
+
+/// A line with the time that has passed, from two seconds on until the end of its scope, for what cannot say how far it
+/// is.
+class WaitingLine {
+public:
+    explicit WaitingLine(std::string what);
+    ~WaitingLine();
+    WaitingLine(const WaitingLine&) = delete;
+    WaitingLine& operator=(const WaitingLine&) = delete;
+
+private:
+    void wait();
+
+    std::string what_;
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    bool end_ = false;
+    std::thread thread_;
 };
 
 /// From here on results are printed as JSON.

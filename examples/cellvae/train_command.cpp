@@ -8,7 +8,6 @@
 #include <optional>
 #include <utility>
 
-#include "cellvae/clustering/k_means.hpp"
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/keep.hpp"
 #include "cellvae/evaluation/latent.hpp"
@@ -102,10 +101,7 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
     if (request.start == "kmeans" || (request.start == "auto" && !leiden_is_there())) {
-        const int components = placed_components(request);
-        return k_means(host, coordinates.values, coordinates.cells, coordinates.columns,
-                       {.clusters = components, .seed = request.seed})
-            .labels;
+        return k_means_labels(host, coordinates, placed_components(request), request.seed);
     }
     double resolution = request.start_resolution;
     const NeighbourGraph& graph = coordinates.graph(host);
@@ -184,8 +180,9 @@ void run_train(const TrainRequest& request) {
     Annotations all_genes = found.var;
     std::vector<bool> variable(static_cast<std::size_t>(found.genes()), true);
     if (request.genes > 0 && request.genes < found.genes()) {
-        const auto selection = file ? select_variable_genes(*file, {.genes = request.genes})
-                                    : select_variable_genes(found, {.genes = request.genes});
+        const GeneSelectionOptions options{.genes = request.genes,
+                                           .progress = ProgressLine("variable genes", 3 * cell_count)};
+        const auto selection = file ? select_variable_genes(*file, options) : select_variable_genes(found, options);
         variable.assign(variable.size(), false);
         for (const GeneIndex gene : selection.genes) variable[static_cast<std::size_t>(gene)] = true;
         if (file) {
@@ -286,7 +283,7 @@ void run_train(const TrainRequest& request) {
     }
     add_predictive(scores, counts, variable, *trained.predictive);
     counts.var.set({"highly_variable", variable});
-    write_h5ad(folder / "cells.h5ad", counts, extras);
+    write_cells(folder / "cells.h5ad", counts, std::move(extras));
     write_text_atomically(folder / "history.csv", trained.history);
     scores["model"] = trained.model;
     write_text_atomically(folder / "options.toml", request.options);

@@ -322,7 +322,7 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
             print_notice(message("interrupted in the plain model that the mixture starts from",
                                  request.save == "none" ? "" : ": " + file.string() + " holds that plain model"));
         stage_name = "";
-        const auto latent = latent_means(exec, *plain, data);
+        const auto latent = latent_means(exec, *plain, data, ProgressLine("encode", data.cells()));
         std::vector<std::int32_t> start;
         if (!annotated.known.empty()) {
             start = nearest_known(latent, static_cast<std::size_t>(before.latent), annotated.known,
@@ -331,6 +331,7 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
             start = start_labels(latent, before.latent);
             sizes.clusters = 1 + *std::max_element(start.begin(), start.end());
         }
+        const WaitingLine line("start of the mixture");
         fit = fit_mixture(host, latent, cells.cells(), before.latent,
                           {.components = static_cast<int>(sizes.clusters), .start = start, .seed = request.seed});
     }

@@ -35,7 +35,7 @@ TEST_CASE("the number of clusters is found where they lie apart, with and withou
             values.push_back(static_cast<float>((k == 8 ? 12 : 6 * ((k >> c) & 1)) + 0.5 * random.normal()));
     }
     const auto chosen =
-        choose_cluster_count(host(), values, 360, 4, {.silhouette_cells = sampled, .k_means = {.restarts = 10}});
+        choose_cluster_count(host(), values, 360, 4, {.most_cells = sampled, .k_means = {.restarts = 10}});
     CHECK(chosen.clusters == truth);
     CHECK(adjusted_rand_index(chosen.labels, labels) == 1.0);
     REQUIRE(chosen.tried.size() == 24);

@@ -33,9 +33,9 @@ std::vector<float> first_two(const std::vector<float>& points) {
 
 TEST_CASE("t-SNE is as good as scikit-learn's from the same start", "[t_sne]") {
     const auto points = PeerNumbers{}.points();
-    int steps = 0;
+    Index steps = 0;
     const auto found = t_sne(host(), points, PeerNumbers::rows, PeerNumbers::columns, first_two(points),
-                             {.progress = [&](int step) { steps = step; }});
+                             {.progress = [&](Index step) { steps = step; }});
     CHECK(steps == 1000);
     const auto peer = peer_results().front();
     CHECK(found.divergence == Approx(peer[0]).epsilon(0.02));

@@ -50,11 +50,13 @@ namespace clustering_detail {
 /// any number of them.
 ///
 /// @param values rows x columns, row-major
+/// @param progress is told how many rows are inserted: nearly all of the time
 /// @throws OptionError unless 1 <= count < rows and the widths are above 0; ShapeError for sizes that do not fit;
 /// InputError for a value that is not finite
 [[nodiscard]] inline Neighbours approximate_neighbours(const Kokkos::DefaultHostExecutionSpace& exec,
                                                        std::span<const float> values, Index rows, Index columns,
-                                                       int count, const ApproximateNeighbourOptions& options = {}) {
+                                                       int count, const ApproximateNeighbourOptions& options = {},
+                                                       const Progress& progress = {}) {
     require_size(static_cast<Index>(values.size()), rows * columns, "values to find neighbours in");
     if (count < 1 || count >= rows)
         throw OptionError(message("each row has 1 to ", rows - 1, " neighbours, found ", count));
@@ -68,8 +70,10 @@ namespace clustering_detail {
     hnswlib::HierarchicalNSW<float> graph(
         &space, static_cast<std::size_t>(rows), static_cast<std::size_t>(options.links),
         static_cast<std::size_t>(options.build_width), static_cast<std::size_t>(options.seed));
-    for (Index row = 0; row < rows; ++row)
+    for (Index row = 0; row < rows; ++row) {
         graph.addPoint(values.data() + row * columns, static_cast<hnswlib::labeltype>(row));
+        if (progress && (row + 1) % 1000 == 0) progress(row + 1);
+    }
     graph.setEf(std::max(static_cast<std::size_t>(options.search_width), wanted + 1));
 
     Neighbours result{rows, count, {}, {}};

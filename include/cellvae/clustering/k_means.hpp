@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cellvae/core/error.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/core/random.hpp"
 #include "cellvae/core/views.hpp"
 #include "cellvae/data/row_blocks.hpp"
@@ -27,6 +28,7 @@ struct KMeansOptions {
     double tolerance =
         1e-4;  ///< stop when the centres' squared movement is below this share of the columns' mean variance
     std::uint64_t seed = 1;
+    Progress progress{};  ///< told how many of the restarts are done
 };
 
 /// The best clustering that k-means found.
@@ -300,6 +302,7 @@ private:
     for (int restart = 0; restart < options.restarts; ++restart) {
         KMeansResult found = runner.run(restart, movement_allowed);
         if (restart == 0 || found.inertia < best.inertia) best = std::move(found);
+        if (options.progress) options.progress(restart + 1);
     }
     return best;
 }

@@ -9,6 +9,7 @@
 
 #include "cellvae/core/launch.hpp"
 #include "cellvae/core/product.hpp"
+#include "cellvae/core/progress.hpp"
 
 namespace cellvae {
 
@@ -24,11 +25,12 @@ struct Neighbours {
 /// one block x rows a thread; time grows with rows squared.
 ///
 /// @param values rows x columns, row-major
+/// @param progress is told how many rows are done
 /// @throws OptionError unless 1 <= count < rows; ShapeError for sizes that do not fit; InputError for a value that is
 /// not finite
 [[nodiscard]] inline Neighbours nearest_neighbours(const Kokkos::DefaultHostExecutionSpace& exec,
-                                                   std::span<const float> values, Index rows, Index columns,
-                                                   int count) {
+                                                   std::span<const float> values, Index rows, Index columns, int count,
+                                                   const Progress& progress = {}) {
     require_size(static_cast<Index>(values.size()), rows * columns, "values to find neighbours in");
     if (count < 1 || count >= rows)
         throw OptionError(message("each row has 1 to ", rows - 1, " neighbours, found ", count));
@@ -60,13 +62,12 @@ struct Neighbours {
     Matrix<float, Exec> memory(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::neighbours::memory"),
                                static_cast<std::size_t>(tasks),
                                static_cast<std::size_t>(core_detail::packing_size + block * rows));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::nearest_neighbours"), Kokkos::RangePolicy<Exec>(exec, 0, tasks).set_chunk_size(1),
-        [&](const Index task) {
+    core_detail::in_parts(blocks, 4 * tasks, rows, progress, [&](Index first_block, Index last_block) {
+        const auto work = [&](const Index task) {
             float* packing = &memory(task, 0);
             float* products = packing + core_detail::packing_size;
             std::vector<std::pair<double, std::int32_t>> candidates;
-            for (Index b = task; b < blocks; b += tasks) {
+            for (Index b = first_block + task; b < last_block; b += tasks) {
                 const Index first = b * block;
                 const Index height = std::min(block, rows - first);
                 std::fill_n(products, height * rows, 0.0f);
@@ -106,8 +107,11 @@ struct Neighbours {
                     }
                 }
             }
-        });
-    exec.fence("cellvae::nearest_neighbours");
+        };
+        Kokkos::parallel_for(KernelLabel("cellvae::nearest_neighbours"),
+                             Kokkos::RangePolicy<Exec>(exec, 0, tasks).set_chunk_size(1), work);
+        exec.fence("cellvae::nearest_neighbours");
+    });
     return result;
 }
 

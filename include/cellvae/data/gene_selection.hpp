@@ -11,6 +11,7 @@
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/data/cells.hpp"
 #include "cellvae/data/keep.hpp"
 #include "cellvae/data/local_regression.hpp"
@@ -20,8 +21,9 @@ namespace cellvae {
 
 /// How variable genes are chosen.
 struct GeneSelectionOptions {
-    Index genes = 2000;  ///< that are chosen; where fewer vary at all, those
-    double span = 0.3;   ///< share of the genes that each local regression sees
+    Index genes = 2000;   ///< that are chosen; where fewer vary at all, those
+    double span = 0.3;    ///< share of the genes that each local regression sees
+    Progress progress{};  ///< told how many cells are looked at, each of them three times
 };
 
 /// The genes that were chosen, and what they were chosen by.
@@ -52,6 +54,11 @@ GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count
     result.standardised_variance.assign(genes, 0.0);
 
     std::vector<double> seen(genes, 0.0);  // cells whose count of the gene is stored
+    Index done = 0;
+    const auto count_done = [&](const CellsView& cells) {
+        done += cells.cells();
+        if (options.progress) options.progress(done);
+    };
     for_each_block([&](const CellsView& cells) {
         for (Index cell = 0; cell < cells.cells(); ++cell)
             for (auto k = static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell)]);
@@ -63,6 +70,7 @@ GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count
                 result.mean[static_cast<std::size_t>(cells.columns[k])] += value;
                 seen[static_cast<std::size_t>(cells.columns[k])] += 1;
             }
+        count_done(cells);
     });
     for (double& mean : result.mean) mean /= count;
     for_each_block([&](const CellsView& cells) {
@@ -71,6 +79,7 @@ GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count
             const double deviation = static_cast<double>(cells.values[k]) - result.mean[gene];
             result.variance[gene] += deviation * deviation;
         }
+        count_done(cells);
     });
     std::vector<std::size_t> varying;
     std::vector<double> log_mean, log_variance;
@@ -95,6 +104,7 @@ GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count
             const double deviation = std::min(static_cast<double>(cells.values[k]), largest[gene]) - result.mean[gene];
             squares[gene] += deviation * deviation;
         }
+        count_done(cells);
     });
     for (std::size_t i = 0; i < varying.size(); ++i) {
         const std::size_t gene = varying[i];

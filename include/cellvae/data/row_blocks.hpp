@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "cellvae/core/progress.hpp"
+
 namespace cellvae::data_detail {
 
 /// The rows of a matrix in blocks of fixed size, column by column inside a block, so that distances of a whole block
@@ -55,14 +57,18 @@ private:
 };
 
 /// Calls work(block) for each block, in parallel and in no given order.
+/// @param progress is told how much of `total` is done
 template <class Work>
 void for_each_block(const Kokkos::DefaultHostExecutionSpace& exec, const char* name, std::size_t blocks,
-                    const Work& work) {
+                    const Work& work, Index total = 0, const Progress& progress = {}) {
     using Policy = Kokkos::RangePolicy<Kokkos::DefaultHostExecutionSpace, Kokkos::IndexType<std::int64_t>,
                                        Kokkos::Schedule<Kokkos::Dynamic>>;
-    Kokkos::parallel_for(name, Policy(exec, 0, static_cast<std::int64_t>(blocks), Kokkos::ChunkSize(1)),
-                         [&](const std::int64_t block) { work(static_cast<std::size_t>(block)); });
-    exec.fence(name);
+    const Index least = 8 * static_cast<Index>(std::max(1, exec.concurrency()));
+    core_detail::in_parts(static_cast<Index>(blocks), least, total, progress, [&](Index first, Index last) {
+        Kokkos::parallel_for(name, Policy(exec, first, last, Kokkos::ChunkSize(1)),
+                             [&](const std::int64_t block) { work(static_cast<std::size_t>(block)); });
+        exec.fence(name);
+    });
 }
 
 }  // namespace cellvae::data_detail

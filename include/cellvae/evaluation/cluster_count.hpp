@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <span>
@@ -11,7 +10,9 @@
 
 #include "cellvae/clustering/k_means.hpp"
 #include "cellvae/core/error.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/core/views.hpp"
+#include "cellvae/data/row_sample.hpp"
 #include "cellvae/evaluation/silhouette.hpp"
 
 namespace cellvae {
@@ -19,9 +20,10 @@ namespace cellvae {
 /// Which numbers of clusters are tried.
 struct ClusterCountOptions {
     int smallest = 2;
-    int largest = 25;                ///< no more than cells - 1 are tried
-    Index silhouette_cells = 20000;  ///< with more cells, the silhouette takes so many, evenly spaced
-    KMeansOptions k_means{};         ///< its `clusters` is not read
+    int largest = 25;          ///< no more than cells - 1 are tried
+    Index most_cells = 20000;  ///< with more cells, numbers are compared on so many, evenly spaced
+    KMeansOptions k_means{};   ///< its `clusters` is not read
+    Progress progress{};       ///< told how many of the numbers are compared
 };
 
 /// The best number of clusters and what led to it.
@@ -33,7 +35,8 @@ struct ClusterCount {
 };
 
 /// Clusters cells by k-means with every number from `smallest` to `largest` and takes the one with the best mean
-/// silhouette (the smallest of equals). `values` is cells x columns, row-major.
+/// silhouette (the smallest of equals). Of many cells a sample is so clustered, and then all with the number found: the
+/// time of the choice does not grow beyond most_cells. `values` is cells x columns, row-major.
 /// @throws OptionError if the range is empty, begins below 2, or there are fewer than 3 cells; otherwise as k_means.
 [[nodiscard]] inline ClusterCount choose_cluster_count(const Kokkos::DefaultHostExecutionSpace& exec,
                                                        std::span<const float> values, Index cells, Index columns,
@@ -45,32 +48,28 @@ struct ClusterCount {
     if (cells <= options.smallest)
         throw OptionError(message("cells to choose a number of clusters from: found ", cells, ", expected more than ",
                                   options.smallest));
-    if (options.silhouette_cells < 3)
+    if (options.most_cells < 3)
         throw OptionError(
-            message("cells for the silhouette: found ", options.silhouette_cells, ", expected at least 3"));
+            message("cells to compare numbers of clusters on: found ", options.most_cells, ", expected at least 3"));
 
-    const auto width = static_cast<std::size_t>(columns);
-    const Index sampled = std::min(cells, options.silhouette_cells);
-    std::vector<std::size_t> sample(static_cast<std::size_t>(sampled));
-    for (std::size_t i = 0; i < sample.size(); ++i)
-        sample[i] = static_cast<std::size_t>(static_cast<Index>(i) * cells / sampled);
-    std::vector<float> sample_values(sample.size() * width);
-    for (std::size_t i = 0; i < sample.size(); ++i)
-        std::copy_n(values.data() + sample[i] * width, width, sample_values.data() + i * width);
-
+    RowSample sample;
+    std::span<const float> some = values;
+    Index count = cells;
+    if (cells > options.most_cells) {
+        sample = evenly_spaced_rows(values, cells, columns, options.most_cells);
+        some = sample.values;
+        count = options.most_cells;
+    }
     ClusterCount result;
     double best = -2;  // below any silhouette
-    std::vector<std::int32_t> sample_labels(sample.size());
-    const auto largest = static_cast<int>(std::min<Index>(options.largest, cells - 1));
+    KMeansOptions k_means_options = options.k_means;
+    const auto largest = static_cast<int>(std::min<Index>(options.largest, count - 1));
     for (int clusters = options.smallest; clusters <= largest; ++clusters) {
-        KMeansOptions k_means_options = options.k_means;
         k_means_options.clusters = clusters;
-        KMeansResult found = k_means(exec, values, cells, columns, k_means_options);
-        for (std::size_t i = 0; i < sample.size(); ++i) sample_labels[i] = found.labels[sample[i]];
-        // where all rows are the same, or a sample sees but one cluster, there is nothing to tell apart
-        const std::set<std::int32_t> seen(sample_labels.begin(), sample_labels.end());
-        const double mean =
-            seen.size() < 2 ? -1.0 : silhouette(exec, sample_values, sampled, columns, sample_labels).mean;
+        KMeansResult found = k_means(exec, some, count, columns, k_means_options);
+        // where all rows are the same there is nothing to tell apart
+        const std::set<std::int32_t> seen(found.labels.begin(), found.labels.end());
+        const double mean = seen.size() < 2 ? -1.0 : silhouette(exec, some, count, columns, found.labels).mean;
         result.tried.push_back(clusters);
         result.silhouettes.push_back(mean);
         if (mean > best) {
@@ -78,6 +77,11 @@ struct ClusterCount {
             result.clusters = clusters;
             result.labels = std::move(found.labels);
         }
+        if (options.progress) options.progress(clusters - options.smallest + 1);
+    }
+    if (count < cells) {
+        k_means_options.clusters = result.clusters;
+        result.labels = k_means(exec, values, cells, columns, k_means_options).labels;
     }
     return result;
 }

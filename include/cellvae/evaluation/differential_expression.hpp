@@ -119,7 +119,7 @@ template <class Model, class Real, class Exec>
                                                   Minibatch<Real, Exec>& batch, std::span<const Index> group,
                                                   std::span<const Index> reference,
                                                   const DifferentialExpressionOptions& options = {},
-                                                  const CellProgress& progress = {}) {
+                                                  const Progress& progress = {}) {
     using Space = typename Exec::memory_space;
     if (options.pairs < 1)
         throw OptionError(message("pairs of cells: found ", options.pairs, ", at least 1 is needed"));
@@ -150,7 +150,7 @@ template <class Model, class Real, class Exec>
     Matrix<double, Space> sums(Kokkos::view_alloc(exec, "cellvae::differential_expression::sums"), width,
                                static_cast<std::size_t>(evaluation_detail::pair_sums));
 
-    const auto sample = [&](Index pairs, double delta, const CellProgress& told) {
+    const auto sample = [&](Index pairs, double delta, const Progress& told) {
         Kokkos::deep_copy(exec, sums, 0.0);
         evaluation_detail::CellTurns turns[2]{{group, options.seed, 0}, {reference, options.seed, 1}};
         for (Index done = 0; done < pairs;) {

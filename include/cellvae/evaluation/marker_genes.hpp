@@ -23,6 +23,7 @@ struct MarkerOptions {
     Index genes = 10;              ///< of each cluster, the best; 0: all, in the order of their scores
     double counts_per_cell = 1e4;  ///< each cell's counts are scaled to this library size before log1p
     bool correct_ties = false;     ///< of the score's variance; scanpy's default is not to
+    Progress progress{};           ///< told how many genes are done
 };
 
 /// A gene in one cluster against all other cells.
@@ -146,7 +147,7 @@ inline void adjust_p_values(std::vector<MarkerGene>& markers) {
 
     std::vector<std::vector<MarkerGene>> result(groups, std::vector<MarkerGene>(genes));
     constexpr std::size_t panel = 256;  // genes at a time, so that no transposed copy of the counts is made
-    data_detail::for_each_block(exec, "cellvae::marker_genes", (genes + panel - 1) / panel, [&](std::size_t block) {
+    const auto test_panel = [&](std::size_t block) {
         const std::size_t first = block * panel, last = std::min(genes, first + panel);
         std::vector<std::vector<std::pair<float, std::int32_t>>> values(last - first);
         for (std::size_t cell = 0; cell < cells; ++cell) {
@@ -168,7 +169,9 @@ inline void adjust_p_values(std::vector<MarkerGene>& markers) {
                 result[k][gene].gene = static_cast<GeneIndex>(gene);
                 return result[k][gene];
             });
-    });
+    };
+    data_detail::for_each_block(exec, "cellvae::marker_genes", (genes + panel - 1) / panel, test_panel,
+                                static_cast<Index>(genes), options.progress);
     for (std::size_t k = 0; k < groups; ++k) {
         auto& markers = result[k];
         if (sizes[k] == 0 || sizes[k] == labelled) {

@@ -105,7 +105,7 @@ template <class Model, class Real, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] PosteriorPredictiveSummary posterior_predictive_summary(const Exec& exec, Model& model, const Cells& data,
                                                                       Minibatch<Real, Exec>& batch,
                                                                       const PosteriorPredictiveOptions& options = {},
-                                                                      const CellProgress& progress = {}) {
+                                                                      const Progress& progress = {}) {
     const std::vector<Index> numbers = options.cells.empty() ? all_cells(data) : options.cells;
     const auto cell_count = static_cast<double>(numbers.size());
     PosteriorPredictiveSummary summary{static_cast<Index>(numbers.size()), options.draws, options.genes, {}, {}};

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "cellvae/core/error.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/core/views.hpp"
+#include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
 
@@ -77,20 +79,17 @@ inline double silhouette_width(const double* sums, const Grouping& grouping, std
 /// order to each cluster. It is called in parallel, once a cell.
 template <class Sums>
 Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const Grouping& grouping, std::size_t cells,
-                           const Sums& sums_of) {
+                           const Sums& sums_of, const Progress& progress = {}) {
     constexpr std::size_t block = 16;
     const std::size_t clusters = grouping.clusters.size(), labelled = grouping.order.size();
     Silhouette result;
     result.cells.assign(cells, std::numeric_limits<double>::quiet_NaN());
-    using Policy = Kokkos::RangePolicy<Kokkos::DefaultHostExecutionSpace, Kokkos::IndexType<std::int64_t>,
-                                       Kokkos::Schedule<Kokkos::Dynamic>>;
-    const auto blocks = static_cast<std::int64_t>((labelled + block - 1) / block);
     std::vector<double> widths(labelled);
-    Kokkos::parallel_for(
-        "cellvae::silhouette", Policy(exec, 0, blocks, Kokkos::ChunkSize(1)), [&](const std::int64_t number) {
+    data_detail::for_each_block(
+        exec, "cellvae::silhouette", (labelled + block - 1) / block,
+        [&](std::size_t number) {
             std::vector<double> sums(clusters);
-            const std::size_t first = static_cast<std::size_t>(number) * block,
-                              last = std::min(first + block, labelled);
+            const std::size_t first = number * block, last = std::min(first + block, labelled);
             auto own = static_cast<std::size_t>(std::upper_bound(grouping.begin.begin(), grouping.begin.end(), first) -
                                                 grouping.begin.begin()) -
                        1;
@@ -100,8 +99,8 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
                 sums_of(position, sums.data());
                 widths[position] = silhouette_width(sums.data(), grouping, own);
             }
-        });
-    exec.fence("cellvae::silhouette");
+        },
+        static_cast<Index>(labelled), progress);
     double total = 0;
     for (std::size_t k = 0; k < clusters; ++k) {
         double sum = 0;
@@ -128,10 +127,12 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
 /// a neighbour. No array of cells x cells is made: memory grows with the cells, time with their square. Distances are
 /// taken in float, summed in double. The result does not depend on the number of threads.
 ///
+/// @param progress is told how many labelled cells are done
 /// @throws ShapeError if the sizes do not fit together.
 /// @throws InputError if fewer than two labels occur or a labelled cell has a value that is not finite.
 [[nodiscard]] inline Silhouette silhouette(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> values,
-                                           Index cells, Index columns, std::span<const std::int32_t> labels) {
+                                           Index cells, Index columns, std::span<const std::int32_t> labels,
+                                           const Progress& progress = {}) {
     require_size(static_cast<Index>(values.size()), cells * columns, "values given to the silhouette");
     require_size(static_cast<Index>(labels.size()), cells, "labels given to the silhouette");
     const auto grouping = evaluation_detail::group_cells(labels);
@@ -159,7 +160,8 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
         }
 
     return evaluation_detail::silhouette_from(
-        exec, grouping, static_cast<std::size_t>(cells), [&](std::size_t position, double* sums) {
+        exec, grouping, static_cast<std::size_t>(cells),
+        [&](std::size_t position, double* sums) {
             const float* point = values.data() + grouping.order[position] * dimensions;
             for (std::size_t k = 0; k < clusters; ++k) {
                 std::size_t remaining = grouping.begin[k + 1] - grouping.begin[k];
@@ -178,7 +180,8 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
                     remaining -= used;
                 }
             }
-        });
+        },
+        progress);
 }
 
 /// The silhouette of labelled cells from their dissimilarities, cells x cells, row-major: row i holds those of cell i,

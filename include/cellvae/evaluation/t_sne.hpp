@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
 
 #include "cellvae/core/error.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/core/views.hpp"
 #include "cellvae/data/row_blocks.hpp"
 #include "cellvae/math/elementary.hpp"
@@ -26,8 +26,8 @@ struct TSneOptions {
     int steps = 1000;             ///< of gradient descent
     int exaggerated_steps = 250;  ///< the first ones, with attraction times `exaggeration` and a momentum of .5, not .8
     double exaggeration = 12;
-    double learning_rate = 0;                  ///< 0: rows / exaggeration / 4, at least 50 (Belkina et al. 2019)
-    std::function<void(int step)> progress{};  ///< called after every step
+    double learning_rate = 0;  ///< 0: rows / exaggeration / 4, at least 50 (Belkina et al. 2019)
+    Progress progress{};       ///< told how many steps are done
 };
 
 /// Points in the plane whose neighbours are those of the rows.

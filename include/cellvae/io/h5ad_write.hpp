@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/h5ad_read.hpp"
 #include "cellvae/io/hdf5_chunks.hpp"
@@ -28,6 +30,7 @@ struct H5adExtras {
     std::vector<CellCoordinates> obsm;
     int compression = 4;  ///< gzip's level, 1 to 9; 0 writes without compression
     bool counts = true;   ///< false: there is no X, as anndata has it for counts that lie elsewhere
+    Progress progress{};  ///< told how many of the counts that are not zero are written
 };
 
 namespace io_detail {
@@ -41,7 +44,7 @@ public:
     void write(const CountMatrix& matrix, const H5adExtras& extras) const {
         const Handle root = check(Handle(H5Gopen2(file_, "/", H5P_DEFAULT)), "/");
         encode(root.get(), "anndata", "0.1.0");
-        if (extras.counts) write_counts(root.get(), matrix);
+        if (extras.counts) write_counts(root.get(), matrix, extras.progress);
         write_table(root.get(), "obs", matrix.obs, matrix.library_sizes);
         write_table(root.get(), "var", matrix.var, {});
         for (const char* name : {"layers", "obsp", "uns", "varm", "varp"})
@@ -151,26 +154,36 @@ private:
 
     template <class Value>
     Handle write_array(hid_t parent, const std::string& name, hid_t type, const Value* values,
-                       const std::vector<hsize_t>& shape) const {
+                       const std::vector<hsize_t>& shape, const std::function<void(std::size_t)>& tell = {}) const {
         Handle dataset = make_dataset(parent, name, type, shape);
         if (shape.size() == 1 && shape[0] > chunk_elements && compression_ > 0 &&
             H5Tequal(type, native_type<Value>()) > 0) {
-            if (!write_chunks(dataset.get(), values, static_cast<std::size_t>(shape[0]), chunk_elements, compression_))
+            const auto told = [&](std::size_t count) {
+                if (tell) tell(count);
+            };
+            if (!write_chunks(dataset.get(), values, static_cast<std::size_t>(shape[0]), chunk_elements, compression_,
+                              told))
                 fail(name);
         } else if (std::find(shape.begin(), shape.end(), hsize_t{0}) == shape.end())
             check(H5Dwrite(dataset.get(), native_type<Value>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
         return dataset;
     }
 
-    void write_counts(hid_t root, const CountMatrix& matrix) const {
+    void write_counts(hid_t root, const CountMatrix& matrix, const Progress& progress) const {
+        Index written = 0;
+        const auto tell = [&](std::size_t count) {
+            written += static_cast<Index>(count);
+            if (progress) progress(written / 2);  // of values and of their columns
+        };
         const Handle group = make_group(root, "X", "csr_matrix", "0.1.0");
         const std::int64_t shape[2] = {matrix.cells(), matrix.genes()};
         const hsize_t two = 2;
         put_attribute(group.get(), "shape", H5T_NATIVE_INT64, Handle(H5Screate_simple(1, &two, nullptr)), shape);
         const auto size = static_cast<hsize_t>(matrix.nonzeros());
         const bool small = matrix.nonzeros() <= std::numeric_limits<std::int32_t>::max();
-        (void)write_array(group.get(), "data", H5T_IEEE_F32LE, matrix.values.data(), {size});
-        (void)write_array(group.get(), "indices", small ? H5T_STD_I32LE : H5T_STD_I64LE, matrix.columns.data(), {size});
+        (void)write_array(group.get(), "data", H5T_IEEE_F32LE, matrix.values.data(), {size}, tell);
+        (void)write_array(group.get(), "indices", small ? H5T_STD_I32LE : H5T_STD_I64LE, matrix.columns.data(), {size},
+                          tell);
         (void)write_array(group.get(), "indptr", small ? H5T_STD_I32LE : H5T_STD_I64LE, matrix.row_offsets.data(),
                           {matrix.row_offsets.size()});
     }

@@ -100,10 +100,12 @@ private:
 };
 
 /// Writes the values of a one-dimensional dataset whose filters are shuffle and deflate, and whose type in the file is
-/// that in memory. Chunks are packed by several threads, to the bytes that HDF5 would make of them.
+/// that in memory. Chunks are packed by several threads, to the bytes that HDF5 would make of them. tell(count) is
+/// called for every few chunks with their values.
 /// @returns false where HDF5 refused a chunk or memory ran out
-template <class Value>
-[[nodiscard]] bool write_chunks(hid_t dataset, const Value* values, std::size_t size, std::size_t chunk, int level) {
+template <class Value, class Tell>
+[[nodiscard]] bool write_chunks(hid_t dataset, const Value* values, std::size_t size, std::size_t chunk, int level,
+                                const Tell& tell) {
     const std::size_t threads = reading_threads(), at_once = 8 * threads;
     const std::size_t bytes = chunk * sizeof(Value);
     std::vector<std::string> packed(at_once);
@@ -131,6 +133,7 @@ template <class Value>
                 H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, &offset, packed[k].size(), packed[k].data()) < 0)
                 return false;
         }
+        tell(std::min(count * chunk, size - start));
     }
     return true;
 }

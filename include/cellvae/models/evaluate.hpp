@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <span>
 #include <vector>
 
 #include "cellvae/clustering/assignments.hpp"
+#include "cellvae/core/progress.hpp"
 #include "cellvae/models/vae.hpp"
 
 namespace cellvae {
@@ -22,15 +22,12 @@ template <class Exec>
     return cells;
 }
 
-/// Is told how many cells are done, if it is not empty.
-using CellProgress = std::function<void(Index done)>;
-
 namespace models_detail {
 
 /// Assembles the cells of `order` in minibatches, in turn, and calls visit(first, count) for each.
 template <class Real, class Exec, CellSource<Exec> Cells, class Visitor>
 void for_each_minibatch(const Exec& exec, const Cells& data, std::span<const Index> order, Minibatch<Real, Exec>& batch,
-                        Visitor&& visit, const CellProgress& progress = {}) {
+                        Visitor&& visit, const Progress& progress = {}) {
     constexpr Index minibatches_held = 32;
     const auto cells = static_cast<Index>(order.size());
     auto pass = begin_pass(exec, data, order, minibatches_held * batch.most_cells());
@@ -47,7 +44,7 @@ void for_each_minibatch(const Exec& exec, const Cells& data, std::span<const Ind
 template <class Real, class Exec, CellSource<Exec> Cells, class Compute>
 [[nodiscard]] std::vector<float> rows_of_all_cells(const Exec& exec, const Cells& data, Minibatch<Real, Exec>& batch,
                                                    Index columns, const char* label, Compute&& compute,
-                                                   const CellProgress& progress) {
+                                                   const Progress& progress) {
     const auto width = static_cast<std::size_t>(columns);
     const Matrix<Real, typename Exec::memory_space> rows(Kokkos::view_alloc(exec, std::string(label)),
                                                          static_cast<std::size_t>(batch.most_cells()), width);
@@ -74,7 +71,7 @@ template <class Real, class Exec, CellSource<Exec> Cells, class Compute>
 template <class Model, class Real, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] typename Model::Terms mean_bound(const Exec& exec, Model& model, const Cells& data,
                                                std::span<const Index> order, Minibatch<Real, Exec>& batch,
-                                               std::uint64_t seed, const CellProgress& progress = {}) {
+                                               std::uint64_t seed, const Progress& progress = {}) {
     typename Model::Terms sums{};
     models_detail::for_each_minibatch(
         exec, data, order, batch,
@@ -91,7 +88,7 @@ template <class Model, class Real, class Exec, CellSource<Exec> Cells>
 template <class Model, class Real, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] double mean_log_likelihood(const Exec& exec, Model& model, const Cells& data,
                                          std::span<const Index> order, Minibatch<Real, Exec>& batch, Index samples,
-                                         std::uint64_t seed, const CellProgress& progress = {}) {
+                                         std::uint64_t seed, const Progress& progress = {}) {
     using Space = typename Exec::memory_space;
     const Vector<double, Space> values(Kokkos::view_alloc(exec, "cellvae::log_likelihood"),
                                        static_cast<std::size_t>(batch.most_cells()));
@@ -112,7 +109,7 @@ template <class Model, class Real, class Exec, CellSource<Exec> Cells>
 /// The latent coordinates of all cells: the means of q(z | x), cells x latent, row-major, on the host.
 template <class Model, class Real, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Cells& data,
-                                              Minibatch<Real, Exec>& batch, const CellProgress& progress = {}) {
+                                              Minibatch<Real, Exec>& batch, const Progress& progress = {}) {
     return models_detail::rows_of_all_cells(
         exec, data, batch, model.options().latent, "cellvae::latent_means",
         [&](const auto& rows) { model.encode(exec, batch, rows); }, progress);
@@ -128,7 +125,7 @@ concept HasClusters = requires(const Model& model) {
 /// the host.
 template <HasClusters Model, class Real, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Cells& data,
-                                                  Minibatch<Real, Exec>& batch, const CellProgress& progress = {}) {
+                                                  Minibatch<Real, Exec>& batch, const Progress& progress = {}) {
     auto result = models_detail::rows_of_all_cells(
         exec, data, batch, model.inference().clusters(), "cellvae::responsibilities",
         [&](const auto& rows) { model.log_responsibilities(exec, batch, rows); }, progress);
@@ -138,9 +135,10 @@ template <HasClusters Model, class Real, class Exec, CellSource<Exec> Cells>
 
 /// The same, with a minibatch made for it.
 template <class Model, class Exec, CellSource<Exec> Cells>
-[[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Cells& data) {
+[[nodiscard]] std::vector<float> latent_means(const Exec& exec, Model& model, const Cells& data,
+                                              const Progress& progress = {}) {
     Minibatch<typename Model::real_type, Exec> batch(exec, data, 128);
-    return latent_means(exec, model, data, batch);
+    return latent_means(exec, model, data, batch, progress);
 }
 template <HasClusters Model, class Exec, CellSource<Exec> Cells>
 [[nodiscard]] std::vector<float> responsibilities(const Exec& exec, Model& model, const Cells& data) {
