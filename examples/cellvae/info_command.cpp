@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cellvae/data/round_counts.hpp"
 #include "cellvae/io/counts.hpp"
-#include "cellvae/io/in_threads.hpp"
+#include "cellvae/core/in_threads.hpp"
 #include "cellvae/io/model_file.hpp"
 #include "options.hpp"
 #include "report.hpp"
@@ -74,7 +75,7 @@ CountFacts facts_of(const CountMatrix& counts) {
     const std::size_t blocks = (cells + at_once - 1) / at_once;
     facts.library.resize(cells);
     std::vector<std::int32_t> fractions(blocks, 0), largest_bits(blocks, 0);
-    io_detail::in_threads(io_detail::reading_threads(), blocks, [&](std::size_t block) {
+    core_detail::in_threads(core_detail::reading_threads(), blocks, [&](std::size_t block) {
         const std::size_t first = block * at_once, last = std::min(cells, first + at_once);
         for (std::size_t cell = first; cell < last; ++cell)
             facts.library[cell] = counts.library_size(static_cast<Index>(cell));
@@ -97,7 +98,9 @@ CountFacts facts_of(const CountMatrix& counts) {
 }
 
 Json info_of_counts(const std::string& file, const std::string& orientation) {
+    const auto start = std::chrono::steady_clock::now();
     const CountsRead read = read_and_describe(file, orientation);
+    const std::chrono::duration<double> reading = std::chrono::steady_clock::now() - start;
     const CountMatrix& counts = read.counts;
     CountFacts facts = facts_of(counts);
     std::vector<double>& library = facts.library;
@@ -118,7 +121,8 @@ Json info_of_counts(const std::string& file, const std::string& orientation) {
             {"median_library_size", library.empty() ? Json() : Json(library[library.size() / 2])},
             {"obs", obs},
             {"var", var},
-            {"notes", read.notes}};
+            {"notes", read.notes},
+            {"seconds_reading", reading.count()}};
 }
 
 void run_info(const InfoRequest& request) {

@@ -209,7 +209,7 @@ TEST_CASE("chunks are packed by threads to the bytes that HDF5 makes of them") {
 
 TEST_CASE("what a thread throws arrives") {
     for (const std::size_t place : {0, 1, 5})
-        CHECK_THROWS_AS(cellvae::io_detail::in_threads(2, 6,
+        CHECK_THROWS_AS(cellvae::core_detail::in_threads(2, 6,
                                                        [&](std::size_t k) {
                                                            if (k == place) throw cellvae::InputError("no");
                                                        }),
@@ -219,7 +219,7 @@ TEST_CASE("what a thread throws arrives") {
 TEST_CASE("work is done once by any number of threads") {
     for (const std::size_t threads : {1, 2, 7}) {
         std::vector<std::atomic<int>> done(100);
-        cellvae::io_detail::in_threads(threads, done.size(), [&](std::size_t k) { ++done[k]; });
+        cellvae::core_detail::in_threads(threads, done.size(), [&](std::size_t k) { ++done[k]; });
         int sum = 0;
         for (const auto& one : done) sum += one == 1 ? 1 : 100;
         CHECK(sum == 100);

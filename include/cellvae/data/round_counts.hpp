@@ -2,12 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 
 #include "cellvae/core/count_matrix.hpp"
+#include "cellvae/core/in_threads.hpp"
 
 namespace cellvae {
 
@@ -35,10 +37,18 @@ inline constexpr double most_rounded = 1e-3;
 /// those next to zero go. Does nothing where a single value is not: those are no counts.
 inline RoundedCounts round_counts(CountMatrix& matrix) {
     // Most matrices are whole, which a loop without branches sees several times as fast.
-    std::int32_t fractions = 0;
-    for (const float value : matrix.values) fractions |= fraction_bits(value);
+    constexpr std::size_t at_once = std::size_t{1} << 20;
+    const std::size_t size = matrix.values.size();
+    std::atomic<bool> fractions{false};
+    core_detail::in_threads(core_detail::reading_threads(), (size + at_once - 1) / at_once, [&](std::size_t block) {
+        const float* const values = matrix.values.data() + block * at_once;
+        const std::size_t count = std::min(at_once, size - block * at_once);
+        std::int32_t bits = 0;
+        for (std::size_t k = 0; k < count; ++k) bits |= fraction_bits(values[k]);
+        if (bits != 0) fractions = true;
+    });
     RoundedCounts found;
-    if (fractions == 0) return found;
+    if (!fractions) return found;
     for (const float value : matrix.values) {
         const double distance = std::abs(static_cast<double>(value) - std::nearbyint(static_cast<double>(value)));
         if (!(distance <= most_rounded)) return {};

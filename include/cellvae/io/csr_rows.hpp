@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "cellvae/core/count_matrix.hpp"
-#include "cellvae/io/in_threads.hpp"
+#include "cellvae/core/in_threads.hpp"
 #include "cellvae/io/read_result.hpp"
 
 namespace cellvae::io_detail {
@@ -22,12 +23,45 @@ inline bool is_tidy(const CountMatrix& matrix, std::size_t begin, std::size_t en
     return !untidy;
 }
 
+/// Whether the genes of every row ascend, seen while they are read, in pieces and by several threads: a matrix that is
+/// looked at once more comes from the memory once more.
+class AscentWatch {
+public:
+    /// Threads call this, once for every piece.
+    void operator()(std::size_t position, const GeneIndex* genes, std::size_t count) {
+        if (count == 0) return;
+        std::int32_t falls = 0;  // without branches
+        for (std::size_t k = 1; k < count; ++k) falls += genes[k - 1] >= genes[k] ? 1 : 0;
+        const std::lock_guard lock(mutex_);
+        falls_ += falls;
+        pieces_.push_back(position);
+    }
+
+    /// All pieces have been seen: whether genes fall only where a row begins.
+    [[nodiscard]] bool all_ascend(const CountMatrix& matrix) const {
+        const auto falls_at = [&](std::size_t k) {
+            return k > 0 && k < matrix.columns.size() && matrix.columns[k - 1] >= matrix.columns[k];
+        };
+        std::int64_t falls = falls_, between_rows = 0;
+        for (const std::size_t piece : pieces_) falls += falls_at(piece) ? 1 : 0;
+        for (std::size_t row = 1; row < matrix.row_offsets.size(); ++row)
+            if (matrix.row_offsets[row] > matrix.row_offsets[row - 1])
+                between_rows += falls_at(static_cast<std::size_t>(matrix.row_offsets[row - 1])) ? 1 : 0;
+        return falls == between_rows;
+    }
+
+private:
+    std::mutex mutex_;
+    std::int64_t falls_ = 0;           // within pieces
+    std::vector<std::size_t> pieces_;  // where they begin
+};
+
 /// A flag for each row: whether it is tidy. Looked at by threads.
 inline std::vector<char> tidy_ones(const CountMatrix& matrix) {
     const auto rows = static_cast<std::size_t>(matrix.cells());
     std::vector<char> tidy(rows);
     constexpr std::size_t at_once = 1024;
-    in_threads(reading_threads(), (rows + at_once - 1) / at_once, [&](std::size_t block) {
+    core_detail::in_threads(core_detail::reading_threads(), (rows + at_once - 1) / at_once, [&](std::size_t block) {
         for (std::size_t row = block * at_once; row < std::min(rows, (block + 1) * at_once); ++row)
             tidy[row] = is_tidy(matrix, static_cast<std::size_t>(matrix.row_offsets[row]),
                                 static_cast<std::size_t>(matrix.row_offsets[row + 1]))

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -148,6 +149,7 @@ struct Hdf5File {
     std::uint64_t bytes = 0;
     /// How many bytes of texts may still be read. Texts that share their bytes could be more than any memory holds.
     mutable std::uint64_t text_bytes = 0;
+    std::unordered_map<std::uint64_t, ChunkPlaces> plain_chunks{};  ///< StructureWalk::plain_chunks()
 
     /// @throws InputError, "FILE: PLACE: TEXT".
     template <class... Parts>
@@ -174,6 +176,7 @@ inline Hdf5File open_hdf5(const std::filesystem::path& path) {
     if (damage)
         throw InputError(
             message(file.name, ": the structure at byte ", *damage, " is damaged; expected a whole HDF5 file"));
+    file.plain_chunks = structure.plain_chunks();
     register_lzf();
     const Handle access(H5Pcreate(H5P_FILE_ACCESS));
 #if (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0)) || H5_VERSION_GE(1, 12, 1)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ struct FileRange {
     std::uint64_t address;
     std::uint64_t size;
 };
+
+/// Where the chunks of a one-dimensional dataset lie, by their first element.
+using ChunkPlaces = std::map<std::uint64_t, FileRange>;
 
 /// Thrown, and caught, by what looks at a file's structures before HDF5 does.
 struct Hdf5Damage {

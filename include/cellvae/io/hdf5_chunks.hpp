@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/core/in_threads.hpp"
 #include "cellvae/io/hdf5.hpp"
 #include "cellvae/io/hdf5_plain.hpp"
-#include "cellvae/io/in_threads.hpp"
 #include "cellvae/io/large_pages.hpp"
 
 /// Chunks of a dataset without HDF5's filters, which run in one thread and follow what they read.
@@ -106,12 +106,12 @@ private:
 template <class Value, class Tell>
 [[nodiscard]] bool write_chunks(hid_t dataset, const Value* values, std::size_t size, std::size_t chunk, int level,
                                 const Tell& tell) {
-    const std::size_t threads = reading_threads(), at_once = 8 * threads;
+    const std::size_t threads = core_detail::reading_threads(), at_once = 8 * threads;
     const std::size_t bytes = chunk * sizeof(Value);
     std::vector<std::string> packed(at_once);
     for (std::size_t start = 0; start < size; start += at_once * chunk) {
         const std::size_t count = std::min(at_once, (size - start + chunk - 1) / chunk);
-        in_threads(threads, count, [&](std::size_t k) {
+        core_detail::in_threads(threads, count, [&](std::size_t k) {
             packed[k].clear();
             const std::size_t first = start + k * chunk, whole = std::min(chunk, size - first);
             std::string shuffled(bytes, '\0');  // the last chunk is filled up with zeros
@@ -147,7 +147,7 @@ public:
         : dataset_(dataset),
           chunks_(dataset, sizeof(Value)),
           plain_(dataset, native_type<Value>()),
-          threads_(reading_threads()),
+          threads_(core_detail::reading_threads()),
           chunk_(static_cast<std::size_t>(dataset.chunk(0))) {
         constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of a chunk; each thread holds two or three
         constexpr std::size_t bytes_at_once = std::size_t{1} << 22;
@@ -169,7 +169,7 @@ public:
         if (!unpacks_) {
             dataset_.read({start}, {count}, native_type<Value>(), to);
             const std::size_t part = (count + threads_ - 1) / threads_;
-            return in_threads(threads_, threads_, [&](std::size_t k) {
+            return core_detail::in_threads(threads_, threads_, [&](std::size_t k) {
                 const std::size_t first = std::min(count, k * part), last = std::min(count, first + part);
                 look(start + first, to + first, last - first);
             });
@@ -181,7 +181,7 @@ public:
                 dataset_.read({start + at}, {std::min(chunk_, count - at)}, native_type<Value>(), to + at);
         }
         whole_.assign(stored_.size(), 1);
-        in_threads(threads_, stored_.size(), [&](std::size_t k) {
+        core_detail::in_threads(threads_, stored_.size(), [&](std::size_t k) {
             const std::size_t first = k * chunk_, length = std::min(chunk_, count - first);
             if (!stored_[k].bytes.empty()) {
                 const auto values = chunks_.values(std::move(stored_[k]));
@@ -204,7 +204,7 @@ private:
             if (piece.address == PlainValues::nowhere)
                 dataset_.read({piece.first}, {piece.count}, native_type<Value>(), to + (piece.first - start));
         whole_.assign(pieces.size(), 1);
-        in_threads(threads_, pieces.size(), [&](std::size_t k) {
+        core_detail::in_threads(threads_, pieces.size(), [&](std::size_t k) {
             Value* const values = to + (pieces[k].first - start);
             whole_[k] = pieces[k].address == PlainValues::nowhere || plain_.read(pieces[k], values) ? 1 : 0;
             if (whole_[k] != 0) look(pieces[k].first, values, pieces[k].count);
@@ -235,9 +235,10 @@ void for_each_block(const Dataset& dataset, std::vector<Value>& buffer, const Us
 }
 
 /// Puts all values of a dataset into `into`, which grows only as they come, and looks at each by good(value), which
-/// threads call. refuse(position) is called for the first that is not good, tell(count) after each block.
-template <class Value, class Good, class Refuse, class Tell>
-void read_values(const Dataset& dataset, std::vector<Value>& into, const Good& good, const Refuse& refuse,
+/// threads call, as they do watch(position, values, count) for every piece. refuse(position) is called for the first
+/// that is not good, tell(count) after each block.
+template <class Value, class Good, class Watch, class Refuse, class Tell>
+void read_values(const Dataset& dataset, std::vector<Value>& into, const Good& good, Watch& watch, const Refuse& refuse,
                  const Tell& tell) {
     BlockReader<Value> reader(dataset);
     const std::size_t size = dataset.length();
@@ -247,11 +248,13 @@ void read_values(const Dataset& dataset, std::vector<Value>& into, const Good& g
         const std::size_t count = std::min(reader.block(), size - start);
         into.resize(start + count);
         std::atomic<bool> all_good{true};
-        reader.read(start, count, into.data() + start, [&](std::size_t, const Value* values, std::size_t length) {
-            std::size_t wrong = 0;  // without branches: nearly always there is none
-            for (std::size_t k = 0; k < length; ++k) wrong += good(values[k]) ? 0 : 1;
-            if (wrong > 0) all_good = false;
-        });
+        reader.read(start, count, into.data() + start,
+                    [&](std::size_t position, const Value* values, std::size_t length) {
+                        std::size_t wrong = 0;  // without branches: nearly always there is none
+                        for (std::size_t k = 0; k < length; ++k) wrong += good(values[k]) ? 0 : 1;
+                        if (wrong > 0) all_good = false;
+                        watch(position, values, length);
+                    });
         for (std::size_t k = start; k < start + count && !all_good; ++k)
             if (!good(into[k])) refuse(k);
         tell(count);

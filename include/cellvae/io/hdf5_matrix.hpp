@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -44,16 +45,15 @@ public:
         indices.require_numbers();
         data.require_numbers();
         ProgressMeter meter(progress_, file_.name, 2 * static_cast<double>(size), million, 2e6);
-        if (by_cells) {
-            matrix_.row_offsets = std::move(positions);
-            if (fits_32_bits(indices))
-                read_by_cells<std::int32_t>(indices, data, meter);
-            else
-                read_by_cells<std::int64_t>(indices, data, meter);
-        } else {
+        if (!by_cells) {
             read_by_genes(positions, indices, data, meter);
+            tidy_rows(matrix_);
+        } else {
+            matrix_.row_offsets = std::move(positions);
+            if (!(fits_32_bits(indices) ? read_by_cells<std::int32_t>(indices, data, meter)
+                                        : read_by_cells<std::int64_t>(indices, data, meter)))
+                tidy_rows(matrix_);
         }
-        tidy_rows(matrix_);
         meter.finish();
     }
 
@@ -151,23 +151,40 @@ private:
 
     template <class Value>
     static bool is_count(Value value) {
-        return value >= 0 && value <= static_cast<Value>(std::numeric_limits<float>::max());
+        // & has no branch, which would keep loops from being vectorised
+        return static_cast<bool>(static_cast<int>(value >= 0) &
+                                 static_cast<int>(value <= static_cast<Value>(std::numeric_limits<float>::max())));
+    }
+
+    /// 0 to size - 1, by one comparison: numbers below 0 are large without a sign.
+    template <class Number>
+    static bool in_range(Number number, Number size) {
+        using Unsigned = std::make_unsigned_t<Number>;
+        return static_cast<Unsigned>(number) < static_cast<Unsigned>(size);
     }
 
     void refuse_index(const Dataset& indices, std::int64_t index, std::size_t position, std::int64_t limit) const {
         file_.fail(indices.place(), "value ", index, " at position ", position, "; expected 0 to ", limit - 1);
     }
 
+    /// @returns whether all rows are in CountMatrix's form
     template <class Number>
-    void read_by_cells(const Dataset& indices, const Dataset& data, ProgressMeter& meter) {
+    bool read_by_cells(const Dataset& indices, const Dataset& data, ProgressMeter& meter) {
         const auto genes = static_cast<Number>(matrix_.var.names.size());
+        AscentWatch ascents;
         read_as<Number>(
-            indices, matrix_.columns, meter, [genes](Number gene) { return gene >= 0 && gene < genes; },
+            indices, matrix_.columns, meter, [genes](Number gene) { return in_range(gene, genes); }, ascents,
             [&](std::size_t position, Number gene) { refuse_index(indices, gene, position, genes); });
+        std::atomic<bool> zeros{false};
+        auto watch_zeros = [&zeros](std::size_t, const float* values, std::size_t count) {
+            std::int32_t found = 0;
+            for (std::size_t k = 0; k < count; ++k) found |= values[k] == 0 ? 1 : 0;
+            if (found != 0) zeros = true;
+        };
         const auto read_counts_as = [&](auto number) {
             using Value = decltype(number);
             read_as<Value>(
-                data, matrix_.values, meter, [](Value value) { return is_count(value); },
+                data, matrix_.values, meter, [](Value value) { return is_count(value); }, watch_zeros,
                 [&](std::size_t position, Value value) {
                     refuse_value(data.place(), static_cast<double>(value), line_of(matrix_.row_offsets, position),
                                  matrix_.columns[position]);
@@ -177,16 +194,18 @@ private:
             read_counts_as(float{});
         else
             read_counts_as(double{});
+        return !zeros && ascents.all_ascend(matrix_);
     }
 
-    /// Fills `into`, which is of the type Number or takes its values after they have been looked at.
-    template <class Number, class Target, class Good, class Refuse>
+    /// Fills `into`, which is of the type Number or takes its values after they have been looked at;
+    /// watch(position, targets, count) sees all of them.
+    template <class Number, class Target, class Good, class Watch, class Refuse>
     void read_as(const Dataset& dataset, std::vector<Target>& into, ProgressMeter& meter, const Good& good,
-                 const Refuse& refuse) {
+                 Watch& watch, const Refuse& refuse) {
         const auto tell = [&](std::size_t count) { meter.add(static_cast<double>(count)); };
         if constexpr (std::is_same_v<Number, Target>) {
             read_values(
-                dataset, into, good, [&](std::size_t position) { refuse(position, into[position]); }, tell);
+                dataset, into, good, watch, [&](std::size_t position) { refuse(position, into[position]); }, tell);
         } else {
             into.reserve(dataset.length());
             std::vector<Number> buffer;
@@ -196,6 +215,7 @@ private:
                 for (std::size_t k = 0; k < count && wrong > 0; ++k)
                     if (!good(values[k])) refuse(start + k, values[k]);
                 into.insert(into.end(), values, values + count);
+                watch(start, into.data() + start, count);
                 tell(count);
             });
         }

@@ -39,6 +39,11 @@ public:
             if (address_ == nowhere || H5Dget_storage_size(dataset.get()) != bytes) return;
             if (bytes > file_bytes || address_ > file_bytes - bytes) return;
         }
+        if (chunk_ > 0) {
+            const auto found = dataset.file().plain_chunks.find(header_address(dataset.get()));
+            if (found == dataset.file().plain_chunks.end()) return;  // none yet, or an index that is not walked
+            chunks_ = &found->second;
+        }
         file_ = ::open(dataset.file().name.c_str(), O_RDONLY | O_CLOEXEC);
     }
     ~PlainValues() {
@@ -50,21 +55,16 @@ public:
     /// Whether the dataset is one of these.
     [[nodiscard]] bool readable() const { return file_ >= 0; }
 
-    /// The pieces of the elements from `start`, where a chunk begins, on. Asks HDF5.
+    /// The pieces of the elements from `start`, where a chunk begins, on.
     [[nodiscard]] std::vector<Piece> pieces(std::size_t start, std::size_t count) const {
         const std::size_t at_once = chunk_ > 0 ? chunk_ : (std::size_t{1} << 18) / width_;
         std::vector<Piece> result;
         for (std::size_t first = start; first < start + count; first += at_once) {
             Piece piece{first, std::min(at_once, start + count - first), address_ + first * width_};
             if (chunk_ > 0) {
-                const hsize_t coordinate = first;
-                unsigned left_out = 0;
-                hsize_t size = 0;
-                haddr_t address = HADDR_UNDEF;
-                if (H5Dget_chunk_info_by_coord(dataset_.get(), &coordinate, &left_out, &address, &size) < 0 ||
-                    (address != nowhere && size != chunk_ * width_))
-                    damaged(first);
-                piece.address = address;
+                const auto found = chunks_->find(first);
+                piece.address = found == chunks_->end() ? nowhere : found->second.address;
+                if (found != chunks_->end() && found->second.size != chunk_ * width_) damaged(first);
             }
             result.push_back(piece);
         }
@@ -92,8 +92,18 @@ public:
     }
 
 private:
+    static std::uint64_t header_address(hid_t object) {
+#if H5_VERSION_GE(1, 12, 0)
+        H5O_info1_t info{};
+#else
+        H5O_info_t info{};
+#endif
+        return H5Oget_info1(object, &info) < 0 ? nowhere : info.addr;
+    }
+
     const Dataset& dataset_;
     std::size_t width_, chunk_;
+    const ChunkPlaces* chunks_ = nullptr;
     std::uint64_t address_ = 0;
     int file_ = -1;
 };

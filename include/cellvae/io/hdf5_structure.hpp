@@ -56,6 +56,10 @@ public:
         return std::nullopt;
     }
 
+    /// Of one-dimensional datasets whose chunks lie in the file as they are in memory, by their headers' addresses.
+    /// HDF5 goes through all chunks for each that it is asked for.
+    [[nodiscard]] std::unordered_map<std::uint64_t, ChunkPlaces> plain_chunks() { return std::move(plain_chunks_); }
+
     /// Where values that are numbers lie, by address and but for small ones, once damage() has found none.
     [[nodiscard]] std::vector<FileRange> numbers() const {
         auto ranges = numbers_;
@@ -83,6 +87,7 @@ private:
         std::optional<TypeOnDisk> type;
         std::vector<std::uint64_t> chunk;  // its lengths, and the size of an element
         std::uint64_t chunks = undefined;  // their tree
+        ChunkPlaces plain_chunks;
         std::vector<std::uint64_t> filters;
         std::optional<std::uint64_t> bytes_in_piece;  // of values that lie in one piece
         std::optional<std::uint64_t> piece;           // where that is, unless it lies in the header
@@ -167,6 +172,7 @@ private:
         FileBytes({}, address)
             .require(object.chunk.size() == object.space->shape.size() + 1 && object.chunk.back() == object.type->size);
         if (object.chunks != undefined) chunk_tree(object.chunks, object, std::nullopt);
+        if (!object.plain_chunks.empty()) plain_chunks_.emplace(address, std::move(object.plain_chunks));
     }
 
     void messages(const FileRange& block, Object& object) {
@@ -391,7 +397,7 @@ private:
         }
     }
 
-    void chunk_tree(std::uint64_t address, const Object& object, std::optional<std::uint64_t> level) {
+    void chunk_tree(std::uint64_t address, Object& object, std::optional<std::uint64_t> level) {
         const std::uint64_t key = 8 + 8 * object.chunk.size();
         const std::string bytes = file_.read(address, 24 + 8 * chunks_a_node_ + key * (chunks_a_node_ + 1));
         FileBytes from(bytes, address);
@@ -401,7 +407,8 @@ private:
         for (std::uint64_t k = 0; k < node.children; ++k) {
             const std::uint64_t size = from.number(4);
             const std::uint64_t left_out = from.number(4);
-            from.skip(key - 8);
+            const std::uint64_t first = from.number(8);
+            from.skip(key - 16);
             const std::uint64_t child = from.number(8);
             if (node.level > 0) {
                 if (first_time(child)) chunk_tree(child, object, node.level - 1);
@@ -410,6 +417,8 @@ private:
             file_.require_inside(child, size);
             from.require(chunk_is_whole(child, size, left_out, whole, object.filters, k == 0));
             keep_numbers(object, {child, size});
+            if (object.filters.empty() && object.chunk.size() == 2)
+                object.plain_chunks.try_emplace(first, FileRange{child, size});
         }
     }
 
@@ -454,6 +463,7 @@ private:
     std::vector<Group> groups_;
     std::vector<std::uint64_t> objects_;
     std::vector<FileRange> numbers_;
+    std::unordered_map<std::uint64_t, ChunkPlaces> plain_chunks_;
 };
 
 }  // namespace cellvae::io_detail

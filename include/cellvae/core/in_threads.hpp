@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-namespace cellvae::io_detail {
+namespace cellvae::core_detail {
 
-/// Calls work(k) for every k below `count`, from several threads: readers work before Kokkos is initialised. @throws
-/// what work() threw first, of the first thread
+/// Calls work(k) for every k below `count`, from several threads: for what is done before Kokkos is initialised.
+/// @throws what work() threw first, of the first thread
 template <class Work>
 void in_threads(std::size_t threads, std::size_t count, const Work& work) {
     std::vector<std::exception_ptr> thrown(threads);
@@ -42,4 +42,4 @@ void in_threads(std::size_t threads, std::size_t count, const Work& work) {
     return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
 }
 
-}  // namespace cellvae::io_detail
+}  // namespace cellvae::core_detail
