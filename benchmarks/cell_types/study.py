@@ -78,6 +78,7 @@ ABLATIONS = {
         ("25 + 10", MIXTURE),
         *((f"{plain} + 10", longer(plain, 10)) for plain in (5, 10, 20, 40)),
         *((f"25 + {mixture}", longer(25, mixture)) for mixture in (5, 20)),
+        ("5 + 20", longer(5, 20)),
     ],
     "6. Prior, likelihood and networks": [
         ("mixture, ZINB, layer normalisation", MIXTURE),
@@ -100,18 +101,34 @@ ABLATIONS = {
         ("free nats of KL_y 1", f"{NETWORK} --cluster-free-nats 1"),
         ("weight of both .5", f"{NETWORK} --kl-weight 0.5"),
     ],
+    "11. What was best, together": [
+        ("25 + 10 epochs", MIXTURE),
+        ("5 + 10", longer(5, 10)),
+        ("5 + 10, batch normalisation", f"{longer(5, 10)} --normalisation batch"),
+        ("5 + 10, noise 0.75", f"{longer(5, 10)} --input-noise 0.75"),
+        ("5 + 10, both", f"{longer(5, 10)} --normalisation batch --input-noise 0.75"),
+        ("10 + 10, both", f"{longer(10, 10)} --normalisation batch --input-noise 0.75"),
+        ("5 + 10, 500 genes, batch normalisation", f"{longer(5, 10)} --genes 500 --normalisation batch"),
+        ("5 + 10, 1,000 genes, batch normalisation", f"{longer(5, 10)} --genes 1000 --normalisation batch"),
+        ("5 + 10, Leiden at .5", f"{longer(5, 10)} --start-resolution 0.5"),
+    ],
 }
 
-# Sets made by `cellvae simulate`, with what of it: types at a noise where Leiden on principal components is near .9, and one
-# type of a hundredth of the cells.
+# Sets made by `cellvae simulate`, with what of it: types at a noise where Leiden on principal components is near .9, one
+# type of a hundredth of the cells, and many types of unequal sizes.
 SIMULATED = {
     "balanced": "--cells 3000 --genes 8000 --types 8 --type-sizes 0 --separation 0.8 --seed 13",
     "rare": "--cells 3000 --genes 8000 --types 8 --type-sizes 0 --rare-share 0.01 --seed 12",
+    "many": "--cells 4000 --genes 8000 --types 20 --type-sizes 1 --separation 0.9 --seed 14",
 }
 
 
 # Which components of a mixture are one cluster: overlap and level of the dip test, each in every run of --compare.
 MERGES = ("9. Which components are one", MIXTURE, ("0.02", "0.05", "0.07", "0.1", "1"), ("0", "0.0001", "0.001", "0.01"))
+
+
+# The rule by which the other tables' clusters are merged: the program's default.
+DEFAULT_MERGE = "merge_0.07_0.001"
 
 
 def folder_of(out, file, options, seed):
@@ -147,7 +164,10 @@ def scores_of(out, file, options, seed):
     folder = folder_of(out, file, options, seed)
     if not (folder / "seconds").exists():
         return None
-    return {**json.loads((folder / "scores.json").read_text()), "cpu_seconds": float((folder / "seconds").read_text())}
+    scores = json.loads((folder / "scores.json").read_text())
+    for name in ("ari", "nmi", "clusters"):
+        scores[name] = scores.get(f"{DEFAULT_MERGE}_{name}", scores[name])
+    return {**scores, "cpu_seconds": float((folder / "seconds").read_text())}
 
 
 def simulated(program, out):
