@@ -161,7 +161,7 @@ def whole_runs(options, page):
     rows, rates = [], {}
     threads = options.threads[-1]
     program = options.build / "cellvae"
-    settings = ["--genes", "0", "--scale", "library_share", "--normalisation", "batch", "--minibatch", "128"]
+    settings = ["--prior", "gaussian", "--genes", "0", "--scale", "library_share", "--normalisation", "batch", "--minibatch", "128"]
     with tempfile.TemporaryDirectory() as folder:
         def ours(epochs):
             found = run([program, "train", options.counts, "--out", os.path.join(folder, f"epochs_{epochs}"), "--epochs", epochs, *settings],

@@ -30,12 +30,12 @@ int run(int argc, char* argv[]) {
     options.number("--warm-up", sizes.warm_up, 0).number("--hidden", hidden).number("--latent", latent);
     options.flag("--shared", shared).flag("--double", is_double).word("--prior", prior);
     options.number("--clusters", clusters).number("--pseudo-inputs", pseudo_inputs);
-    options.word("--sum", sum).number("--threshold", model.sum.threshold).word("--products", products);
+    options.word("--sum", sum).number("--threshold", model.mixture.sum.threshold).word("--products", products);
     if (!options.parse(argc, argv)) return 2;
     for (const auto kind :
          {ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax, ClusterSumKind::straight_through})
-        if (name_of(kind) == sum) model.sum.kind = kind;
-    if (name_of(model.sum.kind) != sum) {
+        if (name_of(kind) == sum) model.mixture.sum.kind = kind;
+    if (name_of(model.mixture.sum.kind) != sum) {
         std::fprintf(stderr, "there is no sum %s\n", sum.c_str());
         return 2;
     }
@@ -50,8 +50,8 @@ int run(int argc, char* argv[]) {
     }
     model.hidden = {hidden};
     model.latent = latent;
-    model.clusters = clusters;
-    model.pseudo_inputs = pseudo_inputs;
+    model.mixture.clusters = clusters;
+    model.vamp.pseudo_inputs = pseudo_inputs;
     if (shared) model.shared = {"log_dispersion"};
     if (prior == "gaussian")
         cellvae_benchmarks::time_gaussian(sizes, model, is_double);

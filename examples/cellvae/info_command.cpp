@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cellvae/core/in_threads.hpp"
 #include "cellvae/data/round_counts.hpp"
 #include "cellvae/io/counts.hpp"
-#include "cellvae/core/in_threads.hpp"
 #include "cellvae/io/model_file.hpp"
 #include "options.hpp"
 #include "report.hpp"
@@ -47,7 +47,7 @@ Json info_of_model(const std::string& file, const ModelDescription& model) {
               {"input", std::string(name_of(model.input))},
               {"target", std::string(name_of(model.target))}};
     if (model.options.prior == PriorKind::mixture || model.options.prior == PriorKind::marginal_mixture)
-        info["components"] = model.options.clusters;
+        info["components"] = model.options.mixture.clusters;
     if (!model.cluster_of.empty())
         info["clusters"] = 1 + *std::max_element(model.cluster_of.begin(), model.cluster_of.end());
     info["conditions"] = model.condition_names;

@@ -70,7 +70,7 @@ ComponentClusters cluster_components(const ModelDescription& description) {
     result.names = description.label_names;
     result.from = "the clusters of the training";
     if (result.cluster_of.empty()) {  // before files had it
-        result.cluster_of.resize(static_cast<std::size_t>(description.options.clusters));
+        result.cluster_of.resize(static_cast<std::size_t>(description.options.mixture.clusters));
         std::iota(result.cluster_of.begin(), result.cluster_of.end(), 0);
     }
     const auto clusters = 1 + *std::max_element(result.cluster_of.begin(), result.cluster_of.end());

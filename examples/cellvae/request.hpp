@@ -35,7 +35,7 @@ struct TrainRequest : CountsRequest {
     std::string labels = "auto";  ///< column of obs; auto: a well-known name; none: no labels
     std::string likelihood = "zinb";
     Index genes = 2000;  ///< the most variable ones; 0: all
-    std::string prior = "gaussian";
+    std::string prior = "marginal_mixture";
     std::string sum = "exact";                ///< over a mixture's clusters, in training
     double threshold = 0.01;                  ///< of responsibilities, for the sum of that name
     std::vector<double> temperature{1, 0.1};  ///< of relaxed sums, at the first and the last step
@@ -97,6 +97,13 @@ struct TrainRequest : CountsRequest {
     std::string report = "html";    ///< html: DIR/report.html; none
     std::string options;            ///< all of these, as options.toml is to say them
 };
+
+/// Epochs where the user names none: of the model, and of the plain model that a mixture starts from.
+[[nodiscard]] Index default_epochs(const TrainRequest& request, Index cells);
+[[nodiscard]] Index default_start_epochs(Index cells);
+
+/// Of more cells, --start auto takes k-means: their neighbours and Leiden take longer, and more memory, than training.
+inline constexpr Index most_for_leiden = 200000;
 
 /// How many components a mixture begins with where its start does not find them itself.
 [[nodiscard]] inline int placed_components(const TrainRequest& request) {

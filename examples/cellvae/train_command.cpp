@@ -100,7 +100,8 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
 /// Where a mixture's components start: groups of a neighbour graph, or of k-means.
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
-    if (request.start == "kmeans" || (request.start == "auto" && !leiden_is_there())) {
+    const bool leiden = leiden_is_there() && coordinates.cells <= most_for_leiden;
+    if (request.start == "kmeans" || (request.start == "auto" && !leiden)) {
         return k_means_labels(host, coordinates, placed_components(request), request.seed);
     }
     double resolution = request.start_resolution;
@@ -148,7 +149,23 @@ void keep_genes(H5adCells& file, std::span<const GeneIndex> genes) {
     file.take_genes(std::move(place), keep_rows(all, genes));
 }
 
+/// So many over few cells, and in proportion fewer above 10,000: a mixture, and the plain model that it starts from,
+/// are best after few (benchmarks/cell_types).
+Index few_epochs(Index cells, double few) {
+    const double scaled = 10000 * few / static_cast<double>(cells);
+    return std::clamp<Index>(static_cast<Index>(scaled), 3, static_cast<Index>(few));
+}
+
 }  // namespace
+
+/// A plain model: enough passes over few cells, fewer over many (scvi-tools' rule: 20,000 / cells x 400, at most 400).
+Index default_epochs(const TrainRequest& request, Index cells) {
+    if (request.prior == "gaussian" || request.prior == "vamp")
+        return std::clamp<Index>(static_cast<Index>(20000.0 * 400 / static_cast<double>(cells)), 20, 400);
+    return few_epochs(cells, request.start == "random" ? 40 : 10);
+}
+
+Index default_start_epochs(Index cells) { return few_epochs(cells, 25); }
 
 void run_train(const TrainRequest& request) {
     const auto start = std::chrono::steady_clock::now();

@@ -13,10 +13,11 @@ namespace {
 /// The options of priors and bounds.
 void add_prior(CLI::App& train, TrainRequest& request) {
     train
-        .add_option("--prior", request.prior,
-                    "gaussian: N(0, I); mixture: clusters with networks q(y|x) and q(z|x, y); marginal_mixture: the "
-                    "clusters summed out, as VaDE; vamp: the encoder at learned pseudo-inputs")
-        ->check(CLI::IsMember({"gaussian", "mixture", "marginal_mixture", "vamp"}));
+        .add_option(
+            "--prior", request.prior,
+            "marginal_mixture: clusters, summed out as VaDE has them; mixture: clusters with networks q(y|x) and "
+            "q(z|x, y); gaussian: N(0, I); vamp: the encoder at learned pseudo-inputs")
+        ->check(CLI::IsMember({"marginal_mixture", "mixture", "gaussian", "vamp"}));
     train
         .add_option("--sum", request.sum,
                     "Over the clusters of --prior mixture: exact, threshold (without small responsibilities), "
@@ -33,7 +34,8 @@ void add_prior(CLI::App& train, TrainRequest& request) {
     train
         .add_option("--start", request.start,
                     "Of a mixture, after a plain model: groups of its latent's neighbour graph (leiden) or of kmeans; "
-                    "random: at once; auto: leiden where it is built in (with igraph, which is GPL), else kmeans")
+                    "random: at once; auto: leiden where it is built in (with igraph, which is GPL) and for at most "
+                    "200,000 cells, else kmeans")
         ->check(CLI::IsMember({"auto", "leiden", "kmeans", "random"}));
     train.add_option("--start-resolution", request.start_resolution, "Of --start leiden")->check(CLI::PositiveNumber);
     train
@@ -120,13 +122,16 @@ void refuse_unstreamed(const CLI::App& train, const TrainRequest& request) {
 void add_train(CLI::App& app, Invocation& invocation) {
     const auto asked = std::make_shared<TrainRequest>();
     auto& request = *asked;
-    auto* train = &add_command(
-        app, invocation,
-        {"train", "Train on a count file; write latent coordinates, clusters and scores",
-         "cellvae train cells.h5ad --out run                                # then open run/report.html\n"
-         "cellvae train cells.h5ad --out run --prior marginal_mixture       # clusters by the model itself\n"
-         "cellvae train cells.h5ad --out run --likelihood nb --seed 2 --genes 0"},
-        asked, run_train);
+    auto* train =
+        &add_command(app, invocation,
+                     {"train", "Train on a count file; write latent coordinates, clusters and scores",
+                      "cellvae train cells.h5ad --out run                                # then open run/report.html\n"
+                      "cellvae train cells.h5ad --out run --clusters 8                   # as many clusters, not as "
+                      "many as are found\n"
+                      "cellvae train cells.h5ad --out run --prior gaussian               # a plain model, and k-means "
+                      "on its latent\n"
+                      "cellvae train cells.h5ad --out run --likelihood nb --seed 2 --genes 0"},
+                     asked, run_train);
     add_counts(*train, request);
     begin_group(*train, "Results");
     train->add_option("--out", request.out, "Folder for cells.h5ad, history.csv, scores.json and report.html")

@@ -46,16 +46,6 @@ std::vector<std::string> shared_parameters(const std::vector<std::string>& asked
     return scatter_parameters<L>();
 }
 
-/// Epochs where the user names none. A plain model: enough passes over few cells, fewer over many (scvi-tools' rule:
-/// 20,000 / cells x 400, at most 400). A mixture, and the plain model that it starts from: `few`, since the mixture's
-/// held-out bound is best after very few (benchmarks/cell_types), and in proportion fewer above 10,000 cells.
-inline Index default_epochs(const TrainRequest& request, Index cells, Index few) {
-    const auto scaled = [&](double epochs) { return static_cast<Index>(epochs / static_cast<double>(cells)); };
-    if (request.prior == "gaussian" || request.prior == "vamp")
-        return std::clamp<Index>(scaled(20000.0 * 400), 20, 400);
-    return std::clamp<Index>(scaled(10000.0 * static_cast<double>(few)), 3, few);
-}
-
 /// What the request says of the model and the data, checked.
 template <class L>
 struct Plan {
@@ -82,12 +72,12 @@ Plan<L> plan_of(const TrainCells& cells, const TrainRequest& request, const Anno
     sizes.seed = request.seed;
     sizes.prior = by_name("--prior", request.prior,
                           {PriorKind::gaussian, PriorKind::mixture, PriorKind::marginal_mixture, PriorKind::vamp});
-    sizes.sum.kind = by_name("--sum", request.sum,
-                             {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax,
-                              ClusterSumKind::straight_through});
-    sizes.sum.threshold = request.threshold;
-    sizes.learned_weights = request.weights != "uniform";
-    sizes.pseudo_inputs = request.pseudo_inputs;
+    sizes.mixture.sum.kind = by_name("--sum", request.sum,
+                                     {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax,
+                                      ClusterSumKind::straight_through});
+    sizes.mixture.sum.threshold = request.threshold;
+    sizes.mixture.learned_weights = request.weights != "uniform";
+    sizes.vamp.pseudo_inputs = request.pseudo_inputs;
     sizes.bound = by_name("--bound", request.bound, {Bound::elbo, Bound::importance_weighted});
     sizes.samples = request.training_samples;
     sizes.products = by_name("--products", request.products, {ProductPrecision::float32, ProductPrecision::bfloat16});
@@ -111,8 +101,7 @@ Plan<L> plan_of(const TrainCells& cells, const TrainRequest& request, const Anno
     else
         sizes.scale = by_name("--scale", request.scale,
                               {MeanScale::none, MeanScale::library, MeanScale::share, MeanScale::library_share});
-    training.epochs = request.epochs > 0 ? request.epochs
-                                         : default_epochs(request, cells.cells(), request.start == "random" ? 40 : 10);
+    training.epochs = request.epochs > 0 ? request.epochs : default_epochs(request, cells.cells());
     training.minibatch = request.minibatch;
     training.adam.learning_rate = request.learning_rate;
     training.adam.weight_decay = request.weight_decay;
@@ -132,7 +121,7 @@ Plan<L> plan_of(const TrainCells& cells, const TrainRequest& request, const Anno
     training.seed = request.seed;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
     if (mixture && request.start != "random")
-        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_epochs(request, cells.cells(), 25);
+        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_start_epochs(cells.cells());
     return plan;
 }
 
@@ -228,8 +217,8 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
     const auto kept = kept_model(request, counts);
     const bool start_is_done = kept && kept->stage == Stage::model;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
-    sizes.clusters = placed_components(request);
-    if (!annotated.label_names.empty()) sizes.clusters = static_cast<Index>(annotated.label_names.size());
+    sizes.mixture.clusters = placed_components(request);
+    if (!annotated.label_names.empty()) sizes.mixture.clusters = static_cast<Index>(annotated.label_names.size());
     if (cells.reader) {
         const Model check(exec, counts.genes(), sizes);
         TrainRequest as_before = request;  // what goes on reads the file in the order in which it began
@@ -280,8 +269,9 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
             print_notice(message("going on from ", kept->file.string(), ", ",
                                  stage == Stage::start ? "whose plain model a mixture starts from, " : "",
                                  state->history.size(), " epochs trained"));
-            if (const auto changed = what_epochs_change(kept->description.training, options,
-                                                        sizes.prior == PriorKind::mixture && sizes.sum.is_relaxed());
+            if (const auto changed =
+                    what_epochs_change(kept->description.training, options,
+                                       sizes.prior == PriorKind::mixture && sizes.mixture.sum.is_relaxed());
                 !changed.empty())
                 print_notice(message("from here on the longer plan holds: ", changed));
         }
@@ -298,14 +288,15 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
     std::optional<MixtureFit> fit;
     if (start_epochs > 0) trained.started_from = annotated.known.empty() ? request.start : "the known labels";
     if (start_epochs > 0 && start_is_done) {
-        sizes.clusters = kept->description.options.clusters;  // as many as there were groups to start from
+        sizes.mixture.clusters =
+            kept->description.options.mixture.clusters;  // as many as there were groups to start from
     } else if (start_epochs > 0) {
         { const Model check(exec, counts.genes(), sizes); }  // refuse what cannot be before the first stage
         auto before = sizes;
         before.prior = PriorKind::gaussian;
         before.bound = Bound::elbo;
         before.samples = 1;
-        before.sum = {};
+        before.mixture.sum = {};
         auto options = training;
         options.epochs = start_epochs;
         options.patience = 0;
@@ -329,11 +320,12 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
                                   annotated.label_names.size());
         } else {
             start = start_labels(latent, before.latent);
-            sizes.clusters = 1 + *std::max_element(start.begin(), start.end());
+            sizes.mixture.clusters = 1 + *std::max_element(start.begin(), start.end());
         }
         const WaitingLine line("start of the mixture");
-        fit = fit_mixture(host, latent, cells.cells(), before.latent,
-                          {.components = static_cast<int>(sizes.clusters), .start = start, .seed = request.seed});
+        fit =
+            fit_mixture(host, latent, cells.cells(), before.latent,
+                        {.components = static_cast<int>(sizes.mixture.clusters), .start = start, .seed = request.seed});
     }
 
     Model model(exec, counts.genes(), sizes);
@@ -386,7 +378,7 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
     trained.latent_size = sizes.latent;
     if (mixture) {
         trained.responsibilities = responsibilities(exec, model, data, batch, ProgressLine("clusters", data.cells()));
-        trained.components = sizes.clusters;
+        trained.components = sizes.mixture.clusters;
     }
     const auto drawn = subsample_cells(data.cells(), most_predicted, request.seed);
     trained.predictive = std::make_shared<PosteriorPredictiveSummary>(posterior_predictive_summary(

@@ -125,8 +125,7 @@ public:
                  {.latent = 2,
                   .hidden = {8},
                   .activation = cellvae::ActivationKind::tanh,
-                  .clusters = static_cast<Index>(clusters),
-                  .sum = sum}),
+                  .mixture = {.clusters = static_cast<Index>(clusters), .sum = sum}}),
           batch_(exec_, data_, copies) {
         cellvae::RandomStream random(3, cellvae::Purpose::initial_values);
         for (const auto& entry : model_.parameters().entries()) {

@@ -58,9 +58,9 @@ void run(const std::string& file, Index epochs, const std::string& sum) {
                 {.latent = 100,
                  .hidden = {100, 100},
                  .normalisation = Normalisation::layer,
-                 .clusters = clusters,
-                 .learned_weights = false,
-                 .sum = {.kind = sum == "threshold" ? ClusterSumKind::threshold : ClusterSumKind::exact},
+                 .mixture = {.clusters = clusters,
+                             .learned_weights = false,
+                             .sum = {.kind = sum == "threshold" ? ClusterSumKind::threshold : ClusterSumKind::exact}},
                  .seed = seed});
     model.start_from(exec, data);
     const auto ways = split_three_ways(counts.cells(), seed);

@@ -100,7 +100,7 @@ ModelOptions model_options() {
             .normalisation = Normalisation::layer,
             .scale = MeanScale::library,
             .shared = {"log_dispersion"},
-            .clusters = components,
+            .mixture = {.clusters = components},
             .seed = seed};
 }
 

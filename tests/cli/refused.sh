@@ -66,7 +66,7 @@ refused 'learning rate' train good.h5ad --out o --learning-rate 0
 refused '--resolution: found NaN, expected a number' train good.h5ad --out o --resolution NaN
 refused '--delta: found nan' de model.h5 good.h5ad --groupby a --group1 b --out o.csv --delta nan
 refused 'more than the 40 cells' train good.h5ad --out o --clusters 41
-refused '--sum is of --prior mixture, and would be ignored with --prior gaussian' train good.h5ad --out o --sum threshold
+refused '--sum is of --prior mixture, and would be ignored with --prior marginal_mixture' train good.h5ad --out o --sum threshold
 refused '--balance is of --prior mixture,' train good.h5ad --out o --prior marginal_mixture --balance 1
 refused '--threshold is of --prior mixture --sum threshold, and would be ignored with --prior mixture --sum exact' \
     train good.h5ad --out o --prior mixture --threshold 0.1

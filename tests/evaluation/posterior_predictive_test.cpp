@@ -25,7 +25,9 @@ using Small = SmallModel<Poisson, Mlp<>, GaussianMixture<>>;
 
 constexpr Index cells = 6, genes = 9;
 
-ModelOptions options() { return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .clusters = 3}; }
+ModelOptions options() {
+    return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .mixture = {.clusters = 3}};
+}
 
 /// Draws x cells x genes, from minibatches of `most` cells.
 std::vector<float> draws_of(Small& small, Index most, const PosteriorPredictiveOptions& asked) {

@@ -31,8 +31,8 @@ ModelOptions options(PriorKind prior) {
             .decoder_hidden = std::vector<Index>{},
             .scale = MeanScale::library,
             .prior = prior,
-            .clusters = 3,
-            .pseudo_inputs = 3};
+            .mixture = {.clusters = 3},
+            .vamp = {.pseudo_inputs = 3}};
 }
 
 /// What came of new cells: counts, cells x genes, and the cluster of each.

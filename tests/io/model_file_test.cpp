@@ -35,7 +35,7 @@ ModelOptions sizes() {
     options.input_noise = 0.1;
     options.scale = MeanScale::library;
     options.shared = {"log_dispersion"};
-    options.clusters = 4;
+    options.mixture.clusters = 4;
     options.conditions = 2;
     options.seed = 0xfedcba9876543210u;
     return options;
@@ -387,12 +387,12 @@ TEST_CASE("a model file's sizes are held against its arrays before memory is tak
     CHECK_THAT(says([](ModelOptions& options) { options.conditions = 1 << 30; }), too_large);
     CHECK_THAT(says([](ModelOptions& options) {
                    options.prior = PriorKind::mixture;
-                   options.clusters = 1 << 20;
+                   options.mixture.clusters = 1 << 20;
                }),
                too_large);
     CHECK_THAT(says([](ModelOptions& options) {
                    options.prior = PriorKind::vamp;
-                   options.pseudo_inputs = 1 << 20;
+                   options.vamp.pseudo_inputs = 1 << 20;
                }),
                too_large);
 }

@@ -22,7 +22,7 @@ ModelOptions sizes(Index samples, Bound bound = Bound::importance_weighted) {
     return {.latent = 2,
             .hidden = {4},
             .activation = ActivationKind::tanh,
-            .clusters = 3,
+            .mixture = {.clusters = 3},
             .samples = samples,
             .bound = bound};
 }

@@ -29,7 +29,7 @@ using Terms = std::array<double, 4>;
 const std::vector<std::int32_t> one_label{-1, -1, 2, -1, -1};
 
 ModelOptions with_sum(const ClusterSum& sum) {
-    return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .clusters = 3, .sum = sum};
+    return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .mixture = {.clusters = 3, .sum = sum}};
 }
 
 std::vector<double> gradient_of(const Small& small) {
@@ -275,7 +275,7 @@ TEST_CASE(
     const auto kind = GENERATE(ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax);
     const bool learned = GENERATE(true, false);
     ModelOptions options = with_sum({.kind = kind, .threshold = 0.2, .all_every = 0});
-    options.learned_weights = learned;
+    options.mixture.learned_weights = learned;
     Small small(5, 6, options, 0.6, one_label);
     const StepOptions step{.beta = 0.7, .cluster_beta = 0.2, .balance = 3, .seed = 2, .step = 1, .temperature = 0.8};
     check_differences(small, step);

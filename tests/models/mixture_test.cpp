@@ -42,7 +42,8 @@ CountMatrix three_kinds(Index cells, Index genes) {
 }
 
 ModelOptions sizes(Index clusters) {
-    return {.latent = 3, .hidden = {8}, .activation = ActivationKind::tanh, .clusters = clusters, .seed = 3};
+    return {
+        .latent = 3, .hidden = {8}, .activation = ActivationKind::tanh, .mixture = {.clusters = clusters}, .seed = 3};
 }
 
 Kokkos::View<Index*, Exec> first_cells(Index cells) {

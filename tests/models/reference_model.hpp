@@ -75,12 +75,12 @@ struct ReferenceModel {
             options.scale = share ? MeanScale::share : MeanScale::none;
         options.shared = json.at("shared").get<std::vector<std::string>>();
         if (text("prior") == "mixture") {
-            options.clusters = static_cast<Index>(json.at("noise").size());
-            options.learned_weights = values.contains("prior/logits");
+            options.mixture.clusters = static_cast<Index>(json.at("noise").size());
+            options.mixture.learned_weights = values.contains("prior/logits");
         } else {
             options.samples = static_cast<Index>(json.at("noise").size());
         }
-        if (values.contains("prior/pseudo_inputs")) options.pseudo_inputs = rows("prior/pseudo_inputs");
+        if (values.contains("prior/pseudo_inputs")) options.vamp.pseudo_inputs = rows("prior/pseudo_inputs");
         if (text("bound") == "iwae") options.bound = Bound::importance_weighted;
         return options;
     }

@@ -148,7 +148,7 @@ TEST_CASE("a model is named by what it is made of, and options of another compos
     CHECK(SmallVae<Poisson>::composition() == "vae, prior gaussian, likelihood poisson, double");
     using Any = SmallVae<Poisson, Mlp<>, AnyPrior>;
     CHECK(Any::composition() == "vae, prior any, likelihood poisson, double");
-    const Any mixture(exec, 7, {.latent = 2, .hidden = {4}, .prior = PriorKind::mixture, .clusters = 3});
+    const Any mixture(exec, 7, {.latent = 2, .hidden = {4}, .prior = PriorKind::mixture, .mixture = {.clusters = 3}});
     CHECK(mixture.name() == "vae, prior mixture, likelihood poisson, double");
     CHECK(mixture.clusters() == 3);
     CHECK(SmallVae<Poisson>(exec, 7, {.latent = 2, .hidden = {4}}).clusters() == 0);

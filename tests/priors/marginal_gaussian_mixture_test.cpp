@@ -21,8 +21,7 @@ ModelOptions sizes(Index clusters, bool learned = true) {
     return {.latent = 2,
             .hidden = {4},
             .activation = ActivationKind::tanh,
-            .clusters = clusters,
-            .learned_weights = learned};
+            .mixture = {.clusters = clusters, .learned_weights = learned}};
 }
 
 using Small = SmallModel<Poisson, Mlp<>, MarginalGaussianMixture>;
@@ -33,7 +32,7 @@ TEST_CASE("the gradient of the marginal mixture is that of the differences, with
     auto options = sizes(3);
     check_gradient<Poisson, MarginalGaussianMixture>(options);
     check_gradient<Poisson, MarginalGaussianMixture>(options, true, {-1, 2, 0, -1, -1});
-    options.learned_weights = false;
+    options.mixture.learned_weights = false;
     options.dropout = 0.3;
     options.samples = 3;
     check_gradient<Poisson, MarginalGaussianMixture>(options);

@@ -23,7 +23,7 @@ namespace {
 using Vamp = SmallVae<Poisson, Mlp<>, VampPrior>;
 
 ModelOptions sizes(Index pseudo_inputs) {
-    return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .pseudo_inputs = pseudo_inputs};
+    return {.latent = 2, .hidden = {4}, .activation = ActivationKind::tanh, .vamp = {.pseudo_inputs = pseudo_inputs}};
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ int main(int argc, char* argv[]) {
         simulate(Kokkos::DefaultHostExecutionSpace(),
                  {.cells = 250, .genes = 4 * genes_per_panel + 37, .types = 3, .seed = 1, .mean_count = 0.5});
     print("counts", std::span<const float>(cells.counts.values));
-    ModelOptions options{.latent = 5, .hidden = {48, 24}, .dropout = 0.1, .clusters = 4, .seed = seed};
+    ModelOptions options{.latent = 5, .hidden = {48, 24}, .dropout = 0.1, .mixture = {.clusters = 4}, .seed = seed};
     options.normalisation = Normalisation::batch;
     options.scale = MeanScale::library;
     train_one<StandardGaussian, Zinb>(exec, cells.counts, "batch", options);
@@ -96,7 +96,7 @@ int main(int argc, char* argv[]) {
     options.scale = MeanScale::library;
     for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax,
                             ClusterSumKind::straight_through}) {
-        options.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
+        options.mixture.sum = {.kind = kind, .threshold = 0.2, .all_every = 5};
         train_one<GaussianMixture<>, Poisson>(exec, cells.counts, message("mixture, ", name_of(kind)), options);
     }
 #ifdef CELLVAE_WITH_HNSWLIB
@@ -106,7 +106,7 @@ int main(int argc, char* argv[]) {
     const auto neighbours = approximate_neighbours({}, rows, 4000, 5, 14, {.search_width = 15, .seed = seed});
     print("approximate neighbours", std::span<const std::int32_t>(neighbours.index));
 #endif
-    options.sum = {};
+    options.mixture.sum = {};
     options.products = ProductPrecision::bfloat16;
     train_one<GaussianMixture<>, Poisson>(exec, cells.counts, "mixture, bfloat16", options);
     options.scale = MeanScale::library_share;
@@ -114,7 +114,7 @@ int main(int argc, char* argv[]) {
     options.scale = MeanScale::library;
     train_one<StandardGaussian, Zinb>(exec, cells.counts, "bfloat16", options);
     options.products = ProductPrecision::float32;
-    options.pseudo_inputs = 45;
+    options.vamp.pseudo_inputs = 45;
     train_one<VampPrior, Poisson>(exec, cells.counts, "vamp", options);
     options.samples = 3;
     options.bound = Bound::importance_weighted;

@@ -120,15 +120,17 @@ void for_each_model(const Exec& exec, const std::function<void(Steps&, const std
     for (const auto kind : {Sum::exact, Sum::threshold, Sum::gumbel_softmax, Sum::straight_through}) {
         StepsOf<cellvae::Poisson, float, cellvae::GaussianMixture<>> steps(
             exec, cells,
-            {.latent = 3, .hidden = {40}, .clusters = 4, .sum = {.kind = kind, .threshold = 0.25, .all_every = 3}});
+            {.latent = 3,
+             .hidden = {40},
+             .mixture = {.clusters = 4, .sum = {.kind = kind, .threshold = 0.25, .all_every = 3}}});
         visit(steps, cellvae::message("a mixture, sum ", name_of(kind)));
     }
     one.template operator()<cellvae::Poisson, float, cellvae::VampPrior>(
         "float, a VampPrior, dropout",
-        {.hidden = {128}, .normalisation = Normalisation::layer, .dropout = 0.1, .pseudo_inputs = 30});
+        {.hidden = {128}, .normalisation = Normalisation::layer, .dropout = 0.1, .vamp = {.pseudo_inputs = 30}});
     one.template operator()<cellvae::Poisson, float, cellvae::MarginalGaussianMixture>(
         "float, a marginal mixture, importance-weighted",
-        {.hidden = {128}, .clusters = 5, .samples = 3, .bound = cellvae::Bound::importance_weighted});
+        {.hidden = {128}, .mixture = {.clusters = 5}, .samples = 3, .bound = cellvae::Bound::importance_weighted});
 }
 
 }  // namespace cellvae_tests

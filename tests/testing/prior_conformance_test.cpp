@@ -58,7 +58,7 @@ TEST_CASE("a prior of a user's own passes the checks, and each mistake in it is 
 TEST_CASE("the mixture passes the checks of priors, whatever its sum over clusters") {
     for (const auto kind : {ClusterSumKind::exact, ClusterSumKind::threshold, ClusterSumKind::gumbel_softmax}) {
         PriorCheckOptions options{.seeds = 50};
-        options.model.sum.kind = kind;
+        options.model.mixture.sum.kind = kind;
         const auto report = check_prior<GaussianMixture<>>(options);
         INFO(name_of(kind) << "\n" << report.text());
         CHECK(report.passed());
@@ -70,7 +70,7 @@ TEST_CASE("the priors whose KL is sampled pass the checks of priors") {
     INFO(marginal.text());
     CHECK(marginal.passed());
     PriorCheckOptions options{.seeds = 50};
-    options.model.pseudo_inputs = 4;
+    options.model.vamp.pseudo_inputs = 4;
     const auto vamp = check_prior<VampPrior>(options);
     INFO(vamp.text());
     CHECK(vamp.passed());

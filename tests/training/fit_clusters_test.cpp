@@ -32,7 +32,7 @@ TEST_CASE("the recipe finds planted types without their number, and as many clus
     CHECK(adjusted_rand_index(simulated.truth.labels, found.clusters.labels) > 0.95);
     CHECK(found.latent.size() == 4000);
     CHECK(found.responsibilities.size() == 3200);
-    CHECK(found.model->options().clusters == 8);
+    CHECK(found.model->options().mixture.clusters == 8);
     CHECK(found.model->options().shared == std::vector<std::string>{"log_dispersion"});
     CHECK(found.held_out_bound < 0);
 

@@ -38,7 +38,12 @@ const CountMatrix& planted() {
 }
 
 ModelOptions sizes(PriorKind prior, Index clusters) {
-    return {.latent = 3, .hidden = {16}, .scale = MeanScale::library, .prior = prior, .clusters = clusters, .seed = 2};
+    return {.latent = 3,
+            .hidden = {16},
+            .scale = MeanScale::library,
+            .prior = prior,
+            .mixture = {.clusters = clusters},
+            .seed = 2};
 }
 
 TrainingOptions quick(double kl_weight) {
@@ -154,7 +159,7 @@ TEST_CASE("options that a prior would ignore are refused before training") {
     const auto refused = [](PriorKind prior, const TrainingOptions& options, const char* name,
                             const ClusterSum& sum = {}) {
         auto model = sizes(prior, 3);
-        model.sum = sum;
+        model.mixture.sum = sum;
         Run run(model);
         CHECK_THROWS_MATCHES(run.train_with(options), OptionError,
                              MessageMatches(ContainsSubstring(message("the option ", name, " is of a prior")) &&
@@ -168,7 +173,7 @@ TEST_CASE("options that a prior would ignore are refused before training") {
     refused(PriorKind::vamp, {.epochs = 1, .cluster_kl_weight = 1}, "cluster_kl_weight");
     refused(PriorKind::gaussian, {.epochs = 1, .cluster_warm_up = 1}, "cluster_warm_up");
     auto model = sizes(PriorKind::mixture, 3);
-    model.sum.kind = ClusterSumKind::threshold;
+    model.mixture.sum.kind = ClusterSumKind::threshold;
     CHECK_NOTHROW(Run(model).train_with(
         {.epochs = 1, .cluster_kl_weight = 0.5, .cluster_warm_up = 1, .balance = 1, .cluster_free_nats = 1}));
 }

@@ -22,7 +22,7 @@ TEST_CASE("a mixture starts with the fit's responsibilities and the plain model'
     const auto fit = fit_mixture(plain.exec, latent, 60, 2, {.components = 3, .tolerance = 0});
     for (const auto prior : {PriorKind::marginal_mixture, PriorKind::mixture}) {
         options.prior = prior;
-        options.clusters = 3;
+        options.mixture.clusters = 3;
         Model started(60, 12, options, 1.0);
         CHECK(copy_parameters(plain.exec, plain.model.parameters(), started.model.parameters()) ==
               static_cast<int>(plain.model.parameters().entries().size()));
@@ -44,7 +44,7 @@ TEST_CASE("a mixture does not start where there is none, or from another number 
     const auto fit = fit_mixture(plain.exec, latent, 20, 2, {.components = 3});
     CHECK_THROWS_AS(start_mixture(plain.exec, plain.model.parameters(), fit), OptionError);
     options.prior = PriorKind::marginal_mixture;
-    options.clusters = 4;
+    options.mixture.clusters = 4;
     Model other(20, 6, options);
     CHECK_THROWS_AS(start_mixture(other.exec, other.model.parameters(), fit), ShapeError);
 }
@@ -63,7 +63,7 @@ TEST_CASE("every prior that is chosen at run time gives the bits of its type") {
         CHECK(chosen.model.bound(chosen.exec, chosen.batch, step)[0] ==
               typed.model.bound(typed.exec, typed.batch, step)[0]);
     };
-    ModelOptions options{.latent = 2, .hidden = {4}, .clusters = 3, .pseudo_inputs = 4};
+    ModelOptions options{.latent = 2, .hidden = {4}, .mixture = {.clusters = 3}, .vamp = {.pseudo_inputs = 4}};
     {
         Model chosen(9, 7, options);
         SmallModel<Poisson, Mlp<>, StandardGaussian> typed(9, 7, options);

@@ -96,8 +96,8 @@ inline void write_description(const ModelFileWriter& writer, const ModelDescript
     double count = layers(expressed, options.hidden, latent) +
                    layers(latent + size(options.conditions), options.decoder_hidden.value_or(reversed), decoded);
     if (options.prior == PriorKind::mixture || options.prior == PriorKind::marginal_mixture)
-        count += size(options.clusters) * latent;
-    if (options.prior == PriorKind::vamp) count += size(options.pseudo_inputs) * expressed;
+        count += size(options.mixture.clusters) * latent;
+    if (options.prior == PriorKind::vamp) count += size(options.vamp.pseudo_inputs) * expressed;
     return count;
 }
 
@@ -162,14 +162,14 @@ inline ModelDescription read_description(const ModelFileReader& reader) {
     description.held_out = reader.list<std::int64_t>("held_out");
     if (reader.has_array("clusters")) {
         description.cluster_of = reader.list<std::int32_t>("clusters");
-        const auto components = static_cast<std::size_t>(std::max<Index>(description.options.clusters, 0));
+        const auto components = static_cast<std::size_t>(std::max<Index>(description.options.mixture.clusters, 0));
         if (description.cluster_of.size() != components)
             reader.fail("clusters", "has ", description.cluster_of.size(), " values; expected one a component, ",
                         components);
         for (const auto cluster : description.cluster_of)
-            if (cluster < -1 || cluster >= description.options.clusters)
+            if (cluster < -1 || cluster >= description.options.mixture.clusters)
                 reader.fail("clusters", "has the value ", cluster, "; expected -1 to ",
-                            description.options.clusters - 1);
+                            description.options.mixture.clusters - 1);
     }
     const auto program = reader.texts("program");
     if (!program.empty()) description.program = program.front();

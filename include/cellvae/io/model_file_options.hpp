@@ -48,12 +48,12 @@ void for_each_option(ModelOptions& options, const Visit& visit) {
     visit("shared", options.shared);
     visit("conditions", options.conditions);
     visit("prior", options.prior);
-    visit("clusters", options.clusters);
-    visit("learned_weights", options.learned_weights);
-    visit("sum", options.sum.kind);
-    visit("sum_threshold", options.sum.threshold);
-    visit("sum_all_every", options.sum.all_every);
-    visit("pseudo_inputs", options.pseudo_inputs);
+    visit("clusters", options.mixture.clusters);
+    visit("learned_weights", options.mixture.learned_weights);
+    visit("sum", options.mixture.sum.kind);
+    visit("sum_threshold", options.mixture.sum.threshold);
+    visit("sum_all_every", options.mixture.sum.all_every);
+    visit("pseudo_inputs", options.vamp.pseudo_inputs);
     visit("samples", options.samples);
     visit("bound", options.bound);
     visit("products", options.products);

@@ -27,10 +27,8 @@ struct ModelOptions {
                                        ///< for a linear decoder (decoder_hidden = {}); empty: all reach all
     Index conditions = 0;              ///< of cells (batches, donors): encoder and decoder are given each cell's own
     PriorKind prior = PriorKind::gaussian;                  ///< read by AnyPrior alone
-    Index clusters = 10;                                    ///< of a mixture prior
-    bool learned_weights = true;                            ///< a mixture's mixing weights are learned, not uniform
-    ClusterSum sum{};                                       ///< how a mixture's sum over clusters is taken, in training
-    Index pseudo_inputs = 500;                              ///< of a VampPrior
+    MixtureOptions mixture{};                               ///< read by the mixtures
+    VampOptions vamp{};                                     ///< read by VampPrior
     Index samples = 1;                                      ///< samples of z a cell, in training
     Bound bound = Bound::elbo;                              ///< what is trained, and what bound() gives
     ProductPrecision products = ProductPrecision::float32;  ///< in the output layer's gradient()

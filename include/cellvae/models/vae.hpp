@@ -386,10 +386,8 @@ private:
     static InferenceOptions inference_options(const ModelOptions& options) {
         return {.latent = options.latent,
                 .samples = options.samples,
-                .clusters = options.clusters,
-                .learned_weights = options.learned_weights,
-                .sum = options.sum,
-                .pseudo_inputs = options.pseudo_inputs,
+                .mixture = options.mixture,
+                .vamp = options.vamp,
                 .bound = options.bound,
                 .network = {.hidden = options.hidden,
                             .activation = options.activation,

@@ -55,4 +55,11 @@ struct ClusterSum {
     }
 };
 
+/// What is asked of a mixture, and read by mixtures alone.
+struct MixtureOptions {
+    Index clusters = 10;          ///< at least 1
+    bool learned_weights = true;  ///< the mixing weights are learned, not uniform
+    ClusterSum sum{};             ///< how the sum over clusters is taken, in training; of GaussianMixture
+};
+
 }  // namespace cellvae

@@ -152,7 +152,7 @@ public:
           mean_head_(store, "encoder/mean", encoder_.outputs(), latent_),
           log_variance_head_(store, "encoder/log_variance", encoder_.outputs(), latent_),
           density_(store, genes, options),
-          extra_rows_(has_extra_rows ? options.pseudo_inputs : 0) {}
+          extra_rows_(has_extra_rows ? options.vamp.pseudo_inputs : 0) {}
 
     void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, const ParameterStore<Real, Exec>& state,
                     std::uint64_t seed) const {

@@ -34,14 +34,17 @@ enum class PriorKind { gaussian, mixture, marginal_mixture, vamp };
     }
 }
 
+/// What is asked of a VampPrior, and read by it alone.
+struct VampOptions {
+    Index pseudo_inputs = 500;  ///< at least 1
+};
+
 /// The sizes that a prior's Inference is made with. A prior reads what concerns it.
 struct InferenceOptions {
     Index latent = 10;
-    Index samples = 1;                      ///< of z for each cell, in training
-    Index clusters = 10;                    ///< of a mixture
-    bool learned_weights = true;            ///< a mixture's mixing weights are learned, not uniform
-    ClusterSum sum{};                       ///< of a mixture, in training
-    Index pseudo_inputs = 500;              ///< of a VampPrior
+    Index samples = 1;  ///< of z for each cell, in training
+    MixtureOptions mixture{};
+    VampOptions vamp{};
     Bound bound = Bound::elbo;              ///< read by priors with one q(z | x) a cell
     MlpOptions network{};                   ///< of the encoders
     PriorKind prior = PriorKind::gaussian;  ///< read by AnyPrior alone

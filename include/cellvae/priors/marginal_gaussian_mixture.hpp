@@ -24,11 +24,11 @@ struct MarginalGaussianMixture {
         using Slice = MatrixSlice<Real, typename Exec::memory_space>;
 
         Density(ParameterStore<Real, Exec>& store, Index, const InferenceOptions& options)
-            : clusters_(checked(options).clusters),
+            : clusters_(checked(options).mixture.clusters),
               latent_(options.latent),
               mean_(store.add("prior/mean", clusters_, latent_)),
               log_variance_(store.add("prior/log_variance", clusters_, latent_)),
-              logits_(options.learned_weights ? store.add("prior/logits", 1, clusters_) : -1) {}
+              logits_(options.mixture.learned_weights ? store.add("prior/logits", 1, clusters_) : -1) {}
 
         void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
             nn_detail::fill_uniform(exec, store, mean_, 1.7320508, seed);  // variance one
@@ -77,8 +77,8 @@ struct MarginalGaussianMixture {
 
     private:
         static const InferenceOptions& checked(const InferenceOptions& options) {
-            if (options.clusters < 1)
-                throw OptionError(message("a mixture needs at least one cluster, found ", options.clusters));
+            if (options.mixture.clusters < 1)
+                throw OptionError(message("a mixture needs at least one cluster, found ", options.mixture.clusters));
             return options;
         }
 

@@ -174,8 +174,8 @@ protected:
     MixtureInference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes,
                      const InferenceOptions& options, bool one_row)
         : latent_(options.latent),
-          clusters_(checked(options).clusters),
-          sum_(options.sum),
+          clusters_(checked(options).mixture.clusters),
+          sum_(options.mixture.sum),
           one_row_(one_row),
           encoder_(store, state, "encoder", genes, true, options.network, clusters_),
           mean_head_(store, "encoder/mean", encoder_.outputs(), latent_),
@@ -184,7 +184,7 @@ protected:
           logits_head_(store, "cluster_encoder/logits", cluster_encoder_.outputs(), clusters_),
           prior_mean_(store.add("prior/mean", clusters_, latent_)),
           prior_log_variance_(store.add("prior/log_variance", clusters_, latent_)),
-          prior_logits_(options.learned_weights ? store.add("prior/logits", 1, clusters_) : -1) {}
+          prior_logits_(options.mixture.learned_weights ? store.add("prior/logits", 1, clusters_) : -1) {}
 
     static Matrix<Real, Space> matrix(const Exec& exec, const char* label, Index height, Index width) {
         return Matrix<Real, Space>(Kokkos::view_alloc(exec, std::string(label)), static_cast<std::size_t>(height),
@@ -287,19 +287,19 @@ private:
     }
 
     static const InferenceOptions& checked(const InferenceOptions& options) {
-        if (options.clusters < 1)
-            throw OptionError(message("a mixture needs at least one cluster, found ", options.clusters));
+        if (options.mixture.clusters < 1)
+            throw OptionError(message("a mixture needs at least one cluster, found ", options.mixture.clusters));
         if (options.samples != 1) throw OptionError("a mixture takes one sample of z for each cluster and cell");
         if (options.network.normalisation == Normalisation::batch)
             throw OptionError("batch normalisation is for the plain VAE: use layer normalisation, or none");
-        options.sum.check();
+        options.mixture.sum.check();
         return options;
     }
 
     static const InferenceOptions& exact_alone(const InferenceOptions& options) {
-        if (options.sum.kind != ClusterSumKind::exact)
-            throw OptionError(
-                message("GaussianMixture<ExactSum> has no sum ", name_of(options.sum.kind), ": use GaussianMixture<>"));
+        if (options.mixture.sum.kind != ClusterSumKind::exact)
+            throw OptionError(message("GaussianMixture<ExactSum> has no sum ", name_of(options.mixture.sum.kind),
+                                      ": use GaussianMixture<>"));
         return options;
     }
 };

@@ -20,7 +20,7 @@ public:
 
     RelaxedMixtureInference(ParameterStore<Real, Exec>& store, ParameterStore<Real, Exec>& state, Index genes,
                             const InferenceOptions& options)
-        : Whole(store, state, genes, options, options.sum.is_relaxed()) {}
+        : Whole(store, state, genes, options, options.mixture.sum.is_relaxed()) {}
 
     void reserve(const Exec& exec, Index most_cells, Index samples) {
         Whole::reserve(exec, most_cells, samples);

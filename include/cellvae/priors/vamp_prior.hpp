@@ -28,8 +28,8 @@ struct VampPrior {
 
         Density(ParameterStore<Real, Exec>& store, Index genes, const InferenceOptions& options)
             : latent_(options.latent),
-              pseudo_inputs_(store.add("prior/pseudo_inputs", checked(options).pseudo_inputs, genes)),
-              components_(options.pseudo_inputs) {}
+              pseudo_inputs_(store.add("prior/pseudo_inputs", checked(options).vamp.pseudo_inputs, genes)),
+              components_(options.vamp.pseudo_inputs) {}
 
         void initialise(const Exec& exec, const ParameterStore<Real, Exec>& store, std::uint64_t seed) const {
             nn_detail::fill_uniform(exec, store, pseudo_inputs_, 0.05, seed);
@@ -71,9 +71,9 @@ struct VampPrior {
 
     private:
         static const InferenceOptions& checked(const InferenceOptions& options) {
-            if (options.pseudo_inputs < 1)
+            if (options.vamp.pseudo_inputs < 1)
                 throw OptionError(
-                    message("a VampPrior needs at least one pseudo-input, found ", options.pseudo_inputs));
+                    message("a VampPrior needs at least one pseudo-input, found ", options.vamp.pseudo_inputs));
             if (options.network.normalisation == Normalisation::batch)
                 throw OptionError(
                     "batch normalisation would mix pseudo-inputs and cells: use layer normalisation with a VampPrior, "

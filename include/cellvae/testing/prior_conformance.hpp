@@ -20,8 +20,11 @@ namespace cellvae {
 
 struct PriorCheckOptions {
     /// Sizes of the small model. Its genes and cells are few, and its hidden units smooth.
-    ModelOptions model{
-        .latent = 2, .hidden = {5}, .activation = ActivationKind::tanh, .clusters = 3, .pseudo_inputs = 3};
+    ModelOptions model{.latent = 2,
+                       .hidden = {5},
+                       .activation = ActivationKind::tanh,
+                       .mixture = {.clusters = 3},
+                       .vamp = {.pseudo_inputs = 3}};
     double spread = 0.4;         ///< all parameters of the model are uniform in +- this
     int seeds = 200;             ///< over which noisy values are averaged
     double standard_errors = 6;  ///< how far a mean may be away

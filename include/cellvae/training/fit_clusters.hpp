@@ -71,7 +71,7 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     std::vector<std::int32_t> start;
     if (options.groups) start = options.groups(before, data.cells(), options.model.latent);
     if (!start.empty()) options.components = 1 + *std::max_element(start.begin(), start.end());
-    options.model.clusters = options.components;
+    options.model.mixture.clusters = options.components;
     const auto fit = fit_mixture(host, before, data.cells(), options.model.latent,
                                  {.components = options.components, .start = start, .seed = options.seed});
 

@@ -79,7 +79,7 @@ void check_prior_options(const Model& model, const TrainingOptions& options) {
     if (has_cluster_network(model)) return;
     refuse(options.balance > 0, "balance");
     refuse(options.cluster_free_nats > 0, "cluster_free_nats");
-    refuse(model.options().sum.kind != ClusterSumKind::exact, "sum");
+    refuse(model.options().mixture.sum.kind != ClusterSumKind::exact, "sum");
     if (model.clusters() > 0) return;
     refuse(options.cluster_kl_weight.has_value(), "cluster_kl_weight");
     refuse(options.cluster_warm_up.has_value(), "cluster_warm_up");
