@@ -36,7 +36,7 @@ has() {
 counts="with space/zähl.h5ad"
 "$program" simulate --cells 120 --genes 200 --types 3 --seed 2 --out "$counts" >/dev/null
 for seed in 1 2; do
-    "$program" train "$counts" --out "run $seed" --epochs 4 --hidden 16 --latent 4 --samples 5 --genes 100 --seed $seed \
+    "$program" train "$counts" --out "run $seed" --prior gaussian --epochs 4 --hidden 16 --latent 4 --samples 5 --genes 100 --seed $seed \
         >/dev/null 2>train.err || fail "train: $(cat train.err)"
 done
 "$program" train "$counts" --out mixture --prior mixture --components 6 --clusters 3 --start kmeans --epochs 4 --hidden 16 --latent 4 --samples 5 \

@@ -72,7 +72,7 @@ refused '--threshold is of --prior mixture --sum threshold, and would be ignored
     train good.h5ad --out o --prior mixture --threshold 0.1
 refused '--temperature is of' train good.h5ad --out o --prior mixture --sum threshold --temperature 1,0.5
 refused '--components is of --prior mixture and marginal_mixture' train good.h5ad --out o --prior vamp --components 4
-refused '--hold-prior is of a prior that is learned' train good.h5ad --out o --hold-prior 3
+refused '--hold-prior is of a prior that is learned' train good.h5ad --out o --prior gaussian --hold-prior 3
 refused '--pseudo-inputs is of --prior vamp' train good.h5ad --out o --prior mixture --pseudo-inputs 10
 refused 'cannot make this folder' train good.h5ad --out a_file/o
 refused '--out is required' train good.h5ad

@@ -26,7 +26,7 @@ done
 # nothing but the program's own words: no start-up warnings of Kokkos or OpenMP
 if grep -Eq 'Kokkos|OMP_' "$folder"/*.err "$folder"/*.out; then fail "words of Kokkos or OpenMP reached the terminal"; fi
 # a file of its own can be read again, and clusters are chosen by silhouette where nothing says how many
-"$program" train "$folder/zinb/cells.h5ad" --out "$folder/again" --labels none --epochs 1 --warm-up 0 --hidden 8 --latent 3 --samples 2 \
+"$program" train "$folder/zinb/cells.h5ad" --out "$folder/again" --prior gaussian --labels none --epochs 1 --warm-up 0 --hidden 8 --latent 3 --samples 2 \
     >"$folder/again.out" 2>"$folder/again.err"
 grep -q 'the number from 2 to 25 with the best silhouette' "$folder/again.err" || fail "the number of clusters was not said"
 grep -q '"ari": null' "$folder/again/scores.json" || fail "without labels ari is not null"
