@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <vector>
 
-using namespace cellvae;
-
 namespace csr_rows_test {
+
+using namespace cellvae;
 
 TEST_CASE("genes that ascend in every row are seen in pieces, wherever these and the rows begin") {
     RandomStream random(3, Purpose::test);

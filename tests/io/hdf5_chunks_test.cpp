@@ -11,6 +11,8 @@
 
 #include "io_files.hpp"
 
+namespace hdf5_chunks_test {
+
 using Catch::Matchers::ContainsSubstring;
 using cellvae::io_detail::damaged_heap;
 using cellvae::io_detail::Dataset;
@@ -21,8 +23,6 @@ using cellvae::io_detail::PlainValues;
 using cellvae::io_detail::QuietHdf5;
 using cellvae::io_detail::StructureWalk;
 using io_files::Folder;
-
-namespace hdf5_chunks_test {
 
 namespace {
 
@@ -191,10 +191,13 @@ TEST_CASE("chunks are packed by threads to the bytes that HDF5 makes of them") {
         const Handle space(H5Screate_simple(1, &size, nullptr));
         const Handle dataset(
             H5Dcreate2(file.get(), "values", H5T_STD_I32LE, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT));
+        std::size_t told = 0;
+        const auto tell = [&](std::size_t count) { told += count; };
         if (in_threads)
-            CHECK(cellvae::io_detail::write_chunks(dataset.get(), values.data(), values.size(), chunk, 4));
+            CHECK(cellvae::io_detail::write_chunks(dataset.get(), values.data(), values.size(), chunk, 4, tell));
         else
             H5Dwrite(dataset.get(), H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+        CHECK(told == (in_threads ? values.size() : 0));
         return path;
     };
     const auto path = make("threads.h5", true), by_hdf5 = make("hdf5.h5", false);
@@ -210,9 +213,9 @@ TEST_CASE("chunks are packed by threads to the bytes that HDF5 makes of them") {
 TEST_CASE("what a thread throws arrives") {
     for (const std::size_t place : {0, 1, 5})
         CHECK_THROWS_AS(cellvae::core_detail::in_threads(2, 6,
-                                                       [&](std::size_t k) {
-                                                           if (k == place) throw cellvae::InputError("no");
-                                                       }),
+                                                         [&](std::size_t k) {
+                                                             if (k == place) throw cellvae::InputError("no");
+                                                         }),
                         cellvae::InputError);
 }
 

@@ -11,6 +11,8 @@
 #include "cellvae/io/hdf5_texts.hpp"
 #include "io_files.hpp"
 
+namespace hdf5_test {
+
 using cellvae::io_detail::Dataset;
 using cellvae::io_detail::open_hdf5;
 using cellvae::io_detail::open_object;
@@ -22,8 +24,6 @@ using io_files::H5adParts;
 using io_files::Handle;
 using io_files::refusal;
 using io_files::word;
-
-namespace hdf5_test {
 
 namespace {
 
