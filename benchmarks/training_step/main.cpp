@@ -9,7 +9,8 @@
 // The counts are Poisson with rates uniform in 0 .. 0.1, one in twenty of them not zero, as a single-cell file has.
 // Every second step counts, --steps of them. After each the machine's rates are measured, and with them the limit: the
 // step's products, its likelihood and the optimiser's pass, each as fast as it is here by itself. Prints the median
-// with quartiles, the limit's parts and how many times the limit the step takes; with --json one line of JSON.
+// with quartiles, and on the host the limit's parts and how many times the limit the step takes; with --json one line
+// of JSON.
 #include <cstdio>
 #include <string>
 
