@@ -3,11 +3,11 @@
 // first layer at several densities, the optimiser, random numbers.
 //
 //   benchmark_kernels [--cells 128] [--genes 16791] [--hidden 128] [--repetitions 15] [--warm-up 3] [--double] [--json]
-//   [--threads N]
+//   [--threads N] [--likelihoods]
 //
 // Prints a table: the median of the repetitions, their quartiles, the rate, and the share of what a product in the
 // cache (GFLOP/s) or a stream through the memory (GB/s) reached in the same moments. Work without such a limit is given
-// in floating-point operations at the peak rate that one element takes.
+// in floating-point operations at the peak rate that one element takes. --likelihoods times these alone.
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -158,10 +158,11 @@ void time_noise(const Exec& exec, const Sizes& sizes, Measurements<Real>& result
 }
 
 template <class Real>
-void time_all(const Sizes& sizes, Index warm_up, Index repetitions, bool as_json) {
+void time_all(const Sizes& sizes, Index warm_up, Index repetitions, bool likelihoods_alone, bool as_json) {
     const Exec exec;
     Measurements<Real> results(exec, warm_up, repetitions);
     time_likelihoods(exec, sizes, results);
+    if (likelihoods_alone) return print(results.all(), as_json);
     time_products(exec, sizes, results);
     for (const double density : {0.01, 0.05, 0.2}) time_sparse_layer(exec, sizes, density, results);
     time_optimiser(exec, sizes, results);
@@ -174,16 +175,16 @@ void time_all(const Sizes& sizes, Index warm_up, Index repetitions, bool as_json
 int run(int argc, char* argv[]) {
     Sizes sizes;
     Index repetitions = 15, warm_up = 3;
-    bool is_double = false, as_json = false;
+    bool is_double = false, likelihoods_alone = false, as_json = false;
     cellvae_benchmarks::Options options;
     options.number("--cells", sizes.cells).number("--genes", sizes.genes).number("--hidden", sizes.hidden);
     options.number("--repetitions", repetitions).number("--warm-up", warm_up, 0);
-    options.flag("--double", is_double).flag("--json", as_json);
+    options.flag("--double", is_double).flag("--likelihoods", likelihoods_alone).flag("--json", as_json);
     if (!options.parse(argc, argv)) return 2;
     if (is_double)
-        time_all<double>(sizes, warm_up, repetitions, as_json);
+        time_all<double>(sizes, warm_up, repetitions, likelihoods_alone, as_json);
     else
-        time_all<float>(sizes, warm_up, repetitions, as_json);
+        time_all<float>(sizes, warm_up, repetitions, likelihoods_alone, as_json);
     return 0;
 }
 
