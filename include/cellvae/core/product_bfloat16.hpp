@@ -187,7 +187,7 @@ void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* l
 #pragma GCC unroll 3
             for (int b = 0; b < Blocks; ++b)
                 sum[r][b] =
-                    _mm512_dpbf16_ps(sum[r][b], reinterpret_cast<__m512bh>(row), reinterpret_cast<__m512bh>(column[b]));
+                    _mm512_dpbf16_ps(sum[r][b], std::bit_cast<__m512bh>(row), std::bit_cast<__m512bh>(column[b]));
         }
     }
 #pragma GCC unroll 8
