@@ -169,6 +169,7 @@ def against_torch(options, page):
     if not options.peer:
         return
     eager = ["--no-compile"] if options.quick else []
+    warm_up = ["--warm-up", 1] if options.quick else []
     page.write("### Beside PyTorch\n")
     page.write("In turns, ours before and after. Ratios of medians. PyTorch's products are of float32 throughout.\n")
     rows = []
@@ -184,7 +185,7 @@ def against_torch(options, page):
         for threads in options.threads[-1:] if options.quick else options.threads:
             count = ["--steps", 3 if exact else options.repetitions]
             first = run([step, "--json", *ours, "--threads", threads, *count], threads, page)
-            peers = run([options.peer, torch_step, *theirs, "--threads", threads, *count], threads, page)
+            peers = run([options.peer, torch_step, *theirs, "--threads", threads, *count, *warm_up], threads, page)
             second = run([step, "--json", *ours, "--threads", threads, *count], threads, page)
             if not (first and second):
                 continue
@@ -212,7 +213,8 @@ def whole_runs(options, page):
                     "--json", "--quiet", "--threads", threads, *settings], threads, page)
     peers = []
     if options.peer:
-        peers = run([options.peer, HERE / "whole_run" / "scvi_train.py", options.counts, "--epochs", 2, "--threads", threads], threads, page)
+        epochs = 1 if options.quick else 2
+        peers = run([options.peer, HERE / "whole_run" / "scvi_train.py", options.counts, "--epochs", epochs, "--threads", threads], threads, page)
     found = [(m.get("program", "cellvae"), m["cells_per_second"], m) for m in ours + peers if "cells_per_second" in m]
     page.table(("program", "epochs", "training cells/s", "seconds of the whole run", "peak MB of the whole run"),
                [(name, m["epochs"], f"{rate:.0f}", m["run_seconds"], m["peak_mb"]) for name, rate, m in found])
