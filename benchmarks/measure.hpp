@@ -12,16 +12,17 @@
 #include <string>
 #include <vector>
 
+#include "cellvae/core/parameters.hpp"
 #include "cellvae/core/product.hpp"
 
 namespace cellvae_benchmarks {
 
 using cellvae::Index;
-using Exec = Kokkos::DefaultExecutionSpace;
+using Exec = Kokkos::DefaultHostExecutionSpace;  // the limits are the host's
 using Clock = std::chrono::steady_clock;
 
-template <class Work>
-double milliseconds(const Exec& exec, Work&& work) {
+template <class Space, class Work>
+double milliseconds(const Space& exec, Work&& work) {
     const auto start = Clock::now();
     work();
     exec.fence();
@@ -81,41 +82,73 @@ private:
     cellvae::Matrix<Real, Exec::memory_space> memory_;
 };
 
-/// Bytes a second of a = b + 3 c over arrays larger than any cache, the written array counted once (STREAM's triad).
+/// Operations a second of fused multiply-adds on registers alone, which no product can exceed. Eigen's packets say the
+/// register's width, so that no compiler decides it.
+template <class Real>
+class MultiplyAdds {
+public:
+    explicit MultiplyAdds(const Exec& exec)
+        : exec_(exec), threads_(exec.concurrency()), sums_("sums", static_cast<std::size_t>(threads_)) {}
+
+    double rate() const {
+        using Packet = typename Eigen::internal::packet_traits<Real>::type;
+        constexpr int width = Eigen::internal::packet_traits<Real>::size;
+        constexpr int chains = 12;  // more than the adders' latency times their number, fewer than the registers
+        constexpr Index turns = 40000;
+        const auto sums = sums_;
+        const double ms = milliseconds(exec_, [&] {
+            Kokkos::parallel_for(Kokkos::RangePolicy<Exec>(exec_, 0, threads_).set_chunk_size(1),
+                                 [=](const Index thread) {
+                                     const auto factor = Eigen::internal::pset1<Packet>(sums(thread) + Real(0.5));
+                                     Packet sum[chains];
+                                     for (int i = 0; i < chains; ++i) sum[i] = Eigen::internal::pset1<Packet>(Real(i));
+                                     for (Index turn = 0; turn < turns; ++turn)
+                                         for (int i = 0; i < chains; ++i)
+                                             sum[i] = Eigen::internal::pmadd(sum[i], factor, factor);
+                                     for (int i = 1; i < chains; ++i) sum[0] = Eigen::internal::padd(sum[0], sum[i]);
+                                     sums(thread) = Real(0) * Eigen::internal::predux(sum[0]);
+                                 });
+        });
+        return 2e-6 * static_cast<double>(width * chains * turns * threads_) / ms;
+    }
+
+private:
+    Exec exec_;
+    Index threads_;
+    cellvae::Vector<Real, Exec::memory_space> sums_;
+};
+
+/// Bytes a second of a = a + 3 b. What is written was read before, as an optimiser does, so that all traffic is
+/// counted.
 template <class Real>
 class Stream {
 public:
     static constexpr const char* unit = "GB/s";
 
-    explicit Stream(const Exec& exec) : exec_(exec), a_("a", size), b_("b", size), c_("c", size) {
-        Kokkos::parallel_for(Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(size)), Touch{a_, b_, c_});
-        exec.fence();
-    }
+    /// @param bytes of both arrays together; where that fits a cache, it is the cache that is measured
+    explicit Stream(const Exec& exec, double bytes = 128 << 20)
+        : exec_(exec),
+          length_(static_cast<Index>(bytes / (2 * tasks * sizeof(Real))) + 1),
+          a_(cellvae::flat_array<Real>(exec, "a", static_cast<std::size_t>(tasks * length_))),
+          b_(cellvae::flat_array<Real>(exec, "b", static_cast<std::size_t>(tasks * length_))) {}
 
     double rate() const {
+        const Index length = length_;
         const double ms = milliseconds(exec_, [&] {
             Real* KOKKOS_RESTRICT a = a_.data();
             const Real* KOKKOS_RESTRICT b = b_.data();
-            const Real* KOKKOS_RESTRICT c = c_.data();
             Kokkos::parallel_for(Kokkos::RangePolicy<Exec>(exec_, 0, tasks), [=](const Index task) {
-                constexpr Index length = static_cast<Index>(size) / tasks;
-                for (Index i = task * length; i < (task + 1) * length; ++i) a[i] = b[i] + Real(3) * c[i];
+                for (Index i = task * length; i < (task + 1) * length; ++i) a[i] += Real(3) * b[i];
             });
         });
-        return 3e-6 * static_cast<double>(size * sizeof(Real)) / ms;
+        return 3e-6 * static_cast<double>(tasks * length * static_cast<Index>(sizeof(Real))) / ms;
     }
 
 private:
-    using Array = cellvae::Vector<Real, Exec::memory_space>;
-    struct Touch {
-        Array a, b, c;
-        void operator()(const Index i) const { a(i) = b(i) = c(i) = Real(1); }
-    };
-
-    static constexpr std::size_t size = (std::size_t{64} << 20) / sizeof(Real);
     static constexpr Index tasks = 64;
     Exec exec_;
-    Array a_, b_, c_;
+    Index length_;
+    cellvae::Vector<Real, Exec::memory_space> a_, b_;
 };
 
 /// What was measured of one kernel.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The benchmarks' command lines: --name value, --name.
+// The benchmarks' command lines: --name value, --name; what every benchmark says of itself with --about.
 #pragma once
 
 #include <Kokkos_Core.hpp>
@@ -77,8 +77,38 @@ private:
     std::map<std::string, bool*> flags_;
 };
 
-/// Calls run(argc, argv) with Kokkos started on --threads threads.
+/// Prints a line of JSON: the compiler, the backends that this Kokkos has, and of them those that the programs run on.
+inline void print_about() {
+#ifdef __clang__
+    const std::string compiler = std::string("clang ") + __clang_version__;
+#else
+    const std::string compiler = std::string("GCC ") + __VERSION__;
+#endif
+    std::string backends;
+#ifdef KOKKOS_ENABLE_SERIAL
+    backends += "Serial ";
+#endif
+#ifdef KOKKOS_ENABLE_OPENMP
+    backends += "OpenMP ";
+#endif
+#ifdef KOKKOS_ENABLE_THREADS
+    backends += "Threads ";
+#endif
+#ifdef KOKKOS_ENABLE_CUDA
+    backends += "Cuda ";
+#endif
+    if (!backends.empty()) backends.pop_back();
+    std::printf("{\"compiler\": \"%s\", \"backends\": \"%s\", \"steps_on\": \"%s\", \"kernels_on\": \"%s\"}\n",
+                compiler.c_str(), backends.c_str(), Kokkos::DefaultExecutionSpace::name(),
+                Kokkos::DefaultHostExecutionSpace::name());
+}
+
+/// Calls run(argc, argv) with Kokkos started on --threads threads; or with --about says what this program is.
 inline int run_benchmark(int argc, char* argv[], int (*run)(int, char*[])) {
+    if (argc == 2 && std::strcmp(argv[1], "--about") == 0) {
+        print_about();
+        return 0;
+    }
     Kokkos::InitializationSettings settings;
     settings.set_disable_warnings(true);
     for (int i = 1; i + 1 < argc; ++i)

@@ -2,10 +2,11 @@
 """Runs every benchmark, beside PyTorch and scvi-tools where they are installed, and writes one page.
 
     python3 benchmarks/run_all.py [--build build/release] [--counts COUNTS.h5ad] [--peer PYTHON] [--threads 1,2]
-        [--repetitions 15] [--quick] [--out benchmarks.md]
+        [--repetitions 15] [--quick] [--compilers g++-12,clang++-14] [--out benchmarks.md]
 
 Needs Python's standard library alone; run.sh builds first and calls it. PYTHON is an interpreter with torch, and for the whole
 run scvi-tools; without it there are no ratios. COUNTS is trained on from start to end; without it that part is left out.
+With COMPILERS the likelihoods are built by each of them, and compared.
 The lines of JSON that the programs print go to the file --out with the ending .jsonl.
 """
 import argparse
@@ -44,9 +45,11 @@ class Page:
 
 
 def run(command, threads, page):
-    """What a command printed as lines of JSON, with its seconds and the megabytes it took at most; [] where it failed."""
+    """What a command printed as JSON, one object or one a line, with its seconds and the megabytes it took at most; [] where it
+    failed. The page has no paths of this machine."""
     words = [str(word) for word in command]
-    shown = " ".join([pathlib.Path(words[0]).name] + [os.path.relpath(w, HERE.parent) if w.startswith(str(HERE)) else w for w in words[1:]])
+    shown = " ".join(os.path.relpath(word, HERE.parent) if word.startswith(str(HERE)) else pathlib.Path(word).name if os.path.isabs(word)
+                     else word for word in words)
     print(shown, file=sys.stderr, flush=True)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "false"}
     start = time.perf_counter()
@@ -60,8 +63,10 @@ def run(command, threads, page):
     if process.returncode != 0:
         page.write(f"`{shown}` ended with {process.returncode}.\n")
         return []
-    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    lines = lines or [{}]
+    if printed.startswith("{\n"):
+        lines = [json.loads(printed)]
+    else:
+        lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")] or [{}]
     for line in lines:
         line["run_seconds"] = round(seconds, 2)
         line["peak_mb"] = round(usage.ru_maxrss / 1024)
@@ -77,7 +82,8 @@ def kernels(options, page):
     rows = []
     for precision in ([], ["--double"]):
         for threads in options.threads:
-            command = [options.programs / "benchmark_kernels", "--json", "--threads", threads, "--repetitions", options.repetitions]
+            command = [options.programs / "benchmark_kernels", "--json", "--threads", threads, "--repetitions", options.repetitions,
+                       "--warm-up", options.warm_up]
             for m in run(command + precision, threads, page):
                 if "kernel" not in m:
                     continue
@@ -88,12 +94,43 @@ def kernels(options, page):
     page.table(("group", "kernel", "type", "threads", "median ms", "rate", "limit"), rows)
 
 
+def compilers(options, page):
+    """The likelihoods as each compiler makes them: nothing but the programs differs, and all run one after another."""
+    if not options.compilers:
+        return
+    page.write("### Likelihoods by compiler\n")
+    rates, names = {}, []
+    for compiler in options.compilers:
+        build = HERE.parent / "build" / ("compiler_" + pathlib.Path(compiler).name)
+        log = build.with_suffix(".log")
+        build.parent.mkdir(exist_ok=True)
+        with open(log, "w", encoding="utf-8") as output:
+            steps = (["cmake", "--preset", "release", "-B", build, f"-DCMAKE_CXX_COMPILER={compiler}", "-DCELLVAE_BUILD_BENCHMARKS=ON",
+                      "-DCELLVAE_BUILD_TESTS=OFF", "-DCELLVAE_BUILD_EXAMPLES=OFF"],
+                     ["cmake", "--build", build, "--target", "benchmark_kernels"])
+            if any(subprocess.call(step, cwd=HERE.parent, stdout=output, stderr=output) != 0 for step in steps):
+                page.write(f"{compiler} does not build the kernels: {log.name}.\n")
+                continue
+        names.append(compiler)
+        for precision in ([], ["--double"]):
+            for m in run([build / "benchmarks" / "benchmark_kernels", "--json", "--likelihoods", "--threads", 1, "--repetitions",
+                          options.repetitions, *precision], 1, page):
+                if "kernel" in m:
+                    rates.setdefault((m["kernel"], m["type"]), {})[compiler] = m["rate"]
+    page.write("One thread, billions of elements a second with their gradient; the last column is the slowest's share of the fastest.\n")
+    page.table(("likelihood", "type", *names, "least / most"),
+               [(*which, *(f"{found.get(name, 0):.3f}" for name in names), f"{min(found.values()) / max(found.values()):.2f}")
+                for which, found in rates.items()])
+
+
 def functions(options, page):
     page.write("## Elementary functions\n")
     page.write("One thread, in the second-level cache, beside the C++ library's in the same loop; millions a second.\n")
     output = subprocess.run([str(options.programs / "benchmark_math"), "--json"], capture_output=True, text=True, check=False)
+    timings = json.loads(output.stdout or "[]")
+    page.record("benchmark_math --json", timings)
     rows = [(t["function"], t["type"], f"{t['elements_per_second'] / 1e6:.0f}", f"{t['library_elements_per_second'] / 1e6:.0f}",
-             f"{t['ratio']:.1f}") for t in json.loads(output.stdout or "[]")]
+             f"{t['ratio']:.1f}") for t in timings]
     page.table(("function", "type", "cellvae", "library", "ratio"), rows)
 
 
@@ -104,8 +141,9 @@ BFLOAT16 = ["--products", "bfloat16"]
 def steps(options, page):
     page.write("## A training step\n")
     page.write("Zero-inflated negative binomial with three decoded parameters (two where the dispersion is shared), 16,791 genes, latent 10. "
-               "The share is that of the time which the output layer's products would take at the peak in the same moments, for products of bfloat16 "
-               "that of float.\n")
+               "The limit is the sum of what the step cannot do without, each as fast as this machine does it by itself, measured after each step: "
+               "products at the rate of the best product in the cache, the likelihood on data in the cache, Adam's pass at the rate of a stream. "
+               "Products of bfloat16 are compared with products of bfloat16.\n")
     families = [("gaussian", []), ("gaussian, double", ["--double"]), ("gaussian, shared dispersion", ["--shared"]),
                 ("gaussian, 2,000 genes", ["--genes", "2000"]), ("gaussian, bfloat16", BFLOAT16),
                 ("mixture of 10, exact", ["--prior", "mixture"] + MIXTURE),
@@ -116,32 +154,39 @@ def steps(options, page):
     rows = []
     for name, words in families:
         for threads in options.threads:
-            count = max(5, options.repetitions // 3) if "exact" in name else options.repetitions
-            for m in run([options.programs / "benchmark_training_step", *words, "--threads", threads, "--steps", count], threads, page):
+            count = options.few if "exact" in name else options.repetitions
+            for m in run([options.programs / "benchmark_training_step", "--json", *words, "--threads", threads, "--steps", count,
+                          "--warm-up", options.warm_up], threads, page):
                 if "ms" in m:
                     rows.append((name, m["threads"], f"{m['ms']:.1f} ({m['ms_low']:.1f} to {m['ms_high']:.1f})", m["cells_per_second"],
-                                 f"{100 * m['share']:.0f}% of {m['peak_gflops']:.0f} GFLOP/s", m["peak_mb"]))
-    page.table(("model", "threads", "median ms (quartiles)", "cells/s", "products' share", "peak MB"), rows)
+                                 f"{m['products_ms']:.1f} + {m['likelihood_ms']:.1f} + {m['optimiser_ms']:.1f}", f"{m['limit_ms']:.1f}",
+                                 f"{m['times_the_limit']:.2f}", m["peak_mb"]))
+    page.table(("model", "threads", "median ms (quartiles)", "cells/s", "products + likelihood + Adam", "limit ms", "times the limit", "peak MB"),
+               rows)
 
 
 def against_torch(options, page):
     if not options.peer:
         return
+    eager = ["--no-compile"] if options.quick else []
+    warm_up = ["--warm-up", 1] if options.quick else []
     page.write("### Beside PyTorch\n")
     page.write("In turns, ours before and after. Ratios of medians. PyTorch's products are of float32 throughout.\n")
     rows = []
     torch_step = HERE / "training_step" / "torch_step.py"
     step = options.programs / "benchmark_training_step"
     mixture = ["--clusters", "10", "--no-compile"] + MIXTURE
-    for name, ours, theirs in (("gaussian", [], []), ("gaussian, bfloat16", BFLOAT16, ["--no-compile"]),
+    for name, ours, theirs in (("gaussian", [], eager), ("gaussian, bfloat16", BFLOAT16, ["--no-compile"]),
                                ("mixture of 10, exact", ["--prior", "mixture"] + MIXTURE, mixture),
                                ("mixture of 10, exact, bfloat16", ["--prior", "mixture"] + MIXTURE + BFLOAT16, mixture)):
         exact = "exact" in name
-        for threads in options.threads:
+        if options.quick and BFLOAT16[0] in ours:
+            continue
+        for threads in options.threads[-1:] if options.quick else options.threads:
             count = ["--steps", 3 if exact else options.repetitions]
-            first = run([step, *ours, "--threads", threads, *count], threads, page)
-            peers = run([options.peer, torch_step, *theirs, "--threads", threads, *count], threads, page)
-            second = run([step, *ours, "--threads", threads, *count], threads, page)
+            first = run([step, "--json", *ours, "--threads", threads, *count], threads, page)
+            peers = run([options.peer, torch_step, *theirs, "--threads", threads, *count, *warm_up], threads, page)
+            second = run([step, "--json", *ours, "--threads", threads, *count], threads, page)
             if not (first and second):
                 continue
             ms = (first[0]["ms"] + second[0]["ms"]) / 2
@@ -156,35 +201,26 @@ def whole_runs(options, page):
     if not options.counts:
         return
     page.write("## Whole runs\n")
-    page.write(f"`cellvae train` on {options.counts.name} with all genes, from reading the file to the last output; the architecture of "
-               "scvi-tools' defaults (share scale, batch normalisation, one dispersion a gene).\n")
-    rows, rates = [], {}
+    page.write(f"`cellvae train` on {options.counts.name} with all genes; the architecture of scvi-tools' defaults (share scale, batch "
+               "normalisation, one dispersion a gene). Cells/s are of the training steps; seconds and memory of the whole process, of ours from "
+               "reading the file to the last output, of scvi-tools without any.\n")
     threads = options.threads[-1]
-    program = options.build / "cellvae"
-    settings = ["--prior", "gaussian", "--genes", "0", "--scale", "library_share", "--normalisation", "batch", "--minibatch", "128"]
+    settings = ["--prior", "gaussian", "--genes", "0", "--scale", "library_share", "--normalisation", "batch", "--minibatch", "128",
+                "--patience", "0"]
+    if options.quick:
+        settings += ["--samples", "1", "--no-report"]
     with tempfile.TemporaryDirectory() as folder:
-        def ours(epochs):
-            found = run([program, "train", options.counts, "--out", os.path.join(folder, f"epochs_{epochs}"), "--epochs", epochs, *settings],
-                        threads, page)
-            return found[0] if found else None
-        few, many = ours(1), ours(options.epochs + 1)
-    cells = None
+        ours = run([options.build / "cellvae", "train", options.counts, "--out", os.path.join(folder, "run"), "--epochs", options.epochs,
+                    "--json", "--quiet", "--threads", threads, *settings], threads, page)
+    peers = []
     if options.peer:
-        for peer in run([options.peer, HERE / "whole_run" / "scvi_train.py", options.counts, "--epochs", 2, "--threads", threads], threads, page):
-            if "cells_per_second" in peer:
-                cells = peer["cells"]
-                rates["peer"] = peer["cells_per_second"]
-                rows.append((peer["program"], f"{peer['cells_per_second']:.0f}", peer["peak_mb"]))
-    if few and many:
-        seconds = many["run_seconds"] - few["run_seconds"]
-        note = f"{seconds / options.epochs:.2f} s an epoch"
-        if cells:
-            rates["ours"] = 0.9 * cells * options.epochs / seconds
-            note = f"{rates['ours']:.0f}"
-        rows.insert(0, ("cellvae", note, many["peak_mb"]))
-    page.table(("program", "training cells/s", "peak MB of the whole run"), rows)
-    if len(rates) == 2:
-        page.write(f"{rates['ours'] / rates['peer']:.1f} times as fast.\n")
+        epochs = 1 if options.quick else 2
+        peers = run([options.peer, HERE / "whole_run" / "scvi_train.py", options.counts, "--epochs", epochs, "--threads", threads], threads, page)
+    found = [(m.get("program", "cellvae"), m["cells_per_second"], m) for m in ours + peers if "cells_per_second" in m]
+    page.table(("program", "epochs", "training cells/s", "seconds of the whole run", "peak MB of the whole run"),
+               [(name, m["epochs"], f"{rate:.0f}", m["run_seconds"], m["peak_mb"]) for name, rate, m in found])
+    if len(found) == 2:
+        page.write(f"{found[0][1] / found[1][1]:.1f} times as fast.\n")
 
 
 def main():
@@ -195,14 +231,16 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--epochs", type=int, default=20, help="of our whole run")
+    parser.add_argument("--compilers", type=lambda text: text.split(","), default=[], help="whose likelihoods are compared")
     parser.add_argument("--quick", action="store_true", help="few repetitions, to see that all programs run")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks.md"))
     options = parser.parse_args()
     options.threads = [int(number) for number in options.threads.split(",")]
     options.build = options.build.resolve()
     options.programs = options.build / "benchmarks"
+    options.warm_up, options.few = 3, max(5, options.repetitions // 3)
     if options.quick:
-        options.repetitions, options.epochs = 3, 2
+        options.repetitions, options.epochs, options.warm_up, options.few = 3, 1, 1, 3
     for name in ("benchmark_kernels", "benchmark_math", "benchmark_training_step"):
         if not (options.programs / name).exists():
             parser.error(f"{options.programs / name} is not there: build it first, see README.md")
@@ -210,8 +248,12 @@ def main():
                   if line.startswith("model name")), platform.processor()) if os.path.exists("/proc/cpuinfo") else platform.processor()
     page = Page(options.out)
     page.write("# Benchmarks of cellvae\n")
-    page.write(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {model}; load {os.getloadavg()[0]:.1f} at the start.\n")
-    for part in (kernels, functions, steps, against_torch, whole_runs):
+    about = run([options.programs / "benchmark_training_step", "--about"], 1, page)
+    about = about[0] if about and "backends" in about[0] else parser.error("benchmark_training_step does not say what it is")
+    page.write(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {model}; load {os.getloadavg()[0]:.1f} at the start. {about['compiler']}; "
+               f"Kokkos with {about['backends'].replace(' ', ', ')}: steps ran on {about['steps_on']}, kernels on {about['kernels_on']}."
+               + (" Quick: few repetitions, which show that all runs, and no figure to quote." if options.quick else "") + "\n")
+    for part in (kernels, compilers, functions, steps, against_torch, whole_runs):
         part(options, page)
     page.write(f"Load {os.getloadavg()[0]:.1f} at the end.")
 

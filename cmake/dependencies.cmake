@@ -2,6 +2,9 @@
 # Kokkos, Eigen, Random123, Catch2, CLI11 and nlohmann_json are looked for on this machine first (find_package), and fetched
 # at a pinned version where they are not there. FETCHCONTENT_SOURCE_DIR_<NAME> (KOKKOS, EIGEN3, RANDOM123, CATCH2, CLI11,
 # NLOHMANN_JSON) takes a folder of sources instead. HDF5, zlib and Boost come with every system and are never fetched.
+#
+# Kokkos_ENABLE_CUDA=ON asks for a Kokkos with CUDA. That of a system is for the host, so only one is looked for that
+# Kokkos_ROOT, Kokkos_DIR or CMAKE_PREFIX_PATH leads to; without any of them it is fetched.
 include(FetchContent)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 
@@ -16,9 +19,14 @@ macro(cellvae_make_available)
 endmacro()
 
 function(cellvae_find_library_dependencies)
+  set(find_kokkos FIND_PACKAGE_ARGS 4.6 CONFIG)
+  if(Kokkos_ENABLE_CUDA AND NOT (Kokkos_ROOT OR Kokkos_DIR OR CMAKE_PREFIX_PATH OR DEFINED ENV{Kokkos_ROOT}
+      OR DEFINED ENV{Kokkos_DIR} OR DEFINED ENV{CMAKE_PREFIX_PATH}))
+    set(find_kokkos "")
+  endif()
   FetchContent_Declare(Kokkos
     GIT_REPOSITORY https://github.com/kokkos/kokkos.git GIT_TAG 5.2.2 GIT_SHALLOW ON SYSTEM
-    FIND_PACKAGE_ARGS 4.6 CONFIG)
+    ${find_kokkos})
   FetchContent_Declare(Eigen3
     GIT_REPOSITORY https://gitlab.com/libeigen/eigen.git GIT_TAG 5.0.1 GIT_SHALLOW ON SYSTEM
     FIND_PACKAGE_ARGS 5.0 CONFIG)
@@ -36,6 +44,10 @@ function(cellvae_find_library_dependencies)
     FetchContent_GetProperties(Random123)
     add_library(Random123::Random123 INTERFACE IMPORTED GLOBAL)
     target_include_directories(Random123::Random123 INTERFACE ${random123_SOURCE_DIR}/include)
+  endif()
+  if(Kokkos_ENABLE_CUDA AND Kokkos_DEVICES AND NOT "CUDA" IN_LIST Kokkos_DEVICES)
+    message(FATAL_ERROR "The Kokkos in ${Kokkos_DIR} has no CUDA, only ${Kokkos_DEVICES}: "
+      "name one that has it with -DKokkos_ROOT=FOLDER, or none to have it fetched")
   endif()
   if(Kokkos_ENABLE_CUDA)  # products on a device are cuBLAS's
     set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)

@@ -9,7 +9,10 @@ endif()
 
 find_program(CELLVAE_CCACHE ccache)
 mark_as_advanced(CELLVAE_CCACHE)
-if(CELLVAE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+if(Kokkos_ENABLE_CUDA)
+  # Kokkos puts nvcc in the compiler's place: no launcher may stand between, and nvcc reads no precompiled headers
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+elseif(CELLVAE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # without these it takes nothing from its memory that was compiled with a precompiled header
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CELLVAE_CCACHE})
 endif()

@@ -3,17 +3,18 @@
 // first layer at several densities, the optimiser, random numbers.
 //
 //   benchmark_kernels [--cells 128] [--genes 16791] [--hidden 128] [--repetitions 15] [--warm-up 3] [--double] [--json]
-//   [--threads N]
+//   [--threads N] [--likelihoods]
 //
 // Prints a table: the median of the repetitions, their quartiles, the rate, and the share of what a product in the
 // cache (GFLOP/s) or a stream through the memory (GB/s) reached in the same moments. Work without such a limit is given
-// in floating-point operations at the peak rate that one element takes.
+// in floating-point operations at the peak rate that one element takes. --likelihoods times these alone.
 #include <algorithm>
 #include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "../likelihood.hpp"
 #include "../measure.hpp"
 #include "../options.hpp"
 #include "cellvae/distributions/bernoulli.hpp"
@@ -22,7 +23,6 @@
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
-#include "cellvae/nn/output_layer_host.hpp"
 #include "cellvae/nn/sparse_linear.hpp"
 #include "cellvae/training/adam.hpp"
 
@@ -31,6 +31,7 @@ namespace {
 using namespace cellvae;
 using cellvae_benchmarks::Exec;
 using cellvae_benchmarks::Measurements;
+using cellvae_benchmarks::random_matrix;
 
 struct Sizes {
     Index cells = 128;
@@ -54,60 +55,10 @@ CountMatrix random_counts(const Sizes& sizes, double density) {
     return matrix;
 }
 
-template <class Real>
-Matrix<Real, Exec::memory_space> random_matrix(Index rows, Index columns) {
-    Matrix<Real, Exec::memory_space> matrix("matrix", static_cast<std::size_t>(rows),
-                                            static_cast<std::size_t>(columns));
-    RandomStream random(2, Purpose::simulation);
-    for (Index r = 0; r < rows; ++r)
-        for (Index c = 0; c < columns; ++c) matrix(r, c) = Real(2) * random.uniform<Real>() - Real(1);
-    return matrix;
-}
-
-/// Value and gradient of a likelihood on groups of rows as the output layer has them, one count in sixteen not zero.
-/// Parameters are in the cache; copying them there is part of the time.
 template <class L, class Real>
 void time_likelihood(const Exec& exec, const Sizes& sizes, Measurements<Real>& results) {
-    constexpr std::size_t count = parameter_count<L>;
-    constexpr Index rows = nn_detail::rows_per_group, width = genes_per_panel;
-    const auto parameters = random_matrix<Real>(rows, static_cast<Index>(count) * width);
-    const Index genes = std::min(width, sizes.genes);  // a number that the compiler does not know, as in the library
-    const Index groups = (sizes.cells + rows - 1) / rows * panel_count(sizes.genes);
-    nn_detail::Heads<Real, count> heads{};
-    for (std::size_t n = 0; n < count; ++n) {
-        heads[n].lower = static_cast<Real>(L::bounds(static_cast<int>(n)).lower);
-        heads[n].upper = static_cast<Real>(L::bounds(static_cast<int>(n)).upper);
-    }
-    Vector<double, Exec::memory_space> sums("sums", static_cast<std::size_t>(groups));
-    results.elements("likelihood", std::string(L::name), static_cast<double>(groups * rows * width), [&] {
-        Kokkos::parallel_for(Kokkos::RangePolicy<Exec>(exec, 0, groups), [=](const Index group) {
-            alignas(64) Real eta[count][rows][width];
-            nn_detail::GroupNonzeros<Real, count> found;
-            constexpr Index nonzeros = width / 16;
-            GeneIndex gene_of[nonzeros];
-            Real targets[nonzeros];
-            for (Index j = 0; j < nonzeros; ++j) {
-                gene_of[j] = static_cast<GeneIndex>(16 * j + 3);
-                targets[j] = 1;
-            }
-            const auto row_of = [&](Index r) {
-                Kokkos::Array<Real*, count> row{};
-                for (std::size_t n = 0; n < count; ++n) row[n] = eta[n][r];
-                return row;
-            };
-            for (Index r = 0; r < rows; ++r) {
-                for (std::size_t n = 0; n < count; ++n)
-                    std::copy_n(&parameters(r, static_cast<Index>(n) * width), width, eta[n][r]);
-                found.gather(row_of(r), gene_of, targets, nonzeros, 0, Real(0.5));
-            }
-            found.template compute<L>(heads);
-            double sum = 0;
-            for (Index r = 0; r < rows; ++r)
-                sum += nn_detail::likelihood_row<L, true>(row_of(r), genes, gene_of, nonzeros, Index{0}, found,
-                                                          r * nonzeros, heads, Real(0.5));
-            sums(group) = sum + static_cast<double>(eta[0][0][group % genes]);
-        });
-    });
+    const cellvae_benchmarks::Likelihood<L, Real> likelihood(exec, sizes.cells * sizes.genes);
+    results.elements("likelihood", std::string(L::name), likelihood.elements(), likelihood);
 }
 
 template <class Real>
@@ -207,10 +158,11 @@ void time_noise(const Exec& exec, const Sizes& sizes, Measurements<Real>& result
 }
 
 template <class Real>
-void time_all(const Sizes& sizes, Index warm_up, Index repetitions, bool as_json) {
+void time_all(const Sizes& sizes, Index warm_up, Index repetitions, bool likelihoods_alone, bool as_json) {
     const Exec exec;
     Measurements<Real> results(exec, warm_up, repetitions);
     time_likelihoods(exec, sizes, results);
+    if (likelihoods_alone) return print(results.all(), as_json);
     time_products(exec, sizes, results);
     for (const double density : {0.01, 0.05, 0.2}) time_sparse_layer(exec, sizes, density, results);
     time_optimiser(exec, sizes, results);
@@ -223,16 +175,16 @@ void time_all(const Sizes& sizes, Index warm_up, Index repetitions, bool as_json
 int run(int argc, char* argv[]) {
     Sizes sizes;
     Index repetitions = 15, warm_up = 3;
-    bool is_double = false, as_json = false;
+    bool is_double = false, likelihoods_alone = false, as_json = false;
     cellvae_benchmarks::Options options;
     options.number("--cells", sizes.cells).number("--genes", sizes.genes).number("--hidden", sizes.hidden);
     options.number("--repetitions", repetitions).number("--warm-up", warm_up, 0);
-    options.flag("--double", is_double).flag("--json", as_json);
+    options.flag("--double", is_double).flag("--likelihoods", likelihoods_alone).flag("--json", as_json);
     if (!options.parse(argc, argv)) return 2;
     if (is_double)
-        time_all<double>(sizes, warm_up, repetitions, as_json);
+        time_all<double>(sizes, warm_up, repetitions, likelihoods_alone, as_json);
     else
-        time_all<float>(sizes, warm_up, repetitions, as_json);
+        time_all<float>(sizes, warm_up, repetitions, likelihoods_alone, as_json);
     return 0;
 }
 

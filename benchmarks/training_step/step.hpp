@@ -2,8 +2,9 @@
 // The timed step, for the sources that each instantiate some models.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/models/vae.hpp"
 #include "cellvae/training/adam.hpp"
+#include "limit.hpp"
 
 namespace cellvae_benchmarks {
 
@@ -22,7 +24,24 @@ struct StepSizes {
     Index genes = 16791;
     Index steps = 20;
     Index warm_up = 4;
+    bool as_json = false;
 };
+
+/// What was measured of one model's steps.
+struct StepMeasurement {
+    std::string model, products;
+    Index cells, genes, hidden, latent;
+    bool shared;
+    int threads;
+    Spread ms;
+    double least_ms;
+    double rows;  ///< decoded a step
+    StepWork work;
+    std::optional<StepParts> limit;  ///< where it is known
+    double bound;
+};
+
+void print(const StepMeasurement& step, bool as_json);
 
 inline cellvae::CountMatrix random_counts(Index cells, Index genes) {
     cellvae::CountMatrix matrix;
@@ -43,45 +62,52 @@ inline cellvae::CountMatrix random_counts(Index cells, Index genes) {
     return matrix;
 }
 
+/// @param dense_rows rows without zeros left out that the encoder takes, and has gradients of, in every step
 template <class Prior, class Real>
-void time_steps(const StepSizes& sizes, const cellvae::ModelOptions& options) {
-    using Model = cellvae::Vae<cellvae::Mlp<cellvae::Relu>, Prior, Zinb, Real>;
-    const Exec exec;
+void time_steps(const StepSizes& sizes, const cellvae::ModelOptions& options, Index dense_rows = 0) {
+    using Device = Kokkos::DefaultExecutionSpace;
+    using Model = cellvae::Vae<cellvae::Mlp<cellvae::Relu>, Prior, Zinb, Real, Device>;
+    constexpr bool has_limit = cellvae::runs_on_host<Device>;  // what a GPU could do at most is not measured yet
+    const Device exec;
     const cellvae::CountMatrix counts = random_counts(sizes.cells, sizes.genes);
     const auto data = cellvae::make_dataset<Zinb>(exec, counts);
     Model model(exec, sizes.genes, options);
     model.start_from(exec, data);
-    cellvae::Minibatch<Real, Exec> batch(exec, data, sizes.cells);
-    Kokkos::View<Index*, Exec> order("order", static_cast<std::size_t>(sizes.cells));
-    for (Index cell = 0; cell < sizes.cells; ++cell) order(cell) = cell;
-    cellvae::Adam<Real, Exec> adam(exec, model.parameters(), {});
-    const Peak<Real> peak(exec);
-    std::vector<double> times, peaks;
+    cellvae::Minibatch<Real, Device> batch(exec, data, sizes.cells);
+    const Kokkos::View<Index*, Device> order("order", static_cast<std::size_t>(sizes.cells));
+    const auto host_order = Kokkos::create_mirror_view(order);
+    for (Index cell = 0; cell < sizes.cells; ++cell) host_order(cell) = cell;
+    Kokkos::deep_copy(exec, order, host_order);
+    cellvae::Adam<Real, Device> adam(exec, model.parameters(), {});
+    StepLimit<Zinb, Real> limit(Exec(), std::min(sizes.cells, cellvae::nn_detail::rows_per_block), options.hidden[0],
+                                model.parameters().size(), options.products == cellvae::ProductPrecision::bfloat16);
+    // Each step that counts comes after one that does not: measuring the limit took the model out of the caches.
+    const Index steps = sizes.warm_up + 2 * sizes.steps;
+    std::vector<double> times;
     double bound = 0;
-    for (Index step = 0; step < sizes.steps + sizes.warm_up; ++step) {
+    for (Index step = 0; step < steps; ++step) {
         const double ms = milliseconds(exec, [&] {
             batch.assemble(exec, data, order);
             bound = model.gradient(exec, batch, {.step = static_cast<std::uint32_t>(step)})[0];
             adam.step(exec, model.parameters());
         });
-        if (step < sizes.warm_up) continue;
+        if (step < sizes.warm_up || (step - sizes.warm_up) % 2 == 0) continue;
         times.push_back(ms);
-        peaks.push_back(peak.rate());
+        if (has_limit) limit.measure();
     }
-    const Spread ms(times);
-    const double rows = static_cast<double>(model.rows_decoded()) / static_cast<double>(sizes.steps + sizes.warm_up);
+    const double rows = static_cast<double>(model.rows_decoded()) / static_cast<double>(steps);
     const auto heads = static_cast<double>(Zinb::parameters.size() - options.shared.size());
-    const double gflop = 6e-9 * heads * rows * static_cast<double>(options.hidden[0] * sizes.genes);
-    const double most = Spread(peaks).median;
-    std::printf(
-        "{\"model\": \"%s\", \"cells\": %ld, \"genes\": %ld, \"hidden\": %ld, \"latent\": %ld, \"shared\": %s, "
-        "\"products\": \"%s\", \"threads\": %d, \"ms\": %.2f, \"ms_low\": %.2f, \"ms_high\": %.2f, \"ms_least\": %.2f, "
-        "\"cells_per_second\": %.0f, \"rows\": %.1f, \"products_gflop\": %.2f, \"peak_gflops\": %.1f, "
-        "\"share\": %.3f, \"bound\": %.3f}\n",
-        Model::composition().c_str(), sizes.cells, sizes.genes, options.hidden[0], options.latent,
-        options.shared.empty() ? "false" : "true", std::string(name_of(options.products)).c_str(), exec.concurrency(),
-        ms.median, ms.low, ms.high, *std::min_element(times.begin(), times.end()),
-        static_cast<double>(sizes.cells) / ms.median * 1000, rows, gflop, most, 1000 * gflop / most / ms.median, bound);
+    // Products of the output layer, and of the encoder where its input is dense; those of the latent are a hundredth of
+    // them. The optimiser reads parameters, gradient and two moments, and writes all but the gradient.
+    const StepWork work{.gflop = 6e-9 * (heads * rows + static_cast<double>(dense_rows)) *
+                                 static_cast<double>(options.hidden[0] * sizes.genes),
+                        .elements = rows * static_cast<double>(sizes.genes),
+                        .bytes = 7.0 * sizeof(Real) * static_cast<double>(model.parameters().size())};
+    print({Model::composition(), std::string(name_of(options.products)), sizes.cells, sizes.genes, options.hidden[0],
+           options.latent, !options.shared.empty(), exec.concurrency(), Spread(times),
+           *std::min_element(times.begin(), times.end()), rows, work,
+           has_limit ? std::optional(limit.parts(work)) : std::nullopt, bound},
+          sizes.as_json);
 }
 
 void time_gaussian(const StepSizes& sizes, const cellvae::ModelOptions& options, bool is_double);

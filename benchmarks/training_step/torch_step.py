@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times the training step of benchmark_training_step in PyTorch: the same model, sizes and counts, on the processor.
 
-    python torch_step.py [--cells 128] [--genes 16791] [--hidden 128] [--latent 10] [--steps 20] [--clusters 0] [--threads N]
-        [--no-compile]
+    python torch_step.py [--cells 128] [--genes 16791] [--hidden 128] [--latent 10] [--steps 20] [--warm-up 4] [--clusters 0]
+        [--threads N] [--no-compile]
 
 A step is: forward, the bound of a zero-inflated negative binomial with three decoded parameters and log(library size) added to
 log_mean, backward, Adam. The base measure (-lgamma(x + 1)) is left out, since it is no part of our step either. The dense
@@ -84,8 +84,8 @@ def zero_inflated_log_prob(counts, logit_zero_inflation, log_mean, log_dispersio
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("cells", 128), ("genes", 16791), ("hidden", 128), ("latent", 10), ("steps", 20), ("clusters", 0),
-                        ("threads", 0)):
+    for name, value in (("cells", 128), ("genes", 16791), ("hidden", 128), ("latent", 10), ("steps", 20), ("warm-up", 4),
+                        ("clusters", 0), ("threads", 0)):
         parser.add_argument("--" + name, type=int, default=value)
     parser.add_argument("--no-compile", action="store_true", help="eager execution alone")
     options = parser.parse_args()
@@ -102,13 +102,13 @@ def main():
         loss_of = model if mode == "eager" else torch.compile(model)
         adam = torch.optim.Adam(model.parameters(), lr=1e-3)
         times = []
-        for step in range(options.steps + 4):
+        for step in range(options.steps + options.warm_up):
             start = time.perf_counter()
             adam.zero_grad(set_to_none=True)
             loss = loss_of(inputs, counts, log_library)
             loss.backward()
             adam.step()
-            if step >= 4:
+            if step >= options.warm_up:
                 times.append(1000 * (time.perf_counter() - start))
         median = statistics.median(times)
         print(json.dumps({

@@ -6,7 +6,7 @@
 namespace cellvae_benchmarks {
 
 void time_vamp(const StepSizes& sizes, const cellvae::ModelOptions& options) {
-    time_steps<cellvae::VampPrior, float>(sizes, options);
+    time_steps<cellvae::VampPrior, float>(sizes, options, options.vamp.pseudo_inputs);
 }
 
 }  // namespace cellvae_benchmarks

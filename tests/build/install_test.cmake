@@ -3,8 +3,9 @@
 # without zlib (so without files), against the install with files as the README says, and with the sources as a folder of its
 # own. One that is not optimised is told so.
 # SOURCE and BUILD are this project's folders, WORK is an empty one; GENERATOR, COMPILER and LAUNCHER are those of BUILD.
-# Where KOKKOS is the folder of an installed Kokkos's package and CUDA's toolkit is there, also that a Kokkos with CUDA brings
-# cuBLAS to what links.
+# ON_CUDA says whether BUILD is for CUDA. Where KOKKOS is the folder of an installed Kokkos's package, for the host, and CUDA's
+# toolkit is there, also that a Kokkos with CUDA brings cuBLAS to what links and nvcc's option to what compiles, and that one
+# without is refused where CUDA is asked for.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -18,7 +19,7 @@ endfunction()
 
 # The launcher is a list, which would come apart on its way through three commands: the environment carries it whole.
 set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
-set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER})
+set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DWITH_CUDA=${ON_CUDA})
 set(without_files -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DWITH_IO=OFF)
 
 function(check name program)
@@ -53,21 +54,33 @@ endif()
 run(${CMAKE_COMMAND} --build ${WORK}/mine/build)
 run(${WORK}/mine/build/mine)
 
-# This Kokkos, said to have CUDA. Nothing is compiled; only how it would be linked is read.
-function(check_cublas name)
+# This Kokkos, said to have CUDA. Nothing is compiled; only how it would be compiled and linked is read.
+function(check_cuda name)
   message(NOTICE "${name}")
   file(WRITE ${WORK}/kokkos_with_cuda/KokkosConfig.cmake
-    "include(${KOKKOS}/KokkosConfig.cmake)\nset(Kokkos_ENABLE_CUDA ON)\n")
+    "include(${KOKKOS}/KokkosConfig.cmake)\nset(Kokkos_ENABLE_CUDA ON)\nlist(APPEND Kokkos_DEVICES CUDA)\n")
   file(COPY ${KOKKOS}/KokkosConfigVersion.cmake DESTINATION ${WORK}/kokkos_with_cuda)
   run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/consumer -B ${WORK}/${name} -G Ninja
-    -DCMAKE_CXX_COMPILER=${COMPILER} -DKokkos_DIR=${WORK}/kokkos_with_cuda ${ARGN})
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DKokkos_DIR=${WORK}/kokkos_with_cuda -DWITH_CUDA=ON ${ARGN})
   file(STRINGS ${WORK}/${name}/build.ninja links REGEX "LINK_LIBRARIES.*cublas")
   if(NOT links)
     message(FATAL_ERROR "Kokkos has CUDA, and cellvae::cellvae does not link cuBLAS")
   endif()
+  file(STRINGS ${WORK}/${name}/build.ninja flags REGEX "FLAGS =.*--expt-relaxed-constexpr")
+  if(NOT flags)
+    message(FATAL_ERROR "Kokkos has CUDA, and cellvae::cellvae does not say so to nvcc")
+  endif()
 endfunction()
 
-if(KOKKOS AND CUDA AND GENERATOR STREQUAL "Ninja")
-  check_cublas(installed_with_cuda -DCMAKE_PREFIX_PATH=${WORK}/prefix -DWITH_IO=ON)
-  check_cublas(as_a_folder_with_cuda -DCELLVAE_SOURCE=${SOURCE} ${without_files})
+if(KOKKOS AND CUDA AND NOT ON_CUDA AND GENERATOR STREQUAL "Ninja")
+  check_cuda(installed_with_cuda -DCMAKE_PREFIX_PATH=${WORK}/prefix -DWITH_IO=ON)
+  check_cuda(as_a_folder_with_cuda -DCELLVAE_SOURCE=${SOURCE} ${without_files})
+
+  message(NOTICE "cuda_from_a_kokkos_without")
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK}/cuda_from_a_kokkos_without
+    ${common} -DKokkos_DIR=${KOKKOS} -DKokkos_ENABLE_CUDA=ON -DCELLVAE_SOURCE=${SOURCE} ${without_files}
+    RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE said)
+  if(result EQUAL 0 OR NOT said MATCHES "has no CUDA")
+    message(FATAL_ERROR "a Kokkos without CUDA is taken where CUDA is asked for:\n${said}")
+  endif()
 endif()

@@ -16,10 +16,10 @@
 // precision), while their sums stay float. An operand is rounded into one of the layouts below, and serves any number
 // of products from there.
 //
-// With AVX512-BF16 they take half the time of float's. Elsewhere a plain loop gives the same up to the order of sums,
-// and is slower than float. Rounding is to nearest, ties to even; what is too small for a normal number becomes zero,
-// whatever the processor's mode (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VCVTNEPS2BF16
-// and VDPBF16PS).
+// With AVX512-BF16 they take half the time of float's on a Zen 4, and 1.7 times it on an Intel Xeon: the instruction's
+// rate is the processor's. Elsewhere a plain loop gives the same up to the order of sums, and is slower than float.
+// Rounding is to nearest, ties to even; what is too small for a normal number becomes zero, whatever the processor's mode
+// (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VCVTNEPS2BF16 and VDPBF16PS).
 
 namespace cellvae {
 
@@ -187,7 +187,7 @@ void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* l
 #pragma GCC unroll 3
             for (int b = 0; b < Blocks; ++b)
                 sum[r][b] =
-                    _mm512_dpbf16_ps(sum[r][b], reinterpret_cast<__m512bh>(row), reinterpret_cast<__m512bh>(column[b]));
+                    _mm512_dpbf16_ps(sum[r][b], std::bit_cast<__m512bh>(row), std::bit_cast<__m512bh>(column[b]));
         }
     }
 #pragma GCC unroll 8
