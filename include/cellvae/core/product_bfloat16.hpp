@@ -18,8 +18,8 @@
 //
 // With AVX512-BF16 they take half the time of float's on a Zen 4, and 1.7 times it on an Intel Xeon: the instruction's
 // rate is the processor's. Elsewhere a plain loop gives the same up to the order of sums, and is slower than float.
-// Rounding is to nearest, ties to even; what is too small for a normal number becomes zero, whatever the processor's mode
-// (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VCVTNEPS2BF16 and VDPBF16PS).
+// Rounding is to nearest, ties to even; what is too small for a normal number becomes zero, whatever the processor's
+// mode (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VCVTNEPS2BF16 and VDPBF16PS).
 
 namespace cellvae {
 
