@@ -100,7 +100,7 @@ struct TrainRequest : CountsRequest {
 
 /// Epochs where the user names none: of the model, and of the plain model that a mixture starts from.
 [[nodiscard]] Index default_epochs(const TrainRequest& request, Index cells);
-[[nodiscard]] Index default_start_epochs(Index cells);
+[[nodiscard]] Index default_start_epochs(const TrainRequest& request, Index cells);
 
 /// Of more cells, --start auto takes k-means: their neighbours and Leiden take longer, and more memory, than training.
 inline constexpr Index most_for_leiden = 200000;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -149,11 +150,13 @@ void keep_genes(H5adCells& file, std::span<const GeneIndex> genes) {
     file.take_genes(std::move(place), keep_rows(all, genes));
 }
 
-/// So many over few cells, and in proportion fewer above 10,000: a mixture, and the plain model that it starts from,
-/// are best after few (benchmarks/cell_types).
-Index few_epochs(Index cells, double few) {
-    const double scaled = 10000 * few / static_cast<double>(cells);
-    return std::clamp<Index>(static_cast<Index>(scaled), 3, static_cast<Index>(few));
+/// A mixture, and the plain model that it starts from, are best after few epochs (benchmarks/cell_types): `few`, in
+/// proportion fewer above 10,000 cells, and where there are few cells more, until there are `least_steps`.
+Index few_epochs(const TrainRequest& request, Index cells, double few, double least_steps) {
+    const double trained_on = static_cast<double>(cells) * (1 - request.held_out);
+    const double steps = std::max(1.0, std::ceil(trained_on / static_cast<double>(request.minibatch)));  // an epoch
+    const double scaled = std::clamp(10000 * few / static_cast<double>(cells), 3.0, few);
+    return static_cast<Index>(std::max(scaled, std::ceil(least_steps / steps)));
 }
 
 }  // namespace
@@ -162,10 +165,10 @@ Index few_epochs(Index cells, double few) {
 Index default_epochs(const TrainRequest& request, Index cells) {
     if (request.prior == "gaussian" || request.prior == "vamp")
         return std::clamp<Index>(static_cast<Index>(20000.0 * 400 / static_cast<double>(cells)), 20, 400);
-    return few_epochs(cells, request.start == "random" ? 40 : 10);
+    return request.start == "random" ? few_epochs(request, cells, 40, 240) : few_epochs(request, cells, 10, 60);
 }
 
-Index default_start_epochs(Index cells) { return few_epochs(cells, 25); }
+Index default_start_epochs(const TrainRequest& request, Index cells) { return few_epochs(request, cells, 25, 150); }
 
 void run_train(const TrainRequest& request) {
     const auto start = std::chrono::steady_clock::now();

@@ -39,8 +39,9 @@ void add_prior(CLI::App& train, TrainRequest& request) {
         ->check(CLI::IsMember({"auto", "leiden", "kmeans", "random"}));
     train.add_option("--start-resolution", request.start_resolution, "Of --start leiden")->check(CLI::PositiveNumber);
     train
-        .add_option("--start-epochs", request.start_epochs,
-                    "Of the plain model before a mixture; 0: 25, fewer above 10,000 cells")
+        .add_option(
+            "--start-epochs", request.start_epochs,
+            "Of the plain model before a mixture; 0: 25, fewer above 10,000 cells, more where 25 are not 150 steps")
         ->check(CLI::NonNegativeNumber);
     train
         .add_option("--merge", request.merge,
@@ -186,9 +187,8 @@ void add_train(CLI::App& app, Invocation& invocation) {
     begin_group(*train, "Training");
     train
         ->add_option("--epochs", request.epochs,
-                     "Passes over the training cells; 0: 400, fewer above 20,000 cells; of a mixture 10, from a random "
-                     "start 40, fewer "
-                     "above 10,000 cells")
+                     "Passes over the training cells; 0: of a mixture 10, from a random start 40, fewer above 10,000 "
+                     "cells, more where 10 are not 60 steps; else 400, fewer above 20,000 cells")
         ->check(CLI::NonNegativeNumber);
     train->add_option("--minibatch", request.minibatch, "Cells a step")->check(CLI::Range(1, 1000000));
     train->add_option("--learning-rate", request.learning_rate, "Of Adam");

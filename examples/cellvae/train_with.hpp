@@ -121,7 +121,7 @@ Plan<L> plan_of(const TrainCells& cells, const TrainRequest& request, const Anno
     training.seed = request.seed;
     const bool mixture = sizes.prior == PriorKind::mixture || sizes.prior == PriorKind::marginal_mixture;
     if (mixture && request.start != "random")
-        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_start_epochs(cells.cells());
+        start_epochs = request.start_epochs > 0 ? request.start_epochs : default_start_epochs(request, cells.cells());
     return plan;
 }
 
