@@ -284,7 +284,7 @@ std::string summary(const Run& run) {
         text += "Of a training cell the bound is " + score("bound_train") + " nats, with ";
     text += score("active_units") + " of " + score("latent") + " latent units active. ";
     const auto by = scores.value("cluster_by", std::string());
-    text += score("clusters") + " clusters were found" +
+    text += score("clusters") + (scores.value("clusters", 0) == 1 ? " cluster was found" : " clusters were found") +
             (by.empty()        ? ""
              : by == "mixture" ? " by the mixture itself"
                                : " by " + score("cluster_by") + " on the latent");
@@ -398,12 +398,12 @@ Section latent_section(const Run& run) {
 Section cluster_section(const Run& run) {
     const auto& scores = run.results.scores;
     Section section{"Clusters", {}, {}};
-    section.before = paragraph(score_text(scores, "clusters") + " clusters by " + score_text(scores, "cluster_by") +
-                               " (" + score_text(scores, "clusters_from") + ")." +
-                               (run.labels ? " Adjusted Rand index with " + escaped(run.labels->column) + ": " +
-                                                 score_text(scores, "ari") +
-                                                 ", normalised mutual information: " + score_text(scores, "nmi") + "."
-                                           : ""));
+    section.before = paragraph(
+        score_text(scores, "clusters") + (scores.value("clusters", 0) == 1 ? " cluster by " : " clusters by ") +
+        score_text(scores, "cluster_by") + " (" + score_text(scores, "clusters_from") + ")." +
+        (run.labels ? " Adjusted Rand index with " + escaped(run.labels->column) + ": " + score_text(scores, "ari") +
+                          ", normalised mutual information: " + score_text(scores, "nmi") + "."
+                    : ""));
     if (run.labels) {
         const auto table = contingency_table(run.clusters.codes, run.labels->values.codes);
         HeatMap chart{"Cells by cluster and " + run.labels->column + "; shade: share of the cluster",
