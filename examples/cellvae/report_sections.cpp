@@ -202,7 +202,7 @@ void add_arrangement(Section& section, const std::string& name, const std::strin
                                }) > 1
                      ? message('_', gene)
                      : ""),
-            gene_name, by_steps(title + ", by " + gene_name + " in counts per 10,000", x, y, points, steps));
+            gene_name, by_steps(message(title, ", by ", gene_name, " in counts per 10,000"), x, y, points, steps));
     }
 }
 

@@ -37,6 +37,11 @@ void close_line() {
     line_is_open = false;
 }
 
+bool on_a_terminal() {
+    static const bool terminal = isatty(STDERR_FILENO) != 0;
+    return terminal;
+}
+
 std::string rounded(double value) {
     std::array<char, 64> text{};
     std::snprintf(text.data(), text.size(), std::abs(value) < 10 ? "%.4f" : "%.1f", value);
@@ -56,7 +61,7 @@ void print_progress(const std::string& text, bool last) {
     const std::lock_guard lock(writing);
     using Clock = std::chrono::steady_clock;
     static Clock::time_point printed{};
-    static const bool terminal = isatty(STDERR_FILENO) != 0;
+    const bool terminal = on_a_terminal();
     // a log file need not have every epoch of a fast training
     const bool due = Clock::now() - printed > std::chrono::milliseconds(terminal ? 100 : 2000);
     if (!due && !last) return;
@@ -110,12 +115,11 @@ void WaitingLine::wait() {
         const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
         return message(what_, ": ", duration_text(passed.count()));
     };
-    const bool terminal = isatty(STDERR_FILENO) != 0;
     std::chrono::seconds pause(2);
     bool shown = false;
     for (std::unique_lock lock(mutex_); !ended_.wait_for(lock, pause, [this] { return end_; }); shown = true) {
         print_progress(text(), false);
-        pause = terminal ? std::chrono::seconds(1) : std::min(2 * pause, std::chrono::seconds(60));
+        pause = on_a_terminal() ? std::chrono::seconds(1) : std::min(2 * pause, std::chrono::seconds(60));
     }
     if (shown) print_progress(text(), true);
 }

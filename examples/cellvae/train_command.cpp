@@ -102,9 +102,8 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
     const bool leiden = leiden_is_there() && coordinates.cells <= most_for_leiden;
-    if (request.start == "kmeans" || (request.start == "auto" && !leiden)) {
+    if (request.start == "kmeans" || (request.start == "auto" && !leiden))
         return k_means_labels(host, coordinates, placed_components(request), request.seed);
-    }
     double resolution = request.start_resolution;
     const NeighbourGraph& graph = coordinates.graph(host);
     Clusters groups = leiden_clusters(graph, resolution, request.seed);

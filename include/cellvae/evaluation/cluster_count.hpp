@@ -52,24 +52,18 @@ struct ClusterCount {
         throw OptionError(
             message("cells to compare numbers of clusters on: found ", options.most_cells, ", expected at least 3"));
 
-    RowSample sample;
-    std::span<const float> some = values;
-    Index count = cells;
-    if (cells > options.most_cells) {
-        sample = evenly_spaced_rows(values, cells, columns, options.most_cells);
-        some = sample.values;
-        count = options.most_cells;
-    }
+    const RowSample sample = evenly_spaced_rows(values, cells, columns, options.most_cells);
+    const auto count = static_cast<Index>(sample.rows.size());
     ClusterCount result;
     double best = -2;  // below any silhouette
     KMeansOptions k_means_options = options.k_means;
     const auto largest = static_cast<int>(std::min<Index>(options.largest, count - 1));
     for (int clusters = options.smallest; clusters <= largest; ++clusters) {
         k_means_options.clusters = clusters;
-        KMeansResult found = k_means(exec, some, count, columns, k_means_options);
+        KMeansResult found = k_means(exec, sample.values, count, columns, k_means_options);
         // where all rows are the same there is nothing to tell apart
         const std::set<std::int32_t> seen(found.labels.begin(), found.labels.end());
-        const double mean = seen.size() < 2 ? -1.0 : silhouette(exec, some, count, columns, found.labels).mean;
+        const double mean = seen.size() < 2 ? -1.0 : silhouette(exec, sample.values, count, columns, found.labels).mean;
         result.tried.push_back(clusters);
         result.silhouettes.push_back(mean);
         if (mean > best) {

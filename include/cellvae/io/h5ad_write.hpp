@@ -152,17 +152,16 @@ private:
             name);
     }
 
+    /// @param tell is called with the number of values of each part that is compressed; others are written at once
     template <class Value>
-    Handle write_array(hid_t parent, const std::string& name, hid_t type, const Value* values,
-                       const std::vector<hsize_t>& shape, const std::function<void(std::size_t)>& tell = {}) const {
+    Handle write_array(
+        hid_t parent, const std::string& name, hid_t type, const Value* values, const std::vector<hsize_t>& shape,
+        const std::function<void(std::size_t)>& tell = [](std::size_t) {}) const {
         Handle dataset = make_dataset(parent, name, type, shape);
         if (shape.size() == 1 && shape[0] > chunk_elements && compression_ > 0 &&
             H5Tequal(type, native_type<Value>()) > 0) {
-            const auto told = [&](std::size_t count) {
-                if (tell) tell(count);
-            };
             if (!write_chunks(dataset.get(), values, static_cast<std::size_t>(shape[0]), chunk_elements, compression_,
-                              told))
+                              tell))
                 fail(name);
         } else if (std::find(shape.begin(), shape.end(), hsize_t{0}) == shape.end())
             check(H5Dwrite(dataset.get(), native_type<Value>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
