@@ -40,11 +40,12 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         }();
         for (const auto& pair : merged.merges)
             print_notice(message("clusters ", pair.first, " and ", pair.second,
-                                 pair.p_value > merge.level ? " are" : " are nearest to being",
+                                 pair.p_value > pair.level ? " are" : " are nearest to being",
                                  " unimodal together (dip test, p = ", pair.p_value, "): they become one"));
         for (int k = 0; k < merged.clusters; ++k) result.names.push_back(std::to_string(k));
         result.from = message(trained.components, " components; those that overlap more than ", merge.overlap,
-                              " are one, and those that are unimodal together (dip test at ", merge.level, ")");
+                              " are one, and those that are unimodal together (dip test at ", merge.level,
+                              ", higher for few cells)");
         if (merge.clusters > 0) result.from = message(trained.components, " components, merged to --clusters");
         if (merged.clusters < merge.clusters)
             print_notice(message("warning: ", merge.clusters, " clusters were asked for, and only ", merged.clusters,

@@ -53,9 +53,10 @@ void add_prior(CLI::App& train, TrainRequest& request) {
                     "The most components of a mixture; 0: as many as its start finds, 15 from kmeans and random")
         ->check(CLI::NonNegativeNumber);
     train
-        .add_option("--merge-level", request.merge_level,
-                    "Clusters that are unimodal together along the axis that tells them apart (dip test at this level) "
-                    "are one cluster; 0: never")
+        .add_option(
+            "--merge-level", request.merge_level,
+            "Clusters that are unimodal together along the axis that tells them apart (dip test at this level, a "
+            "higher one for fewer than 140 cells) are one cluster; 0: never")
         ->check(CLI::Range(0.0, 1.0));
     train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
     train

@@ -49,9 +49,9 @@ TEST_CASE("parts of one mode are merged, modes are not, whatever their sizes") {
     CHECK(merged.merges.size() == 3);
     for (const auto& pair : merged.merges) {
         CHECK(pair.first / 2 == pair.second / 2);
-        CHECK(pair.p_value > 0.001);
+        CHECK(pair.p_value > pair.level);
+        CHECK(pair.level >= 0.001);
     }
-    CHECK(merged.largest_p_value <= 0.001);
     CHECK(merged.labels.back() == 0);  // the largest
     REQUIRE(merged.cluster_of.size() == 6);
     for (std::size_t k = 0; k < 6; k += 2) CHECK(merged.cluster_of[k] == merged.cluster_of[k + 1]);
@@ -70,6 +70,41 @@ TEST_CASE("parts of one mode are merged, modes are not, whatever their sizes") {
         CHECK(same_division(merge_unimodal(rows.values, 3, some.labels, {.clusters = clusters}).labels, some.labels));
     }
     CHECK(merge_unimodal(rows.values, 3, rows.labels, {.clusters = 9}).clusters == 6);
+}
+
+TEST_CASE("two normals of few rows are left apart nine times in ten, and halves of one are still merged") {
+    constexpr int times = 400;
+    RandomStream random(5, Purpose::test);
+    for (const int rows : {20, 50, 100, 140}) {
+        const double level = unimodal_level(rows, {});
+        int merged_apart = 0, merged_at_level = 0, merged_halves = 0;
+        for (int time = 0; time < times; ++time) {
+            std::vector<double> apart, one;
+            for (int row = 0; row < 2 * rows; ++row) {
+                apart.push_back(random.normal() + (row < rows ? 0 : 4.0));
+                one.push_back(random.normal());
+            }
+            const auto p_value = [&](std::vector<double> values) {
+                return dip_p_value(dip(std::move(values)), static_cast<std::size_t>(2 * rows));
+            };
+            const double p = p_value(std::move(apart));
+            merged_apart += p > level;
+            merged_at_level += p > 0.001;
+            merged_halves += p_value(std::move(one)) > level;
+        }
+        INFO(rows << " rows: " << merged_apart << ", at .001 " << merged_at_level << ", halves " << merged_halves);
+        CHECK(merged_apart <= times * 15 / 100);
+        CHECK(merged_apart <= merged_at_level);
+        CHECK(merged_halves >= times * 85 / 100);
+    }
+    CHECK(unimodal_level(140, {}) == 0.001);
+    CHECK(unimodal_level(14, {}) == 0.5);
+    CHECK(unimodal_level(14, {.halving_rows = 0}) == 0.001);
+    CHECK(unimodal_level(14, {.level = 1}) == 1);
+
+    const Rows rows({40, 40}, {0, 4});
+    CHECK(merge_unimodal(rows.values, 3, rows.group).clusters == 2);
+    CHECK(merge_unimodal(rows.values, 3, rows.group, {.halving_rows = 0}).clusters == 1);
 }
 
 TEST_CASE("small clusters join what they are tried with, and rows of none stay so") {

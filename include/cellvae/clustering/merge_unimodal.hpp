@@ -8,9 +8,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,6 +24,8 @@ namespace cellvae {
 
 struct UnimodalMergeOptions {
     double level = 0.001;  ///< two clusters stay two where the p-value of their dip is not above this; 1: always
+    /// Of few rows the level is higher, see unimodal_level(): the rows of the smaller cluster that halve it; 0: never
+    double halving_rows = 14;
     int clusters = 0;      ///< merging goes on, or ends, where so many are left; 0: as the level says
     Index least_rows = 5;  ///< a cluster of fewer rows joins the first that it is tried with
     int nearest = 4;       ///< two clusters are tried where one is among so many nearest of the other, by centroids
@@ -33,7 +35,7 @@ struct UnimodalMergeOptions {
 /// Two clusters that became one, by their numbers before any merge (of each the first that is part of it).
 struct UnimodalPair {
     std::int32_t first, second;
-    double p_value;
+    double p_value, level;  ///< of their dip, and the level for as many rows
 };
 
 struct UnimodalMerge {
@@ -41,8 +43,16 @@ struct UnimodalMerge {
     std::vector<std::int32_t> cluster_of;  ///< of each label before; -1 for one that no row has
     int clusters = 0;
     std::vector<UnimodalPair> merges;  ///< in the order in which they were made
-    double largest_p_value = 0;        ///< that is left between two clusters
 };
+
+/// The level at which a cluster of so many rows and a larger one are tested: the dip test has no power over few rows,
+/// of which any two groups look unimodal together. 2^(-rows / 14), where that is above the level, is the p-value that
+/// two normals of as many rows, four standard deviations apart, exceed one time in ten (merge_unimodal_test): 140 rows
+/// or more are tested at .001.
+[[nodiscard]] inline double unimodal_level(Index rows, const UnimodalMergeOptions& options) {
+    if (!(options.halving_rows > 0)) return options.level;
+    return std::max(options.level, std::exp2(-static_cast<double>(rows) / options.halving_rows));
+}
 
 namespace clustering_detail {
 
@@ -69,15 +79,14 @@ public:
         std::iota(into.begin(), into.end(), 0);
         UnimodalMerge result;
         while (true) {
-            const UnimodalPair best = most_unimodal();
-            result.largest_p_value = std::max(best.p_value, 0.0);
-            if (best.p_value < 0) break;  // one is left
+            const auto best = most_unimodal();
+            if (!best) break;  // one is left
             const auto left = std::count_if(rows_.begin(), rows_.end(), [](const auto& rows) { return !rows.empty(); });
-            if (options_.clusters > 0 ? left <= options_.clusters : !(best.p_value > options_.level)) break;
-            result.merges.push_back(best);
-            join(static_cast<std::size_t>(best.first), static_cast<std::size_t>(best.second));
+            if (options_.clusters > 0 ? left <= options_.clusters : !(best->p_value > best->level)) break;
+            result.merges.push_back(*best);
+            join(static_cast<std::size_t>(best->first), static_cast<std::size_t>(best->second));
             for (auto& cluster : into)
-                if (cluster == best.second) cluster = best.first;
+                if (cluster == best->second) cluster = best->first;
         }
         std::vector<Index> sizes;
         for (const auto& rows : rows_) sizes.push_back(static_cast<Index>(rows.size()));
@@ -93,10 +102,10 @@ public:
 private:
     using Values = Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
-    /// The pair with the largest p-value; below zero where there is none to try.
-    UnimodalPair most_unimodal() {
-        UnimodalPair best{0, 0, -1};
-        double best_dip = 0;
+    /// The pair whose p-value is largest for its level; of those whose p-values are 0 the one with the least dip.
+    std::optional<UnimodalPair> most_unimodal() {
+        std::optional<UnimodalPair> best;
+        double best_ratio = 0, best_dip = 0;
         std::vector<std::size_t> present;
         for (std::size_t k = 0; k < rows_.size(); ++k)
             if (!rows_[k].empty()) present.push_back(k);
@@ -109,8 +118,11 @@ private:
             for (const auto& [distance, other] : others) {
                 const auto pair = std::minmax(k, other);
                 const auto [p, found_dip] = test(pair.first, pair.second);
-                if (p < best.p_value || (p == best.p_value && found_dip >= best_dip)) continue;  // some p-values are 0
-                best = {static_cast<std::int32_t>(pair.first), static_cast<std::int32_t>(pair.second), p};
+                const auto fewer = static_cast<Index>(std::min(rows_[k].size(), rows_[other].size()));
+                const double level = unimodal_level(fewer, options_), ratio = p / level;
+                if (best && (ratio < best_ratio || (ratio == best_ratio && found_dip >= best_dip))) continue;
+                best = {static_cast<std::int32_t>(pair.first), static_cast<std::int32_t>(pair.second), p, level};
+                best_ratio = ratio;
                 best_dip = found_dip;
             }
         }
@@ -185,9 +197,9 @@ private:
 }  // namespace clustering_detail
 
 /// Merges clusters whose rows together are unimodal: projected on the axis that tells the two best apart, as many rows
-/// of either, the dip test (dip.hpp) sees no two modes at the level. The pair with the largest p-value is merged until
-/// none is above it, or until as many clusters are left as asked for. Hennig (2010, Advances in Data Analysis and
-/// Classification 4, 3) calls the criterion dipuni.
+/// of either, the dip test (dip.hpp) sees no two modes at the level. The pair whose p-value is largest for its level is
+/// merged until none is above it, or until as many clusters are left as asked for. Hennig (2010, Advances in Data
+/// Analysis and Classification 4, 3) calls the criterion dipuni.
 /// @param values rows x columns, row-major, such as latent means @param labels of each row, from 0 on; -1: none
 /// @throws ShapeError for sizes that do not fit
 [[nodiscard]] inline UnimodalMerge merge_unimodal(std::span<const float> values, Index columns,
