@@ -25,7 +25,7 @@ namespace cellvae {
 struct UnimodalMergeOptions {
     double level = 0.001;  ///< two clusters stay two where the p-value of their dip is not above this; 1: always
     /// Of few rows the level is higher, see unimodal_level(): the rows of the smaller cluster that halve it; 0: never
-    double halving_rows = 14;
+    double halving_rows = 12;
     int clusters = 0;      ///< merging goes on, or ends, where so many are left; 0: as the level says
     Index least_rows = 5;  ///< a cluster of fewer rows joins the first that it is tried with
     int nearest = 4;       ///< two clusters are tried where one is among so many nearest of the other, by centroids
@@ -46,9 +46,9 @@ struct UnimodalMerge {
 };
 
 /// The level at which a cluster of so many rows and a larger one are tested: the dip test has no power over few rows,
-/// of which any two groups look unimodal together. 2^(-rows / 14), where that is above the level, is the p-value that
-/// two normals of as many rows, four standard deviations apart, exceed one time in ten (merge_unimodal_test): 140 rows
-/// or more are tested at .001.
+/// of which any two groups look unimodal together. 2^(-rows / 12), where that is above the level, is the p-value that
+/// two normals of as many rows, four standard deviations apart, exceed one time in seven (merge_unimodal_test): 120
+/// rows or more are tested at .001.
 [[nodiscard]] inline double unimodal_level(Index rows, const UnimodalMergeOptions& options) {
     if (!(options.halving_rows > 0)) return options.level;
     return std::max(options.level, std::exp2(-static_cast<double>(rows) / options.halving_rows));
