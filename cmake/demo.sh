@@ -22,6 +22,7 @@ case ${1:-} in
 esac
 
 sh "$project/cmake/set-up.sh"
+[ -x "$program" ] || echo "demo: compiles the program, which takes five to ten minutes on two cores; later runs begin at once"
 # Presets are looked for where cmake runs; the counts' path is the caller's.
 (
     cd "$project"
@@ -40,6 +41,9 @@ out=$project/build/demo/${name%.*}
 "$program" train "$counts" --out "$out" "$@"
 
 echo
+[ ! -e "$out/report.html" ] ||
+    echo "demo: report, for a browser      $out/report.html"
 echo "demo: latent cells and clusters  $out/cells.h5ad"
 echo "demo: scores                     $out/scores.json"
 echo "demo: training's history         $out/history.csv"
+echo "demo: the program                $program"

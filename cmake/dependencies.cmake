@@ -75,7 +75,10 @@ endmacro()
 # MPI is optional everywhere. Its C++ bindings, which are no more, are left out.
 macro(cellvae_find_mpi_dependencies)
   set(MPI_CXX_SKIP_MPICXX ON)
+  set(cellvae_log_level "${CMAKE_MESSAGE_LOG_LEVEL}")
+  set(CMAKE_MESSAGE_LOG_LEVEL NOTICE)  # where there is none, QUIET still lets pkg-config say so
   find_package(MPI QUIET GLOBAL COMPONENTS CXX)
+  set(CMAKE_MESSAGE_LOG_LEVEL "${cellvae_log_level}")
 endmacro()
 
 function(cellvae_find_test_framework)

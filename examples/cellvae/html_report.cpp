@@ -14,6 +14,7 @@
 #include "report.hpp"
 #include "report_sections.hpp"
 #include "run_folder.hpp"
+#include "summary.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -203,8 +204,10 @@ void write_report(const std::filesystem::path& folder, const RunResults& results
 
     const std::string name = std::filesystem::absolute(folder).lexically_normal().filename().string();
     std::string page;
-    page += "<h1>" + (name.empty() ? std::string("A run of cellvae") : escaped(name)) + "</h1>\n<p>" + summary(run) +
-            "</p>\n" + about(results, date_of(folder / "scores.json")) + "<div class=\"tiles\">\n";
+    page +=
+        "<h1>" + (name.empty() ? std::string("A run of cellvae") : escaped(name)) + "</h1>\n<p>" +
+        summary(run.results.scores, [&](const std::string& score) { return score_text(run.results.scores, score); }) +
+        "</p>\n" + about(results, date_of(folder / "scores.json")) + "<div class=\"tiles\">\n";
     for (const auto& [score, words] : {std::pair{"bound_test", "held-out bound, nats a cell"},
                                        {"bound_train", "training bound"},
                                        {"log_likelihood_test", "held-out log-likelihood"},

@@ -130,7 +130,9 @@ int run(int argc, char* argv[]) {
         processes().wait();  // until the first one has written everything
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return processes().rank() == 0 ? app.exit(error) : 0;
-        return fail(message(error.what(), " (cellvae --help explains the options)"), 2);
+        const auto asked = app.get_subcommands();
+        const std::string command = asked.empty() ? "" : asked.front()->get_name() + " ";
+        return fail(message(error.what(), " (cellvae ", command, "--help explains the options)"), 2);
     } catch (const Error& error) {
         return fail(error.what(), 2);
     } catch (const std::bad_alloc&) {

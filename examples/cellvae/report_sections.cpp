@@ -20,6 +20,7 @@
 #include "cellvae/training/history.hpp"
 #include "charts.hpp"
 #include "run_folder.hpp"
+#include "summary.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -269,40 +270,10 @@ std::string option_of(const std::string& options, const std::string& name) {
     return {};
 }
 
-std::string summary(const Run& run) {
-    const auto& scores = run.results.scores;
-    const auto score = [&](const char* name) { return score_text(scores, name); };
-    const auto known = [&](const char* name) { return scores.contains(name) && !scores[name].is_null(); };
-    std::string text = "A variational autoencoder (prior " + score("prior") + ", likelihood " + score("likelihood") +
-                       ") was trained on " + score("cells") + " cells and " + score("genes_used") + " of their " +
-                       score("genes") + " genes for " + score("epochs") +
-                       " epochs, and keeps the parameters of epoch " + score("best_epoch") + ". ";
-    if (known("bound_test"))
-        text += "Of a held-out cell the bound is " + score("bound_test") + " nats and the log-likelihood about " +
-                score("log_likelihood_test") + ", with ";
-    else
-        text += "Of a training cell the bound is " + score("bound_train") + " nats, with ";
-    text += score("active_units") + " of " + score("latent") + " latent units active. ";
-    const auto by = scores.value("cluster_by", std::string());
-    text += score("clusters") + (scores.value("clusters", 0) == 1 ? " cluster was found" : " clusters were found") +
-            (by.empty()        ? ""
-             : by == "mixture" ? " by the mixture itself"
-                               : " by " + score("cluster_by") + " on the latent");
-    if (known("ari"))
-        text += "; they agree with " + score("labels") + " by an adjusted Rand index of " + score("ari") +
-                " and a normalised mutual information of " + score("nmi") + ".";
-    else
-        text += "; there are no known types to hold them against.";
-    return text;
-}
-
 std::string score_text(const nlohmann::ordered_json& scores, const std::string& name) {
-    if (!scores.contains(name) || scores[name].is_null()) return "not known";
-    const auto& value = scores[name];
-    const std::string text = value.is_number()   ? brief(value.get<double>())
-                             : value.is_string() ? value.get<std::string>()
-                                                 : value.dump();
-    const std::string whole = value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    const std::string text = brief_score(scores, name);
+    if (!scores.contains(name) || scores[name].is_null()) return text;
+    const std::string whole = scores[name].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     return message("<data class=\"score\" data-name=\"", escaped(name), "\" value=\"", escaped(whole), "\">",
                    escaped(text), "</data>");
 }
@@ -320,7 +291,12 @@ Section training_section(const Run& run) {
         "Means over cells, in nats a cell: of the training cells as they were trained on, and of the held-out cells "
         "after each epoch, at full weight of the KL. The first tenth of the epochs may be cut off. The parameters "
         "of epoch " +
-        score_text(scores, "best_epoch") + " of " + score_text(scores, "epochs") + " were kept.");
+        score_text(scores, "best_epoch") + " of " + score_text(scores, "epochs") +
+        " were kept. A model explains the cells it was trained on better than others, the more so the fewer they are: "
+        "training was too long where the bound of the held-out cells falls again.");
+    if (scores.value("start_epochs", 0) > 0)
+        section.before += paragraph("Before these epochs, a model without clusters was trained for " +
+                                    score_text(scores, "start_epochs") + ": the mixture starts from what it learned.");
     const std::string suffix = "_train";
     for (const auto& [name, values] : history) {
         if (!name.ends_with(suffix)) continue;

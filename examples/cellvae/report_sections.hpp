@@ -53,9 +53,6 @@ struct Run {
 /// The value of an option in options.toml, without its quotes; empty where it is not there.
 [[nodiscard]] std::string option_of(const std::string& options, const std::string& name);
 
-/// What was found, in three sentences of HTML.
-[[nodiscard]] std::string summary(const Run& run);
-
 /// A score in few characters, with the whole number as its value: what a program reads is what scores.json holds.
 [[nodiscard]] std::string score_text(const nlohmann::ordered_json& scores, const std::string& name);
 

@@ -26,6 +26,7 @@
 #include "report.hpp"
 #include "request.hpp"
 #include "streaming.hpp"
+#include "summary.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -98,11 +99,16 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
     return annotated;
 }
 
+/// What --start auto stands for.
+std::string start_of(const TrainRequest& request, Index cells) {
+    if (request.start != "auto") return request.start;
+    return leiden_is_there() && cells <= most_for_leiden ? "leiden" : "kmeans";
+}
+
 /// Where a mixture's components start: groups of a neighbour graph, or of k-means.
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
-    const bool leiden = leiden_is_there() && coordinates.cells <= most_for_leiden;
-    if (request.start == "kmeans" || (request.start == "auto" && !leiden))
+    if (start_of(request, coordinates.cells) == "kmeans")
         return k_means_labels(host, coordinates, placed_components(request), request.seed);
     double resolution = request.start_resolution;
     const NeighbourGraph& graph = coordinates.graph(host);
@@ -158,6 +164,129 @@ Index few_epochs(const TrainRequest& request, Index cells, double few, double le
     return static_cast<Index>(std::max(scaled, std::ceil(least_steps / steps)));
 }
 
+/// The cells of a run with all their genes: in memory, or what a file says of them that they are streamed from.
+struct RunCells {
+    CountsRead read;
+    std::shared_ptr<H5adCells> file;
+
+    [[nodiscard]] const CountMatrix& counts() const { return file ? file->annotations() : read.counts; }
+};
+
+RunCells read_cells(const TrainRequest& request) {
+    RunCells cells;
+    if (request.stream) {
+        cells.file = open_streamed(request);
+        print_notice(message(request.counts, ": ", cells.counts().obs.names.size(), " cells x ", cells.counts().genes(),
+                             " genes (h5ad, ", request.matrix, ", which stays there)"));
+    } else {
+        cells.read = read_and_choose(request, request.labels, request.seed);
+    }
+    return cells;
+}
+
+/// The genes that a model is of.
+struct UsedGenes {
+    Annotations all;                    ///< also of the others
+    std::vector<bool> is_used;          ///< of each of these
+    std::optional<CountMatrix> counts;  ///< the cells with those in use alone, where that is not all of what was read
+};
+
+UsedGenes choose_genes(RunCells& cells, const TrainRequest& request) {
+    const CountMatrix& found = cells.counts();
+    UsedGenes genes{found.var, std::vector<bool>(static_cast<std::size_t>(found.genes()), true), {}};
+    if (request.genes <= 0 || request.genes >= found.genes()) return genes;
+    const auto cell_count = static_cast<Index>(found.obs.names.size());
+    const GeneSelectionOptions options{.genes = request.genes,
+                                       .progress = ProgressLine("variable genes", 3 * cell_count)};
+    const auto selection =
+        cells.file ? select_variable_genes(*cells.file, options) : select_variable_genes(found, options);
+    genes.is_used.assign(genes.is_used.size(), false);
+    for (const GeneIndex gene : selection.genes) genes.is_used[static_cast<std::size_t>(gene)] = true;
+    if (cells.file)
+        keep_genes(*cells.file, selection.genes);
+    else
+        genes.counts = keep_genes(found, selection.genes);
+    print_notice(message("genes: the ", selection.genes.size(), " most variable (--genes 0: all)"));
+    return genes;
+}
+
+/// What a person should know of a training that has ended.
+void print_training_notices(const Trained& trained, const TrainRequest& request) {
+    if (trained.interrupted)
+        print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch,
+                             request.save == "none" ? "" : "; --resume continues the training"));
+    if (trained.stopped_early)
+        print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ",
+                             trained.best_epoch));
+    if (trained.seconds_waiting)
+        print_notice(message("waited ", *trained.seconds_waiting, " s of ", trained.training_seconds,
+                             " s of training for ", request.counts));
+}
+
+/// Clusters of the cells, as columns and coordinates, with their scores and what the model file is to know of them.
+void add_clusters_of_cells(CountMatrix& counts, H5adExtras& extras, Json& scores, const Trained& trained,
+                           const Annotated& annotated, const ClusteringRequest& clustering,
+                           const std::optional<KnownLabels>& labels, const std::filesystem::path& model,
+                           const TrainRequest& request) {
+    const Kokkos::DefaultHostExecutionSpace host;
+    const Coordinates latent{trained.latent, counts.cells(), trained.latent_size};
+    if (clustering.by == "mixture") {
+        const auto components = cluster_components(trained, annotated,
+                                                   {.overlap = request.merge,
+                                                    .level = request.merge_level,
+                                                    .clusters = request.clusters,
+                                                    .seed = request.seed});
+        if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
+            print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
+        const auto of_mixture = mixture_clusters(trained.responsibilities, components);
+        if (!trained.file_is_of_start && request.save == "model") add_clusters(model, components.cluster_of);
+        add_cluster_scores(scores, host, latent, of_mixture.clusters, clustering, labels);
+        add_mixture_scores(scores, trained, components, of_mixture, labels);
+        counts.obs.set({"cellvae_cluster", of_mixture.column});
+        counts.obs.set({"cellvae_certainty", of_mixture.certainty});
+        set_coordinates(extras, {"X_cellvae_responsibility", trained.components, trained.responsibilities});
+    } else {
+        const Clusters clusters = find_clusters(host, latent, clustering, labels);
+        add_cluster_scores(scores, host, latent, clusters, clustering, labels);
+        counts.obs.set({"cellvae_cluster", cluster_column(clusters)});
+    }
+    if (request.compare) add_comparison(scores, host, trained, latent, labels, request.seed);
+}
+
+/// What a model is and how well it fits, before anything of its clusters.
+void add_fit_scores(Json& scores, const Trained& trained, const TrainRequest& request) {
+    scores["likelihood"] = request.likelihood;
+    scores["prior"] = request.prior;
+    scores["bound_train"] = trained.bound_train;
+    scores["bound_test"] = trained.bound_test ? Json(*trained.bound_test) : Json();
+    scores["log_likelihood_test"] = trained.log_likelihood_test ? Json(*trained.log_likelihood_test) : Json();
+}
+
+/// The latent units and how the training went.
+void add_training_scores(Json& scores, const Trained& trained, const Annotated& annotated, Index cells,
+                         const TrainRequest& request) {
+    const auto units = active_units(std::span<const float>(trained.latent), cells, trained.latent_size);
+    if (units.count < trained.latent_size)
+        print_notice(message("warning: ", trained.latent_size - units.count, " of ", trained.latent_size,
+                             " latent dimensions are not in use; a lower --kl-weight or --latent may help"));
+    scores["latent"] = trained.latent_size;
+    if (!annotated.latent_names.empty()) scores["latent_names"] = annotated.latent_names;
+    scores["active_units"] = units.count;
+    scores["epochs"] = trained.epochs;
+    scores["start_epochs"] = trained.start_epochs;
+    scores["best_epoch"] = trained.best_epoch;
+    scores["interrupted"] = trained.interrupted;
+    scores["seed"] = request.seed;
+    scores["threads"] = Kokkos::DefaultExecutionSpace().concurrency();
+    scores["cells_per_second"] = trained.cells_per_second;
+    if (processes().size() > 1) scores["processes"] = processes().size();
+    if (trained.seconds_waiting) {
+        scores["seconds_waiting"] = *trained.seconds_waiting;
+        scores["share_waiting"] =
+            trained.training_seconds > 0 ? *trained.seconds_waiting / trained.training_seconds : 0;
+    }
+}
+
 }  // namespace
 
 /// A plain model: enough passes over few cells, fewer over many (scvi-tools' rule: 20,000 / cells x 400, at most 400).
@@ -180,128 +309,49 @@ void run_train(const TrainRequest& request) {
         for (const auto& row : table) names += (names.empty() ? "" : ", ") + std::string(row.option);
         throw OptionError(message("--likelihood is one of ", names, "; found ", request.likelihood));
     }
-    CountsRead read;
-    std::shared_ptr<H5adCells> file;  // that cells are streamed from
-    if (request.stream) {
-        file = open_streamed(request);
-        print_notice(message(request.counts, ": ", file->annotations().obs.names.size(), " cells x ",
-                             file->annotations().genes(), " genes (h5ad, ", request.matrix, ", which stays there)"));
-    } else {
-        read = read_and_choose(request, request.labels, request.seed);
-    }
-    const CountMatrix& found = file ? file->annotations() : read.counts;
-    const auto cell_count = static_cast<Index>(found.obs.names.size());
-    const auto labels = find_labels(found, request.labels, request.counts);
+    RunCells cells = read_cells(request);
+    const auto cell_count = static_cast<Index>(cells.counts().obs.names.size());
+    const auto labels = find_labels(cells.counts(), request.labels, request.counts);
     const bool mixture = request.prior == "mixture" || request.prior == "marginal_mixture";
     const ClusteringRequest clustering = clustering_of(request, mixture, cell_count);
-    CountMatrix chosen;
-    const CountMatrix* used = &found;
-    Annotations all_genes = found.var;
-    std::vector<bool> variable(static_cast<std::size_t>(found.genes()), true);
-    if (request.genes > 0 && request.genes < found.genes()) {
-        const GeneSelectionOptions options{.genes = request.genes,
-                                           .progress = ProgressLine("variable genes", 3 * cell_count)};
-        const auto selection = file ? select_variable_genes(*file, options) : select_variable_genes(found, options);
-        variable.assign(variable.size(), false);
-        for (const GeneIndex gene : selection.genes) variable[static_cast<std::size_t>(gene)] = true;
-        if (file) {
-            keep_genes(*file, selection.genes);
-        } else {
-            chosen = keep_genes(found, selection.genes);
-            used = &chosen;
-        }
-        print_notice(message("genes: the ", selection.genes.size(), " most variable (--genes 0: all)"));
-    }
-    const Index genes_used = used->genes();
-    const Annotated annotated = annotations(found, *used, request);
-    const Kokkos::DefaultHostExecutionSpace host;
+    UsedGenes genes = choose_genes(cells, request);
+    const CountMatrix& used = genes.counts ? *genes.counts : cells.counts();
+    const Index genes_used = used.genes();
+    const Annotated annotated = annotations(cells.counts(), used, request);
+
     const StartLabels start_labels = [&](std::span<const float> values, Index columns) {
-        return start_groups(host, {values, cell_count, columns}, request);
+        return start_groups({}, {values, cell_count, columns}, request);
     };
     const bool is_first = processes().rank() == 0;
     std::filesystem::path folder;
-    const TrainCells cells{*used, file,
-                           file ? static_cast<double>(file->nonzeros()) / static_cast<double>(cell_count) : 0};
-    Trained trained = entry->train(cells, request, annotated, start_labels, [&] {
-        if (is_first) folder = made_folder(request.out);
-    });
+    const double nonzeros = cells.file ? static_cast<double>(cells.file->nonzeros()) : 0;
+    Trained trained = entry->train({used, cells.file, nonzeros / static_cast<double>(cell_count)}, request, annotated,
+                                   start_labels, [&] {
+                                       if (is_first) folder = made_folder(request.out);
+                                   });
     if (!is_first) return;
-    CountMatrix& counts = read.counts;
-    if (file) {
-        counts = file->release_annotations();
-        counts.var = std::move(all_genes);
+    if (trained.started_from == "auto") trained.started_from = start_of(request, cell_count);
+    print_training_notices(trained, request);
+
+    CountMatrix& counts = cells.read.counts;
+    if (cells.file) {
+        counts = cells.file->release_annotations();
+        counts.var = std::move(genes.all);
         counts.library_sizes = std::move(trained.library_sizes);
         counts.row_offsets.assign(static_cast<std::size_t>(cell_count) + 1, 0);  // no cell has counts here
-        file.reset();
+        cells.file.reset();
     }
-    if (trained.interrupted)
-        print_notice(message("interrupted: going on with what was reached in epoch ", trained.best_epoch,
-                             request.save == "none" ? "" : "; --resume continues the training"));
-    if (trained.stopped_early)
-        print_notice(message("stopped after epoch ", trained.epochs, ": the held-out bound was best in epoch ",
-                             trained.best_epoch));
-
-    if (trained.seconds_waiting)
-        print_notice(message("waited ", *trained.seconds_waiting, " s of ", trained.training_seconds,
-                             " s of training for ", request.counts));
-    const Coordinates latent{trained.latent, counts.cells(), trained.latent_size};
     Json scores;
     scores["cells"] = counts.cells();
     scores["genes"] = counts.genes();
     scores["genes_used"] = genes_used;
-    scores["likelihood"] = request.likelihood;
-    scores["prior"] = request.prior;
-    scores["bound_train"] = trained.bound_train;
-    scores["bound_test"] = trained.bound_test ? Json(*trained.bound_test) : Json();
-    scores["log_likelihood_test"] = trained.log_likelihood_test ? Json(*trained.log_likelihood_test) : Json();
-    H5adExtras extras{.obsm = std::move(read.obsm), .counts = !request.stream};
+    add_fit_scores(scores, trained, request);
+    H5adExtras extras{.obsm = std::move(cells.read.obsm), .counts = !request.stream};
     set_coordinates(extras, {"X_cellvae", trained.latent_size, trained.latent});
-    Clusters clusters;
-    if (clustering.by == "mixture") {
-        const auto components = cluster_components(trained, annotated,
-                                                   {.overlap = request.merge,
-                                                    .level = request.merge_level,
-                                                    .clusters = request.clusters,
-                                                    .seed = request.seed});
-        if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
-            print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
-        const auto of_mixture = mixture_clusters(trained.responsibilities, components);
-        if (!trained.file_is_of_start && request.save == "model")
-            add_clusters(folder / "model.h5", components.cluster_of);
-        clusters = of_mixture.clusters;
-        add_cluster_scores(scores, host, latent, clusters, clustering, labels);
-        add_mixture_scores(scores, trained, components, of_mixture, labels);
-        counts.obs.set({"cellvae_cluster", of_mixture.column});
-        counts.obs.set({"cellvae_certainty", of_mixture.certainty});
-        set_coordinates(extras, {"X_cellvae_responsibility", trained.components, trained.responsibilities});
-    } else {
-        clusters = find_clusters(host, latent, clustering, labels);
-        add_cluster_scores(scores, host, latent, clusters, clustering, labels);
-        counts.obs.set({"cellvae_cluster", cluster_column(clusters)});
-    }
-    if (request.compare) add_comparison(scores, host, trained, latent, labels, request.seed);
-    const auto units = active_units(latent.values, counts.cells(), trained.latent_size);
-    if (units.count < trained.latent_size)
-        print_notice(message("warning: ", trained.latent_size - units.count, " of ", trained.latent_size,
-                             " latent dimensions are not in use; a lower --kl-weight or --latent may help"));
-    scores["latent"] = trained.latent_size;
-    if (!annotated.latent_names.empty()) scores["latent_names"] = annotated.latent_names;
-    scores["active_units"] = units.count;
-    scores["epochs"] = trained.epochs;
-    scores["start_epochs"] = trained.start_epochs;
-    scores["best_epoch"] = trained.best_epoch;
-    scores["interrupted"] = trained.interrupted;
-    scores["seed"] = request.seed;
-    scores["threads"] = Kokkos::DefaultExecutionSpace().concurrency();
-    scores["cells_per_second"] = trained.cells_per_second;
-    if (processes().size() > 1) scores["processes"] = processes().size();
-    if (trained.seconds_waiting) {
-        scores["seconds_waiting"] = *trained.seconds_waiting;
-        scores["share_waiting"] =
-            trained.training_seconds > 0 ? *trained.seconds_waiting / trained.training_seconds : 0;
-    }
-    add_predictive(scores, counts, variable, *trained.predictive);
-    counts.var.set({"highly_variable", variable});
+    add_clusters_of_cells(counts, extras, scores, trained, annotated, clustering, labels, folder / "model.h5", request);
+    add_training_scores(scores, trained, annotated, counts.cells(), request);
+    add_predictive(scores, counts, genes.is_used, *trained.predictive);
+    counts.var.set({"highly_variable", genes.is_used});
     write_cells(folder / "cells.h5ad", counts, std::move(extras));
     write_text_atomically(folder / "history.csv", trained.history);
     scores["model"] = trained.model;
@@ -313,7 +363,8 @@ void run_train(const TrainRequest& request) {
     print_notice(message("written to ", (folder / "cells.h5ad").string(),
                          request.save == "none" ? ", " : ", model.h5, ", "history.csv and scores.json beside it"));
     if (request.report == "html")
-        write_report(folder, {counts, trained.latent, std::move(scores), trained.history, request.options});
+        write_report(folder, {counts, trained.latent, scores, trained.history, request.options});
+    print_notice("\n" + summary(scores));
 }
 
 }  // namespace cellvae::program
