@@ -56,7 +56,7 @@ void add_prior(CLI::App& train, TrainRequest& request) {
         .add_option(
             "--merge-level", request.merge_level,
             "Clusters that are unimodal together along the axis that tells them apart (dip test at this level, a "
-            "higher one for fewer than 120 cells) are one cluster; 0: never")
+            "higher one for fewer than 50 cells) are one cluster; 0: never")
         ->check(CLI::Range(0.0, 1.0));
     train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
     train

@@ -24,11 +24,11 @@ namespace cellvae {
 
 struct UnimodalMergeOptions {
     double level = 0.001;  ///< two clusters stay two where the p-value of their dip is not above this; 1: always
-    /// Of few rows the level is higher, see unimodal_level(): the rows of the smaller cluster that halve it; 0: never
-    double halving_rows = 12;
+    Index few_rows = 50;   ///< where the smaller cluster has fewer the level is .3, see unimodal_level()
     int clusters = 0;      ///< merging goes on, or ends, where so many are left; 0: as the level says
     Index least_rows = 5;  ///< a cluster of fewer rows joins the first that it is tried with
     int nearest = 4;       ///< two clusters are tried where one is among so many nearest of the other, by centroids
+    int draws = 5;  ///< of as many rows of the larger cluster, an odd number; the median of their p-values counts
     std::uint64_t seed = 0;
 };
 
@@ -45,13 +45,11 @@ struct UnimodalMerge {
     std::vector<UnimodalPair> merges;  ///< in the order in which they were made
 };
 
-/// The level at which a cluster of so many rows and a larger one are tested: the dip test has no power over few rows,
-/// of which any two groups look unimodal together. 2^(-rows / 12), where that is above the level, is the p-value that
-/// two normals of as many rows, four standard deviations apart, exceed one time in seven (merge_unimodal_test): 120
-/// rows or more are tested at .001.
+/// The level at which two clusters are tested of which the smaller has so many rows. Over few of them the dip test has
+/// no power: at .001 any two groups look unimodal together. At .3, from 20 rows on, at most one in six pairs of normals
+/// four standard deviations apart becomes one, and nine of ten normals that were cut in two do (merge_unimodal_test).
 [[nodiscard]] inline double unimodal_level(Index rows, const UnimodalMergeOptions& options) {
-    if (!(options.halving_rows > 0)) return options.level;
-    return std::max(options.level, std::exp2(-static_cast<double>(rows) / options.halving_rows));
+    return rows < options.few_rows ? std::max(options.level, 0.3) : options.level;
 }
 
 namespace clustering_detail {
@@ -136,13 +134,20 @@ private:
         const std::size_t fewer = std::min(rows_[a].size(), rows_[b].size());
         if (static_cast<Index>(fewer) < options_.least_rows) return found->second = {1, 0};
         const Eigen::VectorXd axis = discriminant(a, b);
-        std::vector<double> along;
-        for (const std::size_t k : {a, b})
-            for (const auto row : some_rows(k, fewer, k == a ? b : a))
-                along.push_back(values_.row(row).cast<double>().dot(axis));
-        const std::size_t count = along.size();
-        const double found_dip = dip(std::move(along));
-        return found->second = {dip_p_value(found_dip, count), found_dip};
+        // Which rows of the larger are taken decides between .001 and .01 often enough; of an odd number of draws the
+        // median dip is that of the median p-value.
+        const int draws = rows_[a].size() == rows_[b].size() ? 1 : options_.draws | 1;
+        std::vector<double> dips;
+        for (int draw = 0; draw < draws; ++draw) {
+            std::vector<double> along;
+            for (const std::size_t k : {a, b})
+                for (const auto row : some_rows(k, fewer, k == a ? b : a, draw))
+                    along.push_back(values_.row(row).cast<double>().dot(axis));
+            dips.push_back(dip(std::move(along)));
+        }
+        std::nth_element(dips.begin(), dips.begin() + draws / 2, dips.end());
+        const double median = dips[static_cast<std::size_t>(draws / 2)];
+        return found->second = {dip_p_value(median, 2 * fewer), median};
     }
 
     /// The axis that tells two clusters best apart. Their pooled covariance is shrunk toward a sphere, the more the
@@ -164,11 +169,12 @@ private:
     }
 
     /// As many rows of a cluster as the other has, drawn without repetition: a large one must not drown a small one.
-    [[nodiscard]] std::vector<Eigen::Index> some_rows(std::size_t k, std::size_t count, std::size_t other) const {
+    [[nodiscard]] std::vector<Eigen::Index> some_rows(std::size_t k, std::size_t count, std::size_t other,
+                                                      int draw) const {
         std::vector<Eigen::Index> rows = rows_[k];
         if (rows.size() == count) return rows;
         RandomStream random(options_.seed, Purpose::clustering, static_cast<std::uint32_t>(k),
-                            static_cast<std::uint32_t>(other), 1);
+                            static_cast<std::uint32_t>(other), static_cast<std::uint32_t>(draw + 1));
         for (std::size_t i = 0; i < count; ++i)
             std::swap(rows[i], rows[i + random.below(static_cast<std::uint32_t>(rows.size() - i))]);
         rows.resize(count);
