@@ -46,7 +46,7 @@ struct UnimodalMerge {
 };
 
 /// The level at which two clusters are tested of which the smaller has so many rows. Over few of them the dip test has
-/// no power: at .001 any two groups look unimodal together. At .3, from 20 rows on, at most one in six pairs of normals
+/// no power: at .001 any two groups look unimodal together. At .3, from 20 rows on, at most one in five pairs of normals
 /// four standard deviations apart becomes one, and nine of ten normals that were cut in two do (merge_unimodal_test).
 [[nodiscard]] inline double unimodal_level(Index rows, const UnimodalMergeOptions& options) {
     return rows < options.few_rows ? std::max(options.level, 0.3) : options.level;
