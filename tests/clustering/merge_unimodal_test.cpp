@@ -85,7 +85,7 @@ TEST_CASE("two normals of few rows are left apart, and halves of one are still m
                 one.push_back(random.normal());
             }
             const auto p_value = [&](std::vector<double> values) {
-                return dip_p_value(dip(std::move(values)), static_cast<std::size_t>(2 * rows));
+                return dip_p_value(dip(std::move(values)), 2 * static_cast<std::size_t>(rows));
             };
             const double p = p_value(std::move(apart));
             merged_apart += p > level;
