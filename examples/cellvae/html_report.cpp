@@ -43,7 +43,7 @@ tr{break-inside:avoid}thead th{color:var(--soft);font-weight:500}.markers th,.ma
 )";
 
 std::string tile(const nlohmann::ordered_json& scores, const std::string& name, const std::string& words) {
-    if (!scores.contains(name) || scores[name].is_null()) return {};
+    if (!has_score(scores, name)) return {};
     return "<div class=\"tile\">" + score_text(scores, name) + "<span>" + words + "</span></div>\n";
 }
 

@@ -272,7 +272,7 @@ std::string option_of(const std::string& options, const std::string& name) {
 
 std::string score_text(const nlohmann::ordered_json& scores, const std::string& name) {
     std::string text = brief_score(scores, name);
-    if (!scores.contains(name) || scores[name].is_null()) return text;
+    if (!has_score(scores, name)) return text;
     const std::string whole = scores[name].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     return message("<data class=\"score\" data-name=\"", escaped(name), "\" value=\"", escaped(whole), "\">",
                    escaped(text), "</data>");

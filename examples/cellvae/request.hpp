@@ -102,6 +102,9 @@ struct TrainRequest : CountsRequest {
 [[nodiscard]] Index default_epochs(const TrainRequest& request, Index cells);
 [[nodiscard]] Index default_start_epochs(const TrainRequest& request, Index cells);
 
+/// What --start is, or auto stands for.
+[[nodiscard]] std::string start_of(const TrainRequest& request, Index cells);
+
 /// Of more cells, --start auto takes k-means: their neighbours and Leiden take longer, and more memory, than training.
 inline constexpr Index most_for_leiden = 200000;
 

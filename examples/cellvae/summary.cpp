@@ -6,7 +6,6 @@
 namespace cellvae::program {
 
 std::string summary(const nlohmann::ordered_json& scores, const std::function<std::string(const std::string&)>& score) {
-    const auto known = [&](const char* name) { return scores.contains(name) && !scores[name].is_null(); };
     const auto by = scores.value("cluster_by", std::string());
     std::string text = score("clusters") +
                        (scores.value("clusters", 0) == 1 ? " cluster was found" : " clusters were found") + " among " +
@@ -14,7 +13,7 @@ std::string summary(const nlohmann::ordered_json& scores, const std::function<st
                        (by.empty()        ? ""
                         : by == "mixture" ? " by the mixture itself"
                                           : " by " + score("cluster_by") + " on the latent");
-    if (known("ari"))
+    if (has_score(scores, "ari"))
         text += "; they agree with " + score("labels") + " by an adjusted Rand index of " + score("ari") +
                 " and a normalised mutual information of " + score("nmi") + ". ";
     else
@@ -24,7 +23,7 @@ std::string summary(const nlohmann::ordered_json& scores, const std::function<st
     if (scores.value("start_epochs", 0) > 0) text += score("start_epochs") + " epochs without clusters and ";
     text += score("epochs") + " epochs" + (scores.value("start_epochs", 0) > 0 ? " with them" : "") +
             ", and keeps the parameters of epoch " + score("best_epoch") + ". ";
-    if (known("bound_test"))
+    if (has_score(scores, "bound_test"))
         text += "Of a held-out cell the bound is " + score("bound_test") + " nats and the log-likelihood about " +
                 score("log_likelihood_test");
     else
@@ -36,8 +35,12 @@ std::string summary(const nlohmann::ordered_json& scores) {
     return summary(scores, [&](const std::string& name) { return brief_score(scores, name); });
 }
 
+bool has_score(const nlohmann::ordered_json& scores, const std::string& name) {
+    return scores.contains(name) && !scores[name].is_null();
+}
+
 std::string brief_score(const nlohmann::ordered_json& scores, const std::string& name) {
-    if (!scores.contains(name) || scores[name].is_null()) return "not known";
+    if (!has_score(scores, name)) return "not known";
     const auto& value = scores[name];
     return value.is_number() ? brief(value.get<double>()) : value.is_string() ? value.get<std::string>() : value.dump();
 }

@@ -15,6 +15,9 @@ namespace cellvae::program {
 /// The same for a terminal.
 [[nodiscard]] std::string summary(const nlohmann::ordered_json& scores);
 
+/// Whether a score was taken; what was not is missing or null.
+[[nodiscard]] bool has_score(const nlohmann::ordered_json& scores, const std::string& name);
+
 /// A score in few characters.
 [[nodiscard]] std::string brief_score(const nlohmann::ordered_json& scores, const std::string& name);
 

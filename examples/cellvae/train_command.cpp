@@ -99,12 +99,6 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
     return annotated;
 }
 
-/// What --start auto stands for.
-std::string start_of(const TrainRequest& request, Index cells) {
-    if (request.start != "auto") return request.start;
-    return leiden_is_there() && cells <= most_for_leiden ? "leiden" : "kmeans";
-}
-
 /// Where a mixture's components start: groups of a neighbour graph, or of k-means.
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
@@ -298,6 +292,11 @@ Index default_epochs(const TrainRequest& request, Index cells) {
 
 Index default_start_epochs(const TrainRequest& request, Index cells) { return few_epochs(request, cells, 25, 150); }
 
+std::string start_of(const TrainRequest& request, Index cells) {
+    if (request.start != "auto") return request.start;
+    return leiden_is_there() && cells <= most_for_leiden ? "leiden" : "kmeans";
+}
+
 void run_train(const TrainRequest& request) {
     const auto start = std::chrono::steady_clock::now();
     catch_interrupt();
@@ -330,7 +329,6 @@ void run_train(const TrainRequest& request) {
                                        if (is_first) folder = made_folder(request.out);
                                    });
     if (!is_first) return;
-    if (trained.started_from == "auto") trained.started_from = start_of(request, cell_count);
     print_training_notices(trained, request);
 
     CountMatrix& counts = cells.read.counts;

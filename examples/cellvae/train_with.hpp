@@ -286,7 +286,8 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
     Trained trained;
     std::optional<Model> plain;
     std::optional<MixtureFit> fit;
-    if (start_epochs > 0) trained.started_from = annotated.known.empty() ? request.start : "the known labels";
+    if (start_epochs > 0)
+        trained.started_from = annotated.known.empty() ? start_of(request, cells.cells()) : "the known labels";
     if (start_epochs > 0 && start_is_done) {
         sizes.mixture.clusters =
             kept->description.options.mixture.clusters;  // as many as there were groups to start from

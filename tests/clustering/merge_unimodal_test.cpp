@@ -50,8 +50,9 @@ TEST_CASE("parts of one mode are merged, modes are not, whatever their sizes") {
     for (const auto& pair : merged.merges) {
         CHECK(pair.first / 2 == pair.second / 2);
         CHECK(pair.p_value > pair.level);
-        CHECK(pair.level >= 0.001);
+        CHECK(pair.p_value > 0.001);
     }
+    CHECK(merged.largest_p_value <= 0.001);
     CHECK(merged.labels.back() == 0);  // the largest
     REQUIRE(merged.cluster_of.size() == 6);
     for (std::size_t k = 0; k < 6; k += 2) CHECK(merged.cluster_of[k] == merged.cluster_of[k + 1]);

@@ -43,6 +43,7 @@ struct UnimodalMerge {
     std::vector<std::int32_t> cluster_of;  ///< of each label before; -1 for one that no row has
     int clusters = 0;
     std::vector<UnimodalPair> merges;  ///< in the order in which they were made
+    double largest_p_value = 0;        ///< of the two that are left nearest to being one; 0 where one is left
 };
 
 /// The level at which two clusters are tested of which the smaller has so many rows. Over few of them the dip test has
@@ -79,6 +80,7 @@ public:
         UnimodalMerge result;
         while (true) {
             const auto best = most_unimodal();
+            result.largest_p_value = best ? best->p_value : 0;
             if (!best) break;  // one is left
             const auto left = std::count_if(rows_.begin(), rows_.end(), [](const auto& rows) { return !rows.empty(); });
             if (options_.clusters > 0 ? left <= options_.clusters : !(best->p_value > best->level)) break;
@@ -101,10 +103,21 @@ public:
 private:
     using Values = Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
-    /// The pair whose p-value is largest for its level; of those whose p-values are 0 the one with the least dip.
+    /// How two clusters look together.
+    struct Tested {
+        double p_value = 1, level = 1, dip = 0;
+
+        /// Nearer to being one; where p-values are 0, by the dip.
+        [[nodiscard]] bool nearer_than(const Tested& other) const {
+            const double ratio = p_value / level, others = other.p_value / other.level;
+            return ratio > others || (ratio == others && dip < other.dip);
+        }
+    };
+
+    /// The pair whose p-value is largest for its level.
     std::optional<UnimodalPair> most_unimodal() {
         std::optional<UnimodalPair> best;
-        double best_ratio = 0, best_dip = 0;
+        Tested best_tested;
         std::vector<std::size_t> present;
         for (std::size_t k = 0; k < rows_.size(); ++k)
             if (!rows_[k].empty()) present.push_back(k);
@@ -116,39 +129,45 @@ private:
             others.resize(std::min(others.size(), static_cast<std::size_t>(options_.nearest)));
             for (const auto& [distance, other] : others) {
                 const auto pair = std::minmax(k, other);
-                const auto [p, found_dip] = test(pair.first, pair.second);
-                const auto fewer = static_cast<Index>(std::min(rows_[k].size(), rows_[other].size()));
-                const double level = unimodal_level(fewer, options_), ratio = p / level;
-                if (best && (ratio < best_ratio || (ratio == best_ratio && found_dip >= best_dip))) continue;
-                best = {static_cast<std::int32_t>(pair.first), static_cast<std::int32_t>(pair.second), p, level};
-                best_ratio = ratio;
-                best_dip = found_dip;
+                const Tested tested = test(pair.first, pair.second);
+                if (best && !tested.nearer_than(best_tested)) continue;
+                best = {static_cast<std::int32_t>(pair.first), static_cast<std::int32_t>(pair.second), tested.p_value,
+                        tested.level};
+                best_tested = tested;
             }
         }
         return best;
     }
 
-    /// The p-value of the dip of two clusters, and the dip.
-    std::pair<double, double> test(std::size_t a, std::size_t b) {
+    Tested test(std::size_t a, std::size_t b) {
         const auto [found, fresh] = known_.try_emplace({a, b});
         if (!fresh) return found->second;
         const std::size_t fewer = std::min(rows_[a].size(), rows_[b].size());
-        if (static_cast<Index>(fewer) < options_.least_rows) return found->second = {1, 0};
+        found->second.level = unimodal_level(static_cast<Index>(fewer), options_);
+        if (static_cast<Index>(fewer) < options_.least_rows) return found->second;
         const Eigen::VectorXd axis = discriminant(a, b);
+        const std::vector<double> of_a = projected(a, axis), of_b = projected(b, axis);
         // Which rows of the larger are taken decides between .001 and .01 often enough; of an odd number of draws the
         // median dip is that of the median p-value.
-        const int draws = rows_[a].size() == rows_[b].size() ? 1 : options_.draws | 1;
+        const int draws = of_a.size() == of_b.size() ? 1 : options_.draws | 1;
         std::vector<double> dips;
         for (int draw = 0; draw < draws; ++draw) {
-            std::vector<double> along;
-            for (const std::size_t k : {a, b})
-                for (const auto row : some_rows(k, fewer, k == a ? b : a, draw))
-                    along.push_back(values_.row(row).cast<double>().dot(axis));
+            std::vector<double> along = some_of(of_a, fewer, a, b, draw), others = some_of(of_b, fewer, b, a, draw);
+            along.insert(along.end(), others.begin(), others.end());
             dips.push_back(dip(std::move(along)));
         }
         std::nth_element(dips.begin(), dips.begin() + draws / 2, dips.end());
-        const double median = dips[static_cast<std::size_t>(draws / 2)];
-        return found->second = {dip_p_value(median, 2 * fewer), median};
+        found->second.dip = dips[static_cast<std::size_t>(draws / 2)];
+        found->second.p_value = dip_p_value(found->second.dip, 2 * fewer);
+        return found->second;
+    }
+
+    /// Where each row of a cluster lies along an axis.
+    [[nodiscard]] std::vector<double> projected(std::size_t k, const Eigen::VectorXd& axis) const {
+        std::vector<double> along;
+        along.reserve(rows_[k].size());
+        for (const auto row : rows_[k]) along.push_back(values_.row(row).cast<double>().dot(axis));
+        return along;
     }
 
     /// The axis that tells two clusters best apart. Their pooled covariance is shrunk toward a sphere, the more the
@@ -169,17 +188,16 @@ private:
         return pooled.selfadjointView<Eigen::Lower>().ldlt().solve(centroids_[b] - centroids_[a]);
     }
 
-    /// As many rows of a cluster as the other has, drawn without repetition: a large one must not drown a small one.
-    [[nodiscard]] std::vector<Eigen::Index> some_rows(std::size_t k, std::size_t count, std::size_t other,
-                                                      int draw) const {
-        std::vector<Eigen::Index> rows = rows_[k];
-        if (rows.size() == count) return rows;
+    /// As many values of cluster k as the other has, drawn without repetition: a large one must not drown a small one.
+    [[nodiscard]] std::vector<double> some_of(std::vector<double> values, std::size_t count, std::size_t k,
+                                              std::size_t other, int draw) const {
+        if (values.size() == count) return values;
         RandomStream random(options_.seed, Purpose::clustering, static_cast<std::uint32_t>(k),
                             static_cast<std::uint32_t>(other), static_cast<std::uint32_t>(draw + 1));
         for (std::size_t i = 0; i < count; ++i)
-            std::swap(rows[i], rows[i + random.below(static_cast<std::uint32_t>(rows.size() - i))]);
-        rows.resize(count);
-        return rows;
+            std::swap(values[i], values[i + random.below(static_cast<std::uint32_t>(values.size() - i))]);
+        values.resize(count);
+        return values;
     }
 
     void join(std::size_t first, std::size_t second) {
@@ -198,7 +216,7 @@ private:
     Values values_;
     std::vector<std::vector<Eigen::Index>> rows_;  // of each cluster; empty for one that joined another
     std::vector<Eigen::VectorXd> centroids_;
-    std::map<std::pair<std::size_t, std::size_t>, std::pair<double, double>> known_;  // what test() found
+    std::map<std::pair<std::size_t, std::size_t>, Tested> known_;  // what test() found
 };
 
 }  // namespace clustering_detail
