@@ -45,6 +45,18 @@ TEMPLATE_TEST_CASE("uniform and normal numbers have the moments of their laws", 
     CHECK(std::abs(fourth / draws - 3) < 5 * std::sqrt(96.0 / draws));
 }
 
+TEMPLATE_TEST_CASE("a stream that leaves out numbers goes on where one that draws them does", "", float, double) {
+    const auto check = [](const auto& draw) {
+        RandomStream whole(5, Purpose::test, 1);
+        for (int i = 0; i < 12; ++i) draw(whole);
+        RandomStream rest(5, Purpose::test, 1);
+        rest.skip<TestType>(12);
+        for (int i = 0; i < 6; ++i) CHECK(draw(rest) == draw(whole));
+    };
+    check([](RandomStream& stream) { return stream.uniform<TestType>(); });
+    check([](RandomStream& stream) { return stream.normal<TestType>(); });
+}
+
 TEST_CASE("below reaches every number under its bound equally often") {
     RandomStream stream(3, Purpose::test);
     std::array<int, 7> seen{};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <type_traits>
 
 #include "cellvae/core/views.hpp"
 
@@ -59,6 +60,136 @@ void for_each_index(const Exec& exec, KernelLabel name, Index count, Index cost,
     } else {
         Kokkos::parallel_for(name, Kokkos::RangePolicy<Exec>(exec, 0, count), work);
     }
+}
+
+namespace core_detail {
+
+template <class Work>
+struct ElementWork {
+    Work work;
+    Index columns;
+
+    KOKKOS_INLINE_FUNCTION void operator()(const Index i) const { work(i / columns, i % columns); }
+};
+
+}  // namespace core_detail
+
+/// Calls work(row, column) for every element of rows x columns; none may depend on another. On the host a thread goes
+/// along whole rows; on a device neighbouring threads take neighbouring columns, which lie together in memory.
+/// @param cost as in for_each_index
+template <class Exec, class Work>
+void for_each_element(const Exec& exec, KernelLabel name, Index rows, Index columns, Index cost, const Work& work) {
+    if constexpr (runs_on_host<Exec>)
+        for_each_index(exec, name, rows, cost, [=](const Index row) {
+            for (Index column = 0; column < columns; ++column) work(row, column);
+        });
+    else
+        for_each_index(exec, name, rows * columns, cost, core_detail::ElementWork<Work>{work, columns});
+}
+
+/// A row of a kernel of rows x columns, as its author sees it: one thread on the host, a team of threads on a device,
+/// which share the columns. Every thread takes the same columns each time, so that what columns() wrote the next
+/// columns() of the same row may read, in the same column.
+template <class Exec>
+class KernelRow {
+public:
+    /// f(column) for every column.
+    template <class F>
+    KOKKOS_INLINE_FUNCTION void columns(Index count, const F& f) const {
+        if constexpr (runs_on_host<Exec>)
+            for (Index column = 0; column < count; ++column) f(column);
+        else
+            Kokkos::parallel_for(Kokkos::TeamThreadRange(*team_, count), f);
+    }
+
+    /// The sum of f(column) over the columns, which every thread gets. In double, and always in the same order.
+    template <class F>
+    [[nodiscard]] KOKKOS_INLINE_FUNCTION double sum(Index count, const F& f) const {
+        double total = 0;
+        if constexpr (runs_on_host<Exec>) {
+            for (Index column = 0; column < count; ++column) total += f(column);
+        } else {
+            Kokkos::parallel_reduce(
+                Kokkos::TeamThreadRange(*team_, count), [&](const Index column, double& part) { part += f(column); },
+                total);
+        }
+        return total;
+    }
+
+    /// The largest f(column), which every thread gets. At least one column.
+    template <class Real, class F>
+    [[nodiscard]] KOKKOS_INLINE_FUNCTION Real largest(Index count, const F& f) const {
+        Real most = f(Index(0));
+        if constexpr (runs_on_host<Exec>) {
+            for (Index column = 1; column < count; ++column) most = f(column) > most ? f(column) : most;
+        } else {
+            Kokkos::parallel_reduce(
+                Kokkos::TeamThreadRange(*team_, count),
+                [&](const Index column, Real& part) { part = f(column) > part ? f(column) : part; },
+                Kokkos::Max<Real>(most));
+        }
+        return most;
+    }
+
+    /// Before other columns are read than those that one wrote.
+    KOKKOS_INLINE_FUNCTION void wait() const {
+        if constexpr (!runs_on_host<Exec>) team_->team_barrier();
+    }
+
+    /// f(begin, end) for runs of columns, for work that is dear to begin, such as a stream of random numbers: a single
+    /// run on the host, else runs of at most `length`, each beginning at a multiple of it.
+    template <class F>
+    KOKKOS_INLINE_FUNCTION void runs(Index count, Index length, const F& f) const {
+        if constexpr (runs_on_host<Exec>)
+            f(Index(0), count);
+        else
+            Kokkos::parallel_for(Kokkos::TeamThreadRange(*team_, (count + length - 1) / length), [&](const Index run) {
+                f(run * length, (run + 1) * length < count ? (run + 1) * length : count);
+            });
+    }
+
+    /// f() by one thread.
+    template <class F>
+    KOKKOS_INLINE_FUNCTION void once(const F& f) const {
+        if constexpr (runs_on_host<Exec>)
+            f();
+        else
+            Kokkos::single(Kokkos::PerTeam(*team_), f);
+    }
+
+    // made by for_each_row
+    using Team = std::conditional_t<runs_on_host<Exec>, void, typename Kokkos::TeamPolicy<Exec>::member_type>;
+    KOKKOS_INLINE_FUNCTION explicit KernelRow(const Team* team) : team_(team) {}
+
+private:
+    const Team* team_;  // null on the host
+};
+
+namespace core_detail {
+
+template <class Exec, class Work>
+struct RowWork {
+    Work work;
+
+    KOKKOS_INLINE_FUNCTION void operator()(const typename KernelRow<Exec>::Team& team) const {
+        work(static_cast<Index>(team.league_rank()), KernelRow<Exec>(&team));
+    }
+};
+
+}  // namespace core_detail
+
+/// Calls work(row, KernelRow<Exec>) for every row; none may depend on another. What it does along the row it asks the
+/// KernelRow for, which makes of it a loop on the host and a team's work on a device, neighbouring threads at
+/// neighbouring columns. Columns whose sums run over the rows are for_each_index's: a thread a column reads together
+/// what lies together, too.
+/// @param cost as in for_each_index
+template <class Exec, class Work>
+void for_each_row(const Exec& exec, KernelLabel name, Index rows, Index cost, const Work& work) {
+    if constexpr (runs_on_host<Exec>)
+        for_each_index(exec, name, rows, cost, [=](const Index row) { work(row, KernelRow<Exec>(nullptr)); });
+    else
+        Kokkos::parallel_for(name, Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(rows), Kokkos::AUTO),
+                             core_detail::RowWork<Exec, Work>{work});
 }
 
 namespace core_detail {

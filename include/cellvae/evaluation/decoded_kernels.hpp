@@ -38,15 +38,16 @@ void add_expectations(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, 
                       const ToLibrary<Real, Exec>& to, bool structural_zeros, const SumsView& sums) {
     const Index cells = draws.cells(), rows = draws.rows();
     const auto weights = draws.weights;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::add_expectations"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, cells),
-        KOKKOS_LAMBDA(const Index cell) {
+    for_each_row(
+        draws.pass.exec, KernelLabel("cellvae::add_expectations"), cells, 10 * rows * panel.width,
+        KOKKOS_LAMBDA(const Index cell, const KernelRow<Exec>& along) {
             const double factor = to.factor(cell);
             for (Index row = cell; row < rows; row += cells) {
                 const double weight = factor * static_cast<double>(weights(row));
                 if (weight == 0) continue;
-                for (Index g = 0; g < panel.width; ++g)
+                along.columns(panel.width, [&](const Index g) {
                     sums(cell, panel.first + g) += weight * expectation<L>(structural_zeros, panel.parameters(row, g));
+                });
             }
         });
 }
@@ -91,18 +92,15 @@ struct ExpectedCounts {
 template <class L, class Real, class Exec, class ChosenView, class Space>
 void chosen_moments(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, Real, Exec>& panel,
                     const ToLibrary<Real, Exec>& to, const ChosenView& chosen, const ExpectedCounts<Space>& values) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::chosen_moments"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, draws.cells()),
-        KOKKOS_LAMBDA(const Index cell) {
-            const double factor = to.factor(cell);
-            for (Index g = 0; g < panel.width; ++g) {
-                const auto eta = panel.parameters(chosen(cell), g);
-                const Index at = panel.first + g;
-                const Real mean = L::mean(eta);
-                values.at_library(cell, at) = static_cast<float>(factor * static_cast<double>(mean));
-                values.mean(cell, at) = static_cast<float>(mean);
-                values.variance(cell, at) = static_cast<float>(L::variance(eta));
-            }
+    for_each_element(
+        draws.pass.exec, KernelLabel("cellvae::chosen_moments"), draws.cells(), panel.width,
+        20 * draws.cells() * panel.width, KOKKOS_LAMBDA(const Index cell, const Index g) {
+            const auto eta = panel.parameters(chosen(cell), g);
+            const Index at = panel.first + g;
+            const Real mean = L::mean(eta);
+            values.at_library(cell, at) = static_cast<float>(to.factor(cell) * static_cast<double>(mean));
+            values.mean(cell, at) = static_cast<float>(mean);
+            values.variance(cell, at) = static_cast<float>(L::variance(eta));
         });
 }
 
@@ -113,27 +111,22 @@ void sample_values(const DecodedDraws<Real, Exec>& draws, const GenePanel<L, Rea
     const auto number = static_cast<std::uint32_t>(draws.first_draw + draw);
     const auto cell_number = draws.pass.batch->cell;
     const std::uint64_t seed = draws.pass.seed;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::sample_values"), Kokkos::RangePolicy<Exec>(draws.pass.exec, 0, draws.cells()),
-        KOKKOS_LAMBDA(const Index cell) {
-            for (Index g = 0; g < panel.width; ++g) {
-                RandomStream random(seed, Purpose::posterior_predictive, static_cast<std::uint32_t>(cell_number(cell)),
-                                    number, static_cast<std::uint32_t>(panel.gene(panel.first + g)));
-                values(cell, panel.first + g) =
-                    static_cast<float>(L::sample(random, panel.parameters(chosen(cell), g)));
-            }
+    for_each_element(
+        draws.pass.exec, KernelLabel("cellvae::sample_values"), draws.cells(), panel.width,
+        100 * draws.cells() * panel.width, KOKKOS_LAMBDA(const Index cell, const Index g) {
+            RandomStream random(seed, Purpose::posterior_predictive, static_cast<std::uint32_t>(cell_number(cell)),
+                                number, static_cast<std::uint32_t>(panel.gene(panel.first + g)));
+            values(cell, panel.first + g) = static_cast<float>(L::sample(random, panel.parameters(chosen(cell), g)));
         });
 }
 
 /// values (cells x genes, float) = factor x sums.
 template <class Exec, class SumsView, class ValuesView>
 void scaled_values(const Exec& exec, const SumsView& sums, double factor, const ValuesView& values) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::scaled_values"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(values.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
-            for (Index g = 0; g < static_cast<Index>(values.extent(1)); ++g)
-                values(row, g) = static_cast<float>(factor * sums(row, g));
-        });
+    for_each_element(
+        exec, KernelLabel("cellvae::scaled_values"), static_cast<Index>(values.extent(0)),
+        static_cast<Index>(values.extent(1)), static_cast<Index>(values.size()) / 2,
+        KOKKOS_LAMBDA(const Index row, const Index g) { values(row, g) = static_cast<float>(factor * sums(row, g)); });
 }
 
 /// How a model's expected counts come to another library size.

@@ -42,10 +42,10 @@ namespace models_detail {
 template <class Real, class Exec, class ToView, class GeneView>
 void gather_rows(const Exec& exec, const GeneView& gene, const Real* from, const ToView& to) {
     const auto width = static_cast<Index>(to.extent(1));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::gather_rows"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(to.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
-            for (Index c = 0; c < width; ++c) to(row, c) = from[static_cast<Index>(gene(row)) * width + c];
+    for_each_element(
+        exec, KernelLabel("cellvae::gather_rows"), static_cast<Index>(to.extent(0)), width,
+        static_cast<Index>(to.size()) / 4, KOKKOS_LAMBDA(const Index row, const Index c) {
+            to(row, c) = from[static_cast<Index>(gene(row)) * width + c];
         });
 }
 
@@ -57,11 +57,10 @@ void start_panel(const Pass<Real, Exec>& pass, const nn_detail::Head<Real>& head
     const Index cells = pass.batch->cells();
     const bool adds = head.adds_library && !head.share;
     const auto width = static_cast<Index>(eta.extent(1));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::start_panel"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(eta.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
-            const Real offset = adds ? log_library(row % cells) : Real(0);
-            for (Index g = 0; g < width; ++g) eta(row, g) = bias(first + g) + offset;
+    for_each_element(
+        pass.exec, KernelLabel("cellvae::start_panel"), static_cast<Index>(eta.extent(0)), width,
+        static_cast<Index>(eta.size()) / 4, KOKKOS_LAMBDA(const Index row, const Index g) {
+            eta(row, g) = bias(first + g) + (adds ? log_library(row % cells) : Real(0));
         });
 }
 

@@ -30,25 +30,23 @@ template <class Real, class Exec, class Slice>
 void append_conditions(const Pass<Real, Exec>& pass, const Slice& z, const Slice& input) {
     const auto condition = pass.batch->condition;
     const auto row_cells = pass.row_cells();
-    for_each_index(
+    for_each_element(
         pass.exec, KernelLabel("cellvae::append_conditions"), static_cast<Index>(z.extent(0)),
-        static_cast<Index>(input.size()), KOKKOS_LAMBDA(const Index row) {
+        static_cast<Index>(input.extent(1)), static_cast<Index>(input.size()),
+        KOKKOS_LAMBDA(const Index row, const Index c) {
             const auto latent = static_cast<Index>(z.extent(1));
             const Index own = latent + condition(row_cells.cell(row));
-            for (Index l = 0; l < latent; ++l) input(row, l) = z(row, l);
-            for (Index c = latent; c < static_cast<Index>(input.extent(1)); ++c)
-                input(row, c) = c == own ? Real(1) : Real(0);
+            input(row, c) = c < latent ? z(row, c) : c == own ? Real(1) : Real(0);
         });
 }
 
 /// d_z (rows x latent) = the first columns of d_input (rows x (latent + conditions)).
 template <class Exec, class Slice>
 void take_latent(const Exec& exec, const Slice& d_input, const Slice& d_z) {
-    for_each_index(
-        exec, KernelLabel("cellvae::take_latent"), static_cast<Index>(d_z.extent(0)), static_cast<Index>(d_z.size()),
-        KOKKOS_LAMBDA(const Index row) {
-            for (Index l = 0; l < static_cast<Index>(d_z.extent(1)); ++l) d_z(row, l) = d_input(row, l);
-        });
+    for_each_element(
+        exec, KernelLabel("cellvae::take_latent"), static_cast<Index>(d_z.extent(0)), static_cast<Index>(d_z.extent(1)),
+        static_cast<Index>(d_z.size()),
+        KOKKOS_LAMBDA(const Index row, const Index l) { d_z(row, l) = d_input(row, l); });
 }
 
 /// means = the columns' means over the first `cells` rows, each summed in the rows' order.

@@ -23,16 +23,34 @@ struct InputNoise {
     /// The values of one cell's row in one panel. They are uniform: a hidden unit sees the sum over thousands of genes,
     /// which is Gaussian either way, and a word of random bits makes two.
     KOKKOS_INLINE_FUNCTION void row(Index row, Index panel, Real* values) const {
-        const Index first = panel * genes_per_panel;
-        const Index width = first + genes_per_panel < genes ? genes_per_panel : genes - first;
+        part(row, panel, 0, width(panel), values);
+    }
+
+    /// The same from the panel's gene `begin`, a multiple of eight, up to `end`.
+    KOKKOS_INLINE_FUNCTION void part(Index row, Index panel, Index begin, Index end, Real* values) const {
         const Real scale = deviation * Real(3.4641016151377544) / Real(65536);  // sqrt(12): variance one before it
         RandomStream random(seed, Purpose::input_noise, static_cast<std::uint32_t>(cell(row)), step,
                             static_cast<std::uint32_t>(panel));
-        for (Index g = 0; g < width; g += 2) {
+        random.template skip<float>(begin / 2);
+        for (Index g = begin; g < end; g += 2) {
             const std::uint32_t word = random();
             values[g] = scale * (static_cast<Real>(word & 0xffffu) - Real(32767.5));
-            if (g + 1 < width) values[g + 1] = scale * (static_cast<Real>(word >> 16) - Real(32767.5));
+            if (g + 1 < end) values[g + 1] = scale * (static_cast<Real>(word >> 16) - Real(32767.5));
         }
+    }
+
+    KOKKOS_INLINE_FUNCTION Index width(Index panel) const {
+        const Index first = panel * genes_per_panel;
+        return first + genes_per_panel < genes ? genes_per_panel : genes - first;
+    }
+
+    /// The same by all threads of a team. The caller waits for them.
+    template <class Member>
+    KOKKOS_INLINE_FUNCTION void row_by_team(const Member& team, Index row, Index panel, Real* values) const {
+        const Index count = width(panel);
+        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, (count + 7) / 8), [&](const Index run) {
+            part(row, panel, 8 * run, 8 * run + 8 < count ? 8 * run + 8 : count, values);
+        });
     }
 };
 
@@ -89,7 +107,7 @@ void input_noise_forward(const Pass<Real, Exec>& pass, const Slice& weight, cons
                 auto* values = static_cast<Real*>(team.team_shmem().get_shmem(genes_per_panel * sizeof(Real)));
                 const Index row = team.league_rank();
                 for (Index panel = 0; panel < panels; ++panel) {
-                    Kokkos::single(Kokkos::PerTeam(team), [&]() { noise.row(row, panel, values); });
+                    noise.row_by_team(team, row, panel, values);
                     team.team_barrier();
                     const Index gene = panel * genes_per_panel;
                     const Index width = gene + genes_per_panel < noise.genes ? genes_per_panel : noise.genes - gene;
@@ -143,7 +161,7 @@ void input_noise_backward(const Pass<Real, Exec>& pass, const Slice& d_y, const 
                 const Index gene = panel * genes_per_panel;
                 const Index width = gene + genes_per_panel < noise.genes ? genes_per_panel : noise.genes - gene;
                 for (Index row = 0; row < rows; ++row) {
-                    Kokkos::single(Kokkos::PerTeam(team), [&]() { noise.row(row, panel, values); });
+                    noise.row_by_team(team, row, panel, values);
                     team.team_barrier();
                     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
                         for (Index g = 0; g < width; ++g) d_weight(gene + g, o) += values[g] * d_y(row, o);

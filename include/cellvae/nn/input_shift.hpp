@@ -40,11 +40,9 @@ void subtract_shift(const Exec& exec, const Minibatch<Real, Exec>& batch, const 
         KOKKOS_LAMBDA(const Index o) {
             for (Index panel = 1; panel < panels; ++panel) sums(0, o) += sums(panel, o);
         });
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::subtract_shift"), Kokkos::RangePolicy<Exec>(exec, 0, batch.cells()),
-        KOKKOS_LAMBDA(const Index cell) {
-            for (Index o = 0; o < outputs; ++o) y(cell, o) -= static_cast<Real>(sums(0, o));
-        });
+    for_each_element(
+        exec, KernelLabel("cellvae::subtract_shift"), batch.cells(), outputs, static_cast<Index>(y.size()) / 4,
+        KOKKOS_LAMBDA(const Index cell, const Index o) { y(cell, o) -= static_cast<Real>(sums(0, o)); });
 }
 
 /// d_weight (genes x outputs) -= shift (genes) times what d_y sums to over the cells.
@@ -53,12 +51,10 @@ template <class Real, class Exec, class Slice>
 void subtract_shift_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& d_y_sum,
                              const Slice& d_weight) {
     const auto shift = batch.input_shift;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::subtract_shift_backward"), Kokkos::RangePolicy<Exec>(exec, 0, batch.genes()),
-        KOKKOS_LAMBDA(const Index gene) {
-            const auto outputs = static_cast<Index>(d_weight.extent(1));
-            for (Index o = 0; o < outputs; ++o) d_weight(gene, o) -= shift(gene) * d_y_sum(0, o);
-        });
+    for_each_element(
+        exec, KernelLabel("cellvae::subtract_shift_backward"), batch.genes(), static_cast<Index>(d_weight.extent(1)),
+        static_cast<Index>(d_weight.size()) / 4,
+        KOKKOS_LAMBDA(const Index gene, const Index o) { d_weight(gene, o) -= shift(gene) * d_y_sum(0, o); });
 }
 
 }  // namespace cellvae::nn_detail

@@ -15,12 +15,10 @@ namespace nn_detail {
 /// Every row of `matrix` becomes `row` (1 x columns).
 template <class Exec, class MatrixView, class RowView>
 void fill_rows(const Exec& exec, const MatrixView& matrix, const RowView& row) {
-    for_each_index(
+    for_each_element(
         exec, KernelLabel("cellvae::fill_rows"), static_cast<Index>(matrix.extent(0)),
-        static_cast<Index>(matrix.size()) / 4, KOKKOS_LAMBDA(const Index r) {
-            const auto columns = static_cast<Index>(matrix.extent(1));
-            for (Index c = 0; c < columns; ++c) matrix(r, c) = row(0, c);
-        });
+        static_cast<Index>(matrix.extent(1)), static_cast<Index>(matrix.size()) / 4,
+        KOKKOS_LAMBDA(const Index r, const Index c) { matrix(r, c) = row(0, c); });
 }
 
 /// sums (1 x columns) = the columns' sums over the rows, each in the rows' order.

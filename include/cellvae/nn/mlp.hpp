@@ -38,21 +38,28 @@ void activate(const Pass<Real, Exec>& pass, const Activation& activation, double
     const bool drops = dropout > 0 && pass.mode == Mode::training;
     const Real rate = static_cast<Real>(dropout);
     const Real kept = Real(1) / (Real(1) - rate);
-    for_each_index(
-        pass.exec, KernelLabel("cellvae::activate"), static_cast<Index>(u.extent(0)),
-        (drops ? 8 : 1) * static_cast<Index>(u.size()), KOKKOS_LAMBDA(const Index row) {
-            for (Index c = 0; c < columns; ++c) y(row, c) = activation.value(u(row, c));
-            if (drops && row >= dropped_rows) {
-                for (Index c = 0; c < columns; ++c) mask(row, c) = Real(1);
-            } else if (drops) {
-                const auto sample = static_cast<std::uint32_t>(row_cells.block(row));
-                RandomStream random(seed, Purpose::dropout, static_cast<std::uint32_t>(cell(row_cells.cell(row))), step,
-                                    (stream << 16) | sample);
-                for (Index c = 0; c < columns; ++c) {
-                    mask(row, c) = random.uniform<float>() < static_cast<float>(rate) ? Real(0) : kept;
+    if (!drops)
+        return for_each_element(
+            pass.exec, KernelLabel("cellvae::activate"), static_cast<Index>(u.extent(0)), columns,
+            static_cast<Index>(u.size()),
+            KOKKOS_LAMBDA(const Index row, const Index c) { y(row, c) = activation.value(u(row, c)); });
+    for_each_row(
+        pass.exec, KernelLabel("cellvae::activate"), static_cast<Index>(u.extent(0)), 8 * static_cast<Index>(u.size()),
+        KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
+            const auto sample = static_cast<std::uint32_t>(row_cells.block(row));
+            const RandomStream whole(seed, Purpose::dropout, static_cast<std::uint32_t>(cell(row_cells.cell(row))),
+                                     step, (stream << 16) | sample);
+            along.runs(columns, 4, [&](const Index begin, const Index end) {
+                RandomStream random = whole;
+                random.template skip<float>(begin);
+                for (Index c = begin; c < end; ++c) y(row, c) = activation.value(u(row, c));
+                for (Index c = begin; c < end; ++c) {
+                    const bool drawn = row < dropped_rows;
+                    const bool dropped = drawn && random.uniform<float>() < static_cast<float>(rate);
+                    mask(row, c) = dropped ? Real(0) : drawn ? kept : Real(1);
                     y(row, c) *= mask(row, c);
                 }
-            }
+            });
         });
 }
 
@@ -62,13 +69,11 @@ void activate_backward(const Pass<Real, Exec>& pass, const Activation& activatio
                        const Slice& mask, const Slice& d) {
     const auto columns = static_cast<Index>(u.extent(1));
     const bool drops = dropout > 0 && pass.mode == Mode::training;
-    for_each_index(
-        pass.exec, KernelLabel("cellvae::activate_backward"), static_cast<Index>(u.extent(0)),
-        static_cast<Index>(u.size()), KOKKOS_LAMBDA(const Index row) {
-            for (Index c = 0; c < columns; ++c) {
-                const Real through = drops ? d(row, c) * mask(row, c) : d(row, c);
-                d(row, c) = through * activation.derivative(u(row, c));
-            }
+    for_each_element(
+        pass.exec, KernelLabel("cellvae::activate_backward"), static_cast<Index>(u.extent(0)), columns,
+        static_cast<Index>(u.size()), KOKKOS_LAMBDA(const Index row, const Index c) {
+            const Real through = drops ? d(row, c) * mask(row, c) : d(row, c);
+            d(row, c) = through * activation.derivative(u(row, c));
         });
 }
 

@@ -36,24 +36,23 @@ template <class Exec, class Slice, class ScaleView>
 void normalise_rows(const Exec& exec, const Slice& u, const Slice& gain, const Slice& shift, const Slice& normalised,
                     const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
-    for_each_index(
+    for_each_row(
         exec, KernelLabel("cellvae::normalise_rows"), static_cast<Index>(u.extent(0)), 3 * static_cast<Index>(u.size()),
-        KOKKOS_LAMBDA(const Index row) {
+        KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const auto units = static_cast<Index>(u.extent(1));
-            double sum = 0, squares = 0;
-            for (Index c = 0; c < units; ++c) sum += static_cast<double>(u(row, c));
+            const double sum = along.sum(units, [&](const Index c) { return static_cast<double>(u(row, c)); });
             const double mean = sum / static_cast<double>(units);
-            for (Index c = 0; c < units; ++c) {
+            const double squares = along.sum(units, [&](const Index c) {
                 const double centred = static_cast<double>(u(row, c)) - mean;
-                squares += centred * centred;
-            }
+                return centred * centred;
+            });
             const auto factor =
                 static_cast<Real>(1 / Kokkos::sqrt(squares / static_cast<double>(units) + layer_epsilon));
-            scale(row) = factor;
-            for (Index c = 0; c < units; ++c) {
+            along.once([&]() { scale(row) = factor; });
+            along.columns(units, [&](const Index c) {
                 normalised(row, c) = (u(row, c) - static_cast<Real>(mean)) * factor;
                 u(row, c) = gain(0, c) * normalised(row, c) + shift(0, c);
-            }
+            });
         });
 }
 
@@ -61,20 +60,19 @@ template <class Exec, class Slice, class ScaleView>
 void normalise_rows_backward(const Exec& exec, const Slice& d, const Slice& gain, const Slice& normalised,
                              const ScaleView& scale) {
     using Real = typename Slice::non_const_value_type;
-    for_each_index(
+    for_each_row(
         exec, KernelLabel("cellvae::normalise_rows_backward"), static_cast<Index>(d.extent(0)),
-        3 * static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index row) {
+        3 * static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const auto units = static_cast<Index>(d.extent(1));
-            double sum = 0, projection = 0;
-            for (Index c = 0; c < units; ++c) {
-                const auto inner = static_cast<double>(d(row, c) * gain(0, c));
-                sum += inner;
-                projection += inner * static_cast<double>(normalised(row, c));
-            }
+            const auto inner = [&](const Index c) { return static_cast<double>(d(row, c) * gain(0, c)); };
+            const double sum = along.sum(units, inner);
+            const double projection =
+                along.sum(units, [&](const Index c) { return inner(c) * static_cast<double>(normalised(row, c)); });
             const auto mean = static_cast<Real>(sum / static_cast<double>(units));
             const auto slope = static_cast<Real>(projection / static_cast<double>(units));
-            for (Index c = 0; c < units; ++c)
+            along.columns(units, [&](const Index c) {
                 d(row, c) = scale(row) * (d(row, c) * gain(0, c) - mean - normalised(row, c) * slope);
+            });
         });
 }
 

@@ -84,9 +84,8 @@ struct DeviceStage {
 /// Biases, shared values and offsets: what the products are added to. A share is complete with that.
 template <class Stage, class Exec>
 void device_start(const Exec& exec, const Stage& stage) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::start"),
-        Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<Index>>(exec, {0, 0}, {stage.rows, stage.width}),
+    for_each_element(
+        exec, KernelLabel("cellvae::output_layer::start"), stage.rows, stage.width, stage.rows * stage.width,
         KOKKOS_LAMBDA(const Index row, const Index gene) {
             for (std::size_t n = 0; n < Stage::count; ++n) {
                 const auto& head = stage.heads[n];
@@ -100,14 +99,13 @@ void device_start(const Exec& exec, const Stage& stage) {
 /// The nonzeros' results, kept aside before the pass over all entries overwrites their parameters.
 template <class Likelihood, class Stage, class Exec>
 void device_nonzeros(const Exec& exec, const Stage& stage) {
-    using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::nonzeros"),
-        Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
-            const Index row = team.league_rank();
+    for_each_row(
+        exec, KernelLabel("cellvae::output_layer::nonzeros"), stage.rows, stage.rows * stage.width,
+        KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const Index sample = stage.sample(row);
             const Index begin = stage.nonzeros(row, 0), end = stage.nonzeros(row, 1);
-            Kokkos::parallel_for(Kokkos::TeamThreadRange(team, begin, end), [&](const Index k) {
+            along.columns(end - begin, [&](const Index nonzero) {
+                const Index k = begin + nonzero;
                 const auto eta = stage.parameters(row, stage.batch.columns(k) - stage.first_gene);
                 const auto result =
                     bounded_log_prob<Likelihood>(stage.batch.targets(k), eta, stage.heads, stage.weight(row));
@@ -120,9 +118,8 @@ void device_nonzeros(const Exec& exec, const Stage& stage) {
 /// Every entry as if its count were zero.
 template <class Likelihood, class Stage, class Exec>
 void device_zeros(const Exec& exec, const Stage& stage) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::zeros"),
-        Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<Index>>(exec, {0, 0}, {stage.rows, stage.width}),
+    for_each_element(
+        exec, KernelLabel("cellvae::output_layer::zeros"), stage.rows, stage.width, stage.rows * stage.width,
         KOKKOS_LAMBDA(const Index row, const Index gene) {
             const auto result =
                 bounded_log_prob<Likelihood>(Zero{}, stage.parameters(row, gene), stage.heads, stage.weight(row));
@@ -134,39 +131,34 @@ void device_zeros(const Exec& exec, const Stage& stage) {
 /// The nonzeros' results come to their places, and each row is summed; a share's gradient is kept for the whole row.
 template <class Stage, class Exec, class LogProbView>
 void device_rows(const Exec& exec, const Stage& stage, const LogProbView& log_prob) {
-    using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::rows"),
-        Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(stage.rows), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
-            const Index row = team.league_rank();
+    for_each_row(
+        exec, KernelLabel("cellvae::output_layer::rows"), stage.rows, stage.rows * stage.width,
+        KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const Index sample = stage.sample(row);
             const Index begin = stage.nonzeros(row, 0), end = stage.nonzeros(row, 1);
-            Kokkos::parallel_for(Kokkos::TeamThreadRange(team, begin, end), [&](const Index k) {
+            along.columns(end - begin, [&](const Index nonzero) {
+                const Index k = begin + nonzero;
                 const Index gene = stage.batch.columns(k) - stage.first_gene;
                 for (std::size_t n = 0; n < Stage::count; ++n)
                     stage.panel.eta(n, row, gene) = stage.panel.found(n, sample, k);
                 stage.panel.log_prob(row, gene) = stage.panel.found(Stage::count, sample, k);
             });
-            team.team_barrier();
-            double sum = 0;
-            Kokkos::parallel_reduce(
-                Kokkos::TeamThreadRange(team, stage.width),
-                [&](const Index gene, double& partial) {
-                    partial += static_cast<double>(stage.panel.log_prob(row, gene));
-                    for (std::size_t n = 0; n < Stage::count; ++n)
-                        if (stage.heads[n].share)
-                            stage.panel.d_logits(row, stage.first_gene + gene) = stage.panel.eta(n, row, gene);
-                },
-                sum);
-            Kokkos::single(Kokkos::PerTeam(team), [&]() { log_prob(stage.first_row + row) += sum; });
+            along.wait();
+            const double sum = along.sum(stage.width, [&](const Index gene) {
+                for (std::size_t n = 0; n < Stage::count; ++n)
+                    if (stage.heads[n].share)
+                        stage.panel.d_logits(row, stage.first_gene + gene) = stage.panel.eta(n, row, gene);
+                return static_cast<double>(stage.panel.log_prob(row, gene));
+            });
+            along.once([&]() { log_prob(stage.first_row + row) += sum; });
         });
 }
 
 /// The gradients of biases and shared values, but for a share's: columns' sums in the rows' order.
 template <class Stage, class Exec>
 void device_biases(const Exec& exec, const Stage& stage) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::biases"), Kokkos::RangePolicy<Exec>(exec, 0, stage.width),
+    for_each_index(
+        exec, KernelLabel("cellvae::output_layer::biases"), stage.width, stage.rows * stage.width,
         KOKKOS_LAMBDA(const Index gene) {
             for (std::size_t n = 0; n < Stage::count; ++n) {
                 if (stage.heads[n].share) continue;
@@ -181,55 +173,37 @@ void device_biases(const Exec& exec, const Stage& stage) {
 /// Logits (rows x genes) = biases, or shared values.
 template <class Real, class Exec, class LogitsView>
 void device_logits_start(const Exec& exec, const Head<Real>& head, const LogitsView& logits) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::logits_start"),
-        Kokkos::MDRangePolicy<Exec, Kokkos::Rank<2>, Kokkos::IndexType<Index>>(
-            exec, {0, 0}, {static_cast<Index>(logits.extent(0)), static_cast<Index>(logits.extent(1))}),
+    for_each_element(
+        exec, KernelLabel("cellvae::output_layer::logits_start"), static_cast<Index>(logits.extent(0)),
+        static_cast<Index>(logits.extent(1)), static_cast<Index>(logits.size()),
         KOKKOS_LAMBDA(const Index row, const Index gene) { logits(row, gene) = head.bias[gene]; });
 }
 
 /// Each row of logits (rows x genes) becomes its log-softmax.
 template <class Real, class Exec, class LogitsView>
 void device_log_shares(const Exec& exec, const LogitsView& logits) {
-    using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
     const auto genes = static_cast<Index>(logits.extent(1));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::log_shares"),
-        Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(logits.extent(0)), Kokkos::AUTO),
-        KOKKOS_LAMBDA(const Member& team) {
-            const Index row = team.league_rank();
-            Real largest = 0;
-            Kokkos::parallel_reduce(
-                Kokkos::TeamThreadRange(team, genes),
-                [&](const Index gene, Real& most) { most = logits(row, gene) > most ? logits(row, gene) : most; },
-                Kokkos::Max<Real>(largest));
-            double sum = 0;
-            Kokkos::parallel_reduce(
-                Kokkos::TeamThreadRange(team, genes),
-                [&](const Index gene, double& partial) {
-                    partial += static_cast<double>(math::exp(logits(row, gene) - largest));
-                },
-                sum);
+    for_each_row(
+        exec, KernelLabel("cellvae::output_layer::log_shares"), static_cast<Index>(logits.extent(0)),
+        static_cast<Index>(logits.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
+            const auto largest =
+                along.template largest<Real>(genes, [&](const Index gene) { return logits(row, gene); });
+            const double sum = along.sum(
+                genes, [&](const Index gene) { return static_cast<double>(math::exp(logits(row, gene) - largest)); });
             const auto normaliser = static_cast<Real>(static_cast<double>(largest) + Kokkos::log(sum));
-            Kokkos::parallel_for(Kokkos::TeamThreadRange(team, genes),
-                                 [&](const Index gene) { logits(row, gene) -= normaliser; });
+            along.columns(genes, [&](const Index gene) { logits(row, gene) -= normaliser; });
         });
 }
 
 /// The gradient of the logits: d_g - s_g sum(d).
 template <class Real, class Exec, class LogitsView>
 void device_logits_backward(const Exec& exec, const LogitsView& log_shares, const LogitsView& d) {
-    using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
     const auto genes = static_cast<Index>(d.extent(1));
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::logits_backward"),
-        Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(d.extent(0)), Kokkos::AUTO), KOKKOS_LAMBDA(const Member& team) {
-            const Index row = team.league_rank();
-            double sum = 0;
-            Kokkos::parallel_reduce(
-                Kokkos::TeamThreadRange(team, genes),
-                [&](const Index gene, double& partial) { partial += static_cast<double>(d(row, gene)); }, sum);
-            Kokkos::parallel_for(Kokkos::TeamThreadRange(team, genes), [&](const Index gene) {
+    for_each_row(
+        exec, KernelLabel("cellvae::output_layer::logits_backward"), static_cast<Index>(d.extent(0)),
+        static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
+            const double sum = along.sum(genes, [&](const Index gene) { return static_cast<double>(d(row, gene)); });
+            along.columns(genes, [&](const Index gene) {
                 d(row, gene) -= math::exp(log_shares(row, gene)) * static_cast<Real>(sum);
             });
         });
@@ -238,9 +212,9 @@ void device_logits_backward(const Exec& exec, const LogitsView& log_shares, cons
 /// The gradient of a share's biases: columns' sums in the rows' order, on top of what is there with `accumulate`.
 template <class Real, class Exec, class LogitsView>
 void device_share_biases(const Exec& exec, const Head<Real>& head, const LogitsView& d, bool accumulate) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::output_layer::share_biases"),
-        Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(d.extent(1))), KOKKOS_LAMBDA(const Index gene) {
+    for_each_index(
+        exec, KernelLabel("cellvae::output_layer::share_biases"), static_cast<Index>(d.extent(1)),
+        static_cast<Index>(d.size()), KOKKOS_LAMBDA(const Index gene) {
             Real sum = accumulate ? head.d_bias[gene] : Real(0);
             for (Index row = 0; row < static_cast<Index>(d.extent(0)); ++row) sum += d(row, gene);
             head.d_bias[gene] = sum;

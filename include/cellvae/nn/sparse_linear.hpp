@@ -44,13 +44,10 @@ void sparse_forward(const Exec& exec, const Minibatch<Real, Exec>& batch, const 
             });
     } else {
         const auto row_offsets = batch.row_offsets;
-        using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
-        Kokkos::parallel_for(
-            KernelLabel("cellvae::sparse_forward"),
-            Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(batch.cells()), Kokkos::AUTO),
-            KOKKOS_LAMBDA(const Member& team) {
-                const Index row = team.league_rank();
-                Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
+        for_each_row(
+            exec, KernelLabel("cellvae::sparse_forward"), batch.cells(), static_cast<Index>(y.size()),
+            KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
+                along.columns(outputs, [&](const Index o) {
                     Real sum = bias(0, o);
                     for (Index k = row_offsets(row); k < row_offsets(row + 1); ++k)
                         sum += inputs(k) * weight(columns(k), o);
@@ -87,16 +84,13 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
                 }
             });
     } else {
-        using Member = typename Kokkos::TeamPolicy<Exec>::member_type;
-        Kokkos::parallel_for(
-            KernelLabel("cellvae::sparse_backward"),
-            Kokkos::TeamPolicy<Exec>(exec, static_cast<int>(panel_count(genes)), Kokkos::AUTO),
-            KOKKOS_LAMBDA(const Member& team) {
-                const Index panel = team.league_rank();
+        for_each_row(
+            exec, KernelLabel("cellvae::sparse_backward"), panel_count(genes), static_cast<Index>(d_weight.size()),
+            KOKKOS_LAMBDA(const Index panel, const KernelRow<Exec>& along) {
                 const Index begin = panel * genes_per_panel;
                 const Index end = begin + genes_per_panel < genes ? begin + genes_per_panel : genes;
                 // one thread an output: it alone touches that column of the panel's gradient
-                Kokkos::parallel_for(Kokkos::TeamThreadRange(team, outputs), [&](const Index o) {
+                along.columns(outputs, [&](const Index o) {
                     for (Index gene = begin; gene < end; ++gene) d_weight(gene, o) = 0;
                     for (Index row = 0; row < rows; ++row)
                         for (Index k = panel_offsets(row, panel); k < panel_offsets(row, panel + 1); ++k)
@@ -110,13 +104,13 @@ void sparse_backward(const Exec& exec, const Minibatch<Real, Exec>& batch, const
 /// of cluster k.
 template <class Real, class Exec, class Slice>
 void add_clusters(const Exec& exec, const Slice& cluster_weight, Index cells, const Slice& y) {
-    for_each_index(
+    for_each_row(
         exec, KernelLabel("cellvae::add_clusters"), cells, static_cast<Index>(y.size()) / 2,
-        KOKKOS_LAMBDA(const Index cell) {
-            const auto outputs = static_cast<Index>(y.extent(1));
+        KOKKOS_LAMBDA(const Index cell, const KernelRow<Exec>& along) {
             for (Index k = static_cast<Index>(cluster_weight.extent(0));
                  k-- > 0;)  // the first block last: all others read it
-                for (Index o = 0; o < outputs; ++o) y(k * cells + cell, o) = y(cell, o) + cluster_weight(k, o);
+                along.columns(static_cast<Index>(y.extent(1)),
+                              [&](const Index o) { y(k * cells + cell, o) = y(cell, o) + cluster_weight(k, o); });
         });
 }
 
@@ -134,12 +128,12 @@ void add_clusters_backward(const Exec& exec, const Slice& d_y, Index cells, cons
             for (Index cell = 0; cell < cells; ++cell) sum += d_y(k * cells + cell, o);
             d_cluster_weight(k, o) = sum;
         });
-    for_each_index(
+    for_each_row(
         exec, KernelLabel("cellvae::sum_clusters"), cells, static_cast<Index>(d_y.size()) / 2,
-        KOKKOS_LAMBDA(const Index cell) {
-            const auto outputs = static_cast<Index>(d_y.extent(1));
+        KOKKOS_LAMBDA(const Index cell, const KernelRow<Exec>& along) {
             for (Index k = 1; k < clusters; ++k)
-                for (Index o = 0; o < outputs; ++o) d_y(cell, o) += d_y(k * cells + cell, o);
+                along.columns(static_cast<Index>(d_y.extent(1)),
+                              [&](const Index o) { d_y(cell, o) += d_y(k * cells + cell, o); });
         });
 }
 
@@ -148,12 +142,10 @@ template <class Real, class Exec, class Slice>
 void add_conditions(const Exec& exec, const Minibatch<Real, Exec>& batch, const Slice& condition_weight,
                     const Slice& y) {
     const auto condition = batch.condition;
-    for_each_index(
-        exec, KernelLabel("cellvae::add_conditions"), batch.cells(), static_cast<Index>(y.size()) / 2,
-        KOKKOS_LAMBDA(const Index cell) {
-            for (Index o = 0; o < static_cast<Index>(y.extent(1)); ++o)
-                y(cell, o) += condition_weight(condition(cell), o);
-        });
+    for_each_element(
+        exec, KernelLabel("cellvae::add_conditions"), batch.cells(), static_cast<Index>(y.extent(1)),
+        static_cast<Index>(y.size()) / 2,
+        KOKKOS_LAMBDA(const Index cell, const Index o) { y(cell, o) += condition_weight(condition(cell), o); });
 }
 
 /// d_condition_weight (conditions x outputs): the rows of each condition's cells summed in the cells' order.

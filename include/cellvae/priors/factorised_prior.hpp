@@ -59,13 +59,13 @@ struct DensityParameters {
 template <class D, class Real, class Exec, std::size_t Count, class Slice, class DensityView>
 void factorised_log_density(const Pass<Real, Exec>& pass, const DensityParameters<Real, Count>& parameters,
                             const Slice& z, const DensityView& log_density) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::factorised_log_density"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
-            double sum = 0;
-            for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l)
-                sum += static_cast<double>(D::log_density(z(row, l), parameters.at(l)).value);
-            log_density(row) = sum;
+    for_each_row(
+        pass.exec, KernelLabel("cellvae::factorised_log_density"), static_cast<Index>(z.extent(0)),
+        20 * static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
+            const double sum = along.sum(static_cast<Index>(z.extent(1)), [&](const Index l) {
+                return static_cast<double>(D::log_density(z(row, l), parameters.at(l)).value);
+            });
+            along.once([&]() { log_density(row) = sum; });
         });
 }
 

@@ -18,16 +18,15 @@ template <class Real, class Exec, class Slice, class RatioView>
 void subtract_log_q(const Pass<Real, Exec>& pass, const Slice& log_variance, const Slice& noise,
                     const RatioView& ratio) {
     const Index cells = pass.batch->cells();
-    for_each_index(
+    for_each_row(
         pass.exec, KernelLabel("cellvae::subtract_log_q"), static_cast<Index>(noise.extent(0)),
-        2 * static_cast<Index>(noise.size()), KOKKOS_LAMBDA(const Index row) {
+        2 * static_cast<Index>(noise.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const double log_two_pi = 1.8378770664093454835606594728112;
-            double sum = 0;
-            for (Index l = 0; l < static_cast<Index>(noise.extent(1)); ++l) {
+            const double sum = along.sum(static_cast<Index>(noise.extent(1)), [&](const Index l) {
                 const auto e = static_cast<double>(noise(row, l));
-                sum += log_two_pi + static_cast<double>(limited(log_variance(row % cells, l))) + e * e;
-            }
-            ratio(row) += sum / 2;
+                return log_two_pi + static_cast<double>(limited(log_variance(row % cells, l))) + e * e;
+            });
+            along.once([&]() { ratio(row) += sum / 2; });
         });
 }
 
@@ -57,21 +56,19 @@ void sampled_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mean
                       const Slice& noise, const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     const Real half_share = beta / (Real(2) * static_cast<Real>(cells));
-    for_each_index(
-        pass.exec, KernelLabel("cellvae::sampled_backward"), cells, 10 * static_cast<Index>(d_z.size()),
-        KOKKOS_LAMBDA(const Index cell) {
-            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
-                const Real raw = log_variance(cell, l);
-                const Real v = limited(raw);
-                Real through_mean = 0, through_variance = 0;
-                for (Index row = cell; row < static_cast<Index>(d_z.extent(0)); row += cells) {
-                    through_mean += d_z(row, l);
-                    through_variance +=
-                        d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
-                }
-                d_mean(cell, l) = through_mean;
-                d_log_variance(cell, l) = let_back(through_variance + half_share, raw);
+    for_each_element(
+        pass.exec, KernelLabel("cellvae::sampled_backward"), cells, static_cast<Index>(mean.extent(1)),
+        10 * static_cast<Index>(d_z.size()), KOKKOS_LAMBDA(const Index cell, const Index l) {
+            const Real raw = log_variance(cell, l);
+            const Real v = limited(raw);
+            Real through_mean = 0, through_variance = 0;
+            for (Index row = cell; row < static_cast<Index>(d_z.extent(0)); row += cells) {
+                through_mean += d_z(row, l);
+                through_variance +=
+                    d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
             }
+            d_mean(cell, l) = through_mean;
+            d_log_variance(cell, l) = let_back(through_variance + half_share, raw);
         });
 }
 

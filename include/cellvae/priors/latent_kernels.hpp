@@ -32,13 +32,16 @@ void draw_noise(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t 
     const std::uint64_t seed = pass.seed;
     const std::uint32_t step = pass.step;
     const Purpose purpose = pass.mode == Mode::training ? Purpose::latent_noise : Purpose::evaluation;
-    for_each_index(
+    for_each_row(
         pass.exec, KernelLabel("cellvae::draw_noise"), static_cast<Index>(noise.extent(0)),
-        10 * static_cast<Index>(noise.size()), KOKKOS_LAMBDA(const Index row) {
-            RandomStream random(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
-                                first_sample + static_cast<std::uint32_t>(row / cells));
-            const auto latent = static_cast<Index>(noise.extent(1));
-            for (Index l = 0; l < latent; ++l) noise(row, l) = random.normal<Real>();
+        10 * static_cast<Index>(noise.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
+            const RandomStream whole(seed, purpose, static_cast<std::uint32_t>(cell(row % cells)), step,
+                                     first_sample + static_cast<std::uint32_t>(row / cells));
+            along.runs(static_cast<Index>(noise.extent(1)), 4, [&](const Index begin, const Index end) {
+                RandomStream random = whole;
+                random.template skip<Real>(begin);
+                for (Index l = begin; l < end; ++l) noise(row, l) = random.template normal<Real>();
+            });
         });
 }
 
@@ -50,14 +53,13 @@ void reparametrise(const Pass<Real, Exec>& pass, const Slice& mean, const Slice&
                    const Slice& z) {
     const auto parameters = static_cast<Index>(mean.extent(0));
     const auto row_cells = pass.row_cells();
-    for_each_index(
+    for_each_element(
         pass.exec, KernelLabel("cellvae::reparametrise"), static_cast<Index>(z.extent(0)),
-        5 * static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row) {
-            const auto latent = static_cast<Index>(z.extent(1));
+        static_cast<Index>(z.extent(1)), 5 * static_cast<Index>(z.size()),
+        KOKKOS_LAMBDA(const Index row, const Index l) {
             const Index number = row_cells.number(row);
             const Index from = number % parameters;
-            for (Index l = 0; l < latent; ++l)
-                z(row, l) = reparametrised_sample(mean(from, l), limited(log_variance(from, l)), noise(number, l)).z;
+            z(row, l) = reparametrised_sample(mean(from, l), limited(log_variance(from, l)), noise(number, l)).z;
         });
 }
 

@@ -23,16 +23,16 @@ template <class Real, class Exec, class Slice, class KlView>
 void mixture_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const Slice& prior_mean,
                 const Slice& prior_log_variance, const KlView& kl) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+    for_each_row(
+        pass.exec, KernelLabel("cellvae::mixture_kl"), static_cast<Index>(mean.extent(0)),
+        10 * static_cast<Index>(mean.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const Index k = row / cells;
-            double sum = 0;
-            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l)
-                sum += static_cast<double>(gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l),
+            const double sum = along.sum(static_cast<Index>(mean.extent(1)), [&](const Index l) {
+                return static_cast<double>(gaussian_kl(mean(row, l), limited(log_variance(row, l)), prior_mean(k, l),
                                                        limited(prior_log_variance(k, l)))
                                                .value);
-            kl(row) = sum;
+            });
+            along.once([&]() { kl(row) = sum; });
         });
 }
 
@@ -113,21 +113,20 @@ void mixture_backward_rows(const Pass<Real, Exec>& pass, Real beta, const Slice&
                            const Slice& d_z, const Weights& weights, const Slice& prior_mean,
                            const Slice& prior_log_variance, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_backward_rows"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(mean.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_element(
+        pass.exec, KernelLabel("cellvae::mixture_backward_rows"), static_cast<Index>(mean.extent(0)),
+        static_cast<Index>(mean.extent(1)), 20 * static_cast<Index>(mean.size()),
+        KOKKOS_LAMBDA(const Index row, const Index l) {
             const Index k = row / cells;
             const Index slot = decoded.slot(row);
             const Real kl_weight = beta * weights(row);
-            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
-                const Real raw = log_variance(row, l);
-                const Real v = limited(raw);
-                const auto kl = gaussian_kl(mean(row, l), v, prior_mean(k, l), limited(prior_log_variance(k, l)));
-                const Real d = slot < 0 ? Real(0) : d_z(slot, l);
-                const Real through = d * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
-                d_mean(row, l) = d - kl_weight * kl.d_mean;
-                d_log_variance(row, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
-            }
+            const Real raw = log_variance(row, l);
+            const Real v = limited(raw);
+            const auto kl = gaussian_kl(mean(row, l), v, prior_mean(k, l), limited(prior_log_variance(k, l)));
+            const Real d = slot < 0 ? Real(0) : d_z(slot, l);
+            const Real through = d * reparametrised_sample(mean(row, l), v, noise(row, l)).d_z_d_log_variance;
+            d_mean(row, l) = d - kl_weight * kl.d_mean;
+            d_log_variance(row, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
         });
 }
 
@@ -220,19 +219,19 @@ void mixture_log_ratio(const Pass<Real, Exec>& pass, const Slice& log_variance, 
                        const Slice& prior_mean, const Slice& prior_log_variance, const LogQ& log_pi,
                        const RatioView& ratio) {
     const Index cells = pass.batch->cells();
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::mixture_log_ratio"),
-        Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(z.extent(0))), KOKKOS_LAMBDA(const Index row) {
+    for_each_row(
+        pass.exec, KernelLabel("cellvae::mixture_log_ratio"), static_cast<Index>(z.extent(0)),
+        10 * static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const Index k = row / cells;
-            double sum = 0;  // twice the sum over dimensions; the constants of both densities cancel
-            for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) {
+            // twice the sum over dimensions; the constants of both densities cancel
+            const double sum = along.sum(static_cast<Index>(z.extent(1)), [&](const Index l) {
                 const auto e = static_cast<double>(noise(row, l));
                 const auto pv = static_cast<double>(limited(prior_log_variance(k, l)));
                 const auto distance = static_cast<double>(z(row, l)) - static_cast<double>(prior_mean(k, l));
-                sum += e * e + static_cast<double>(limited(log_variance(row, l))) - pv -
+                return e * e + static_cast<double>(limited(log_variance(row, l))) - pv -
                        distance * distance * Kokkos::exp(-pv);
-            }
-            ratio(row) = sum / 2 + static_cast<double>(log_pi(0, k));
+            });
+            along.once([&]() { ratio(row) = sum / 2 + static_cast<double>(log_pi(0, k)); });
         });
 }
 

@@ -20,13 +20,17 @@ void draw_gumbel(const Pass<Real, Exec>& pass, const Slice& noise, std::uint32_t
     const auto cell_number = pass.batch->cell;
     const std::uint64_t seed = pass.seed;
     const std::uint32_t step = pass.step;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::draw_gumbel"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()),
-        KOKKOS_LAMBDA(const Index cell) {
-            RandomStream random(seed, Purpose::cluster_noise, static_cast<std::uint32_t>(cell_number(cell)), step,
-                                sample);
-            for (Index k = 0; k < static_cast<Index>(noise.extent(1)); ++k)
-                noise(cell, k) = -Kokkos::log(-Kokkos::log(random.uniform<Real>()));
+    for_each_row(
+        pass.exec, KernelLabel("cellvae::draw_gumbel"), pass.batch->cells(), 20 * static_cast<Index>(noise.size()),
+        KOKKOS_LAMBDA(const Index cell, const KernelRow<Exec>& along) {
+            const RandomStream whole(seed, Purpose::cluster_noise, static_cast<std::uint32_t>(cell_number(cell)), step,
+                                     sample);
+            along.runs(static_cast<Index>(noise.extent(1)), 4, [&](const Index begin, const Index end) {
+                RandomStream random = whole;
+                random.template skip<Real>(begin);
+                for (Index k = begin; k < end; ++k)
+                    noise(cell, k) = -Kokkos::log(-Kokkos::log(random.template uniform<Real>()));
+            });
         });
 }
 
@@ -64,11 +68,10 @@ template <class Real, class Exec, class Slice, class KlView>
 void relaxed_kl(const Pass<Real, Exec>& pass, const Slice& member, const Slice& mean, const Slice& log_variance,
                 const Slice& cluster_mean, const Slice& cluster_log_variance, const Slice& prior_mean,
                 const Slice& prior_log_variance, const KlView& kl) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::relaxed_kl"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()),
-        KOKKOS_LAMBDA(const Index cell) {
-            double sum = 0;
-            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
+    for_each_row(
+        pass.exec, KernelLabel("cellvae::relaxed_kl"), pass.batch->cells(), 20 * static_cast<Index>(mean.size()),
+        KOKKOS_LAMBDA(const Index cell, const KernelRow<Exec>& along) {
+            const double sum = along.sum(static_cast<Index>(mean.extent(1)), [&](const Index l) {
                 Real m = 0, v = 0;
                 for (Index k = 0; k < static_cast<Index>(member.extent(1)); ++k) {
                     m += member(cell, k) * cluster_mean(k, l);
@@ -76,9 +79,9 @@ void relaxed_kl(const Pass<Real, Exec>& pass, const Slice& member, const Slice& 
                 }
                 prior_mean(cell, l) = m;
                 prior_log_variance(cell, l) = v;
-                sum += static_cast<double>(gaussian_kl(mean(cell, l), limited(log_variance(cell, l)), m, v).value);
-            }
-            kl(cell) = sum;
+                return static_cast<double>(gaussian_kl(mean(cell, l), limited(log_variance(cell, l)), m, v).value);
+            });
+            along.once([&]() { kl(cell) = sum; });
         });
 }
 
@@ -110,20 +113,19 @@ void relaxed_backward_rows(const Pass<Real, Exec>& pass, Real beta, const Slice&
                            const Slice& noise, const Slice& d_z, const Slice& prior_mean,
                            const Slice& prior_log_variance, const Slice& d_mean, const Slice& d_log_variance) {
     const Real kl_weight = beta / static_cast<Real>(pass.batch->cells());
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::relaxed_backward_rows"), Kokkos::RangePolicy<Exec>(pass.exec, 0, pass.batch->cells()),
-        KOKKOS_LAMBDA(const Index cell) {
-            for (Index l = 0; l < static_cast<Index>(mean.extent(1)); ++l) {
-                const Real raw = log_variance(cell, l);
-                const Real v = limited(raw);
-                const auto kl = gaussian_kl(mean(cell, l), v, prior_mean(cell, l), prior_log_variance(cell, l));
-                const Real through =
-                    d_z(cell, l) * reparametrised_sample(mean(cell, l), v, noise(cell, l)).d_z_d_log_variance;
-                d_mean(cell, l) = d_z(cell, l) - kl_weight * kl.d_mean;
-                d_log_variance(cell, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
-                prior_mean(cell, l) = -kl_weight * kl.d_prior_mean;
-                prior_log_variance(cell, l) = -kl_weight * kl.d_prior_log_variance;
-            }
+    for_each_element(
+        pass.exec, KernelLabel("cellvae::relaxed_backward_rows"), pass.batch->cells(),
+        static_cast<Index>(mean.extent(1)), 20 * static_cast<Index>(mean.size()),
+        KOKKOS_LAMBDA(const Index cell, const Index l) {
+            const Real raw = log_variance(cell, l);
+            const Real v = limited(raw);
+            const auto kl = gaussian_kl(mean(cell, l), v, prior_mean(cell, l), prior_log_variance(cell, l));
+            const Real through =
+                d_z(cell, l) * reparametrised_sample(mean(cell, l), v, noise(cell, l)).d_z_d_log_variance;
+            d_mean(cell, l) = d_z(cell, l) - kl_weight * kl.d_mean;
+            d_log_variance(cell, l) = let_back(through - kl_weight * kl.d_log_variance, raw);
+            prior_mean(cell, l) = -kl_weight * kl.d_prior_mean;
+            prior_log_variance(cell, l) = -kl_weight * kl.d_prior_log_variance;
         });
 }
 

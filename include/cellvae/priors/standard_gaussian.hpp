@@ -13,14 +13,13 @@ namespace priors_detail {
 /// kl (cells): KL(N(mean, exp(log_variance)) || N(0, I)), summed over the latent dimensions (Kingma and Welling 2014).
 template <class Real, class Exec, class Slice, class KlView>
 void standard_kl(const Pass<Real, Exec>& pass, const Slice& mean, const Slice& log_variance, const KlView& kl) {
-    for_each_index(
+    for_each_row(
         pass.exec, KernelLabel("cellvae::standard_kl"), pass.batch->cells(), 5 * static_cast<Index>(mean.size()),
-        KOKKOS_LAMBDA(const Index cell) {
-            const auto latent = static_cast<Index>(mean.extent(1));
-            double sum = 0;
-            for (Index l = 0; l < latent; ++l)
-                sum += static_cast<double>(standard_gaussian_kl(mean(cell, l), limited(log_variance(cell, l))).value);
-            kl(cell) = sum;
+        KOKKOS_LAMBDA(const Index cell, const KernelRow<Exec>& along) {
+            const double sum = along.sum(static_cast<Index>(mean.extent(1)), [&](const Index l) {
+                return static_cast<double>(standard_gaussian_kl(mean(cell, l), limited(log_variance(cell, l))).value);
+            });
+            along.once([&]() { kl(cell) = sum; });
         });
 }
 
@@ -32,40 +31,36 @@ void standard_backward(const Pass<Real, Exec>& pass, Real beta, const Slice& mea
                        const Slice& noise, const Slice& d_z, const Slice& d_mean, const Slice& d_log_variance) {
     const Index cells = pass.batch->cells();
     const Real kl_weight = beta / static_cast<Real>(cells);
-    for_each_index(
-        pass.exec, KernelLabel("cellvae::standard_backward"), cells, 10 * static_cast<Index>(d_z.size()),
-        KOKKOS_LAMBDA(const Index cell) {
-            const auto latent = static_cast<Index>(mean.extent(1));
+    for_each_element(
+        pass.exec, KernelLabel("cellvae::standard_backward"), cells, static_cast<Index>(mean.extent(1)),
+        10 * static_cast<Index>(d_z.size()), KOKKOS_LAMBDA(const Index cell, const Index l) {
             const auto rows = static_cast<Index>(d_z.extent(0));
-            for (Index l = 0; l < latent; ++l) {
-                const Real raw = log_variance(cell, l);
-                const Real v = limited(raw);
-                const auto kl = standard_gaussian_kl(mean(cell, l), v);
-                Real through_mean = 0, through_variance = 0;
-                for (Index row = cell; row < rows; row += cells) {
-                    through_mean += d_z(row, l);
-                    through_variance +=
-                        d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
-                }
-                d_mean(cell, l) = through_mean - kl_weight * kl.d_mean;
-                d_log_variance(cell, l) = let_back(through_variance - kl_weight * kl.d_log_variance, raw);
+            const Real raw = log_variance(cell, l);
+            const Real v = limited(raw);
+            const auto kl = standard_gaussian_kl(mean(cell, l), v);
+            Real through_mean = 0, through_variance = 0;
+            for (Index row = cell; row < rows; row += cells) {
+                through_mean += d_z(row, l);
+                through_variance +=
+                    d_z(row, l) * reparametrised_sample(mean(cell, l), v, noise(row, l)).d_z_d_log_variance;
             }
+            d_mean(cell, l) = through_mean - kl_weight * kl.d_mean;
+            d_log_variance(cell, l) = let_back(through_variance - kl_weight * kl.d_log_variance, raw);
         });
 }
 
 /// log_density (rows): log N(z; 0, I).
 template <class Real, class Exec, class Slice, class DensityView>
 void standard_log_density(const Pass<Real, Exec>& pass, const Slice& z, const DensityView& log_density) {
-    for_each_index(
+    for_each_row(
         pass.exec, KernelLabel("cellvae::standard_log_density"), static_cast<Index>(z.extent(0)),
-        static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row) {
+        static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const double log_two_pi = 1.8378770664093454835606594728112;
-            double sum = 0;
-            for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) {
+            const double sum = along.sum(static_cast<Index>(z.extent(1)), [&](const Index l) {
                 const auto at = static_cast<double>(z(row, l));
-                sum += log_two_pi + at * at;
-            }
-            log_density(row) = -sum / 2;
+                return log_two_pi + at * at;
+            });
+            along.once([&]() { log_density(row) = -sum / 2; });
         });
 }
 
@@ -73,11 +68,10 @@ void standard_log_density(const Pass<Real, Exec>& pass, const Slice& z, const De
 template <class Real, class Exec, class Weights, class Slice>
 void standard_density_by_z(const Pass<Real, Exec>& pass, Real beta, const Weights& weights, const Slice& z,
                            const Slice& d_z) {
-    for_each_index(
+    for_each_element(
         pass.exec, KernelLabel("cellvae::standard_density_by_z"), static_cast<Index>(z.extent(0)),
-        static_cast<Index>(z.size()), KOKKOS_LAMBDA(const Index row) {
-            for (Index l = 0; l < static_cast<Index>(z.extent(1)); ++l) d_z(row, l) -= beta * weights(row) * z(row, l);
-        });
+        static_cast<Index>(z.extent(1)), static_cast<Index>(z.size()),
+        KOKKOS_LAMBDA(const Index row, const Index l) { d_z(row, l) -= beta * weights(row) * z(row, l); });
 }
 
 }  // namespace priors_detail

@@ -107,21 +107,25 @@ void dense_inputs(const Exec& exec, const Dataset<Exec>& data, const OrderView& 
     const auto input_scale = data.input_scale;
     const Input input = data.input;
     const Target target = data.target;
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::dense_inputs"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(rows.extent(0))),
-        KOKKOS_LAMBDA(const Index row) {
+    for_each_row(
+        exec, KernelLabel("cellvae::dense_inputs"), static_cast<Index>(rows.extent(0)), static_cast<Index>(rows.size()),
+        KOKKOS_LAMBDA(const Index row, const KernelRow<Exec>& along) {
             const bool standardises = input == Input::standardised;
-            for (Index gene = 0; gene < static_cast<Index>(rows.extent(1)); ++gene)
+            along.columns(static_cast<Index>(rows.extent(1)), [&](const Index gene) {
                 rows(row, gene) = standardises ? -static_cast<Real>(input_shift(gene)) : Real(0);
-            const Index cell = order(row);
-            for (Index k = row_offsets(cell); k < row_offsets(cell + 1); ++k) {
+            });
+            along.wait();
+            const Index begin = row_offsets(order(row)), end = row_offsets(order(row) + 1);
+            along.columns(end - begin, [&](const Index nonzero) {
+                const Index cell = order(row);
+                const Index k = begin + nonzero;
                 const Index gene = columns(k);
                 const Real seen = input_value(input, target, static_cast<Real>(values(k)),
                                               static_cast<Real>(library(cell)), static_cast<Real>(maximum(cell)));
                 rows(row, gene) = standardises ? standardised_value(seen, static_cast<Real>(input_scale(gene)),
                                                                     static_cast<Real>(input_shift(gene)))
                                                : seen;
-            }
+            });
         });
 }
 
