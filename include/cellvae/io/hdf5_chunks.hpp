@@ -18,7 +18,7 @@
 #include "cellvae/core/in_threads.hpp"
 #include "cellvae/io/hdf5.hpp"
 #include "cellvae/io/hdf5_plain.hpp"
-#include "cellvae/io/large_pages.hpp"
+#include "cellvae/io/populate_pages.hpp"
 
 /// Chunks of a dataset without HDF5's filters, which run in one thread and follow what they read.
 namespace cellvae::io_detail {
@@ -243,9 +243,10 @@ void read_values(const Dataset& dataset, std::vector<Value>& into, const Good& g
     BlockReader<Value> reader(dataset);
     const std::size_t size = dataset.length();
     into.clear();
-    reserve_in_large_pages(into, size);
+    into.reserve(size);
     for (std::size_t start = 0; start < size; start += reader.block()) {
         const std::size_t count = std::min(reader.block(), size - start);
+        populate_pages(into.data() + start, count, core_detail::reading_threads());
         into.resize(start + count);
         std::atomic<bool> all_good{true};
         reader.read(start, count, into.data() + start,
