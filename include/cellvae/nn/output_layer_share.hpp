@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "cellvae/nn/output_layer_host.hpp"
@@ -18,8 +19,9 @@ template <class Real, class Space>
 struct HostShare {
     using Panels = Kokkos::View<Real***, Kokkos::LayoutRight, Space>;
 
-    Panels logits;                 ///< panels x rows_per_block x genes_per_panel: logits, then shares
-    Panels gradient;               ///< the same shape: log shares, then the gradient
+    Panels parameters;             ///< panels x rows_per_block x genes_per_panel: logits, log shares, the gradient
+    Panels exponentials;           ///< the same shape: of each logit less the largest of its panel and row
+    Matrix<Real, Space> largest;   ///< panels x rows_per_block
     Matrix<double, Space> part;    ///< lanes x (3 rows_per_block): largest logits, sums of exponentials, sums of d
     Vector<Real, Space> combined;  ///< 2 rows_per_block: log-sum-exp, sum of d
 
@@ -27,8 +29,10 @@ struct HostShare {
 
     template <class Exec>
     HostShare(const Exec& exec, Index genes)
-        : logits(blocks(exec, "cellvae::output_layer::logits", genes)),
-          gradient(blocks(exec, "cellvae::output_layer::share_gradient", genes)),
+        : parameters(blocks(exec, "cellvae::output_layer::logits", genes)),
+          exponentials(blocks(exec, "cellvae::output_layer::exponentials", genes)),
+          largest(Kokkos::view_alloc(exec, "cellvae::output_layer::largest"),
+                  static_cast<std::size_t>(panel_count(genes)), static_cast<std::size_t>(rows_per_block)),
           part(Kokkos::view_alloc(exec, "cellvae::output_layer::share_part"),
                static_cast<std::size_t>(lane_count(genes)), static_cast<std::size_t>(3 * rows_per_block)),
           combined(Kokkos::view_alloc(exec, "cellvae::output_layer::share_combined"),
@@ -52,16 +56,21 @@ struct LogSumExp {
         if (other.sum > 0) sum += other.sum * std::exp(other.largest - largest);
     }
 
-    /// Of `count` values, at least one. The sum's order is fixed, and it vectorises.
+    /// Of `count` values, at least one. Sixteen side by side, in a fixed order, so that the loops vectorise.
+    /// @param exponentials of the values less the largest: `count`, overwritten
     template <class Real>
-    static LogSumExp of(const Real* values, Index count) {
-        Real largest = values[0];
-        for (Index i = 1; i < count; ++i) largest = values[i] > largest ? values[i] : largest;
-        Real sums[8] = {};
-        Index i = 0;
-        for (; i + 8 <= count; i += 8)
-            for (Index j = 0; j < 8; ++j) sums[j] += math::exp(values[i + j] - largest);
-        for (; i < count; ++i) sums[0] += math::exp(values[i] - largest);
+    static LogSumExp of(const Real* KOKKOS_RESTRICT values, Index count, Real* KOKKOS_RESTRICT exponentials) {
+        constexpr Index width = 16;
+        const Index whole = count / width * width;
+        Real most[width], sums[width] = {};
+        for (Real& each : most) each = values[0];
+        for (Index i = 0; i < whole; i += width)
+            for (Index j = 0; j < width; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
+        for (Index i = whole; i < count; ++i) most[0] = values[i] > most[0] ? values[i] : most[0];
+        const Real largest = *std::max_element(most, most + width);
+        for (Index i = 0; i < whole; i += width)
+            for (Index j = 0; j < width; ++j) sums[j] += exponentials[i + j] = math::exp(values[i + j] - largest);
+        for (Index i = whole; i < count; ++i) sums[0] += exponentials[i] = math::exp(values[i] - largest);
         double sum = 0;
         for (const Real part : sums) sum += static_cast<double>(part);
         return {static_cast<double>(largest), sum};
@@ -84,6 +93,11 @@ struct HostSharePass {
         return std::min(genes_per_panel, all.genes - panel * genes_per_panel);
     }
 
+    /// Before the first block adds to a panel's gradient: it is in the cache when that is done.
+    void clear_gradient(std::size_t n, Index first_gene, Index genes) const {
+        if (first_row == 0) all.clear_gradient(all.heads[n], first_gene, genes);
+    }
+
     template <bool Gradient>
     void logits(Index lane) const {
         const auto depth = static_cast<Index>(all.hidden.extent(1));
@@ -91,13 +105,14 @@ struct HostSharePass {
         if constexpr (Gradient) std::fill_n(&all.lane_d_hidden(lane, first_row, 0), rows * depth, Real(0));
         LogSumExp sums[rows_per_block];
         for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
-            if constexpr (Gradient)
-                if (first_row == 0)
-                    for (const auto& each : all.heads) all.clear_gradient(each, p * genes_per_panel, width(p));
-            Real* values = &memory.logits(p, 0, 0);
+            Real* values = &memory.parameters(p, 0, 0);
             all.round_weights(head, lane, p * genes_per_panel, width(p));
             all.decode(head, values, lane, first_row, rows, p * genes_per_panel, width(p));
-            for (Index r = 0; r < rows; ++r) sums[r].add(LogSumExp::of(values + r * genes_per_panel, width(p)));
+            for (Index r = 0; r < rows; ++r) {
+                const auto found = LogSumExp::of(values + r * genes_per_panel, width(p), &memory.exponentials(p, r, 0));
+                memory.largest(p, r) = static_cast<Real>(found.largest);
+                sums[r].add(found);
+            }
         }
         for (Index r = 0; r < rows; ++r) {
             memory.part(lane, r) = sums[r].largest;
@@ -118,20 +133,16 @@ struct HostSharePass {
         Kokkos::Array<Real*, Count> eta = all.block(lane);
         for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
             const Index first_gene = p * genes_per_panel;
-            eta[head] = &memory.gradient(p, 0, 0);
+            eta[head] = &memory.parameters(p, 0, 0);
             for (Index r = 0; r < rows; ++r) {
                 const Real offset = offset_of(all.heads[head], all.batch, all.row_cells.cell(first_row + r));
                 const Real normaliser = log_sum_exp(r);
-                Real* KOKKOS_RESTRICT logit = &memory.logits(p, r, 0);
-                Real* KOKKOS_RESTRICT parameter = eta[head] + r * genes_per_panel;
-                for (Index g = 0; g < width(p); ++g) {
-                    const Real log_share = logit[g] - normaliser;
-                    parameter[g] = log_share + offset;
-                    if constexpr (Gradient) logit[g] = math::exp(log_share);
-                }
+                Real* parameter = eta[head] + r * genes_per_panel;
+                for (Index g = 0; g < width(p); ++g) parameter[g] = (parameter[g] - normaliser) + offset;
             }
             for (std::size_t n = 0; n < Count; ++n) {
                 if (n == head) continue;
+                if constexpr (Gradient) clear_gradient(n, first_gene, width(p));
                 all.round_weights(n, lane, first_gene, width(p));
                 all.decode(n, eta[n], lane, first_row, rows, first_gene, width(p));
             }
@@ -151,23 +162,24 @@ struct HostSharePass {
         d_sum(row) = static_cast<Real>(sum);
     }
 
-    /// d_g - s_g sum(d), and from there on as for any head.
+    /// d_g - s_g sum(d), and from there on as for any head. A share is exp(logit - log_sum_exp).
     void logits_backward(Index lane) const {
         const Head<Real>& own = all.heads[head];
         for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
             const Index first_gene = p * genes_per_panel;
+            clear_gradient(head, first_gene, width(p));
             Real* KOKKOS_RESTRICT d_bias = own.d_bias + first_gene;
             for (Index r = 0; r < rows; ++r) {
-                const Real sum = d_sum(r);
-                const Real* KOKKOS_RESTRICT share = &memory.logits(p, r, 0);
-                Real* KOKKOS_RESTRICT d = &memory.gradient(p, r, 0);
+                const Real sum = math::exp(memory.largest(p, r) - log_sum_exp(r)) * d_sum(r);
+                const Real* KOKKOS_RESTRICT exponential = &memory.exponentials(p, r, 0);
+                Real* KOKKOS_RESTRICT d = &memory.parameters(p, r, 0);
                 for (Index g = 0; g < width(p); ++g) {
-                    d[g] -= share[g] * sum;
+                    d[g] -= exponential[g] * sum;
                     d_bias[g] += d[g];
                 }
             }
             all.round_weights(head, lane, first_gene, width(p));
-            all.products_backward(head, &memory.gradient(p, 0, 0), lane, first_row, rows, first_gene, width(p));
+            all.products_backward(head, &memory.parameters(p, 0, 0), lane, first_row, rows, first_gene, width(p));
         }
     }
 };
