@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -99,7 +100,7 @@ def compilers(options, page):
     if not options.compilers:
         return
     page.write("### Likelihoods by compiler\n")
-    rates, names = {}, []
+    builds = {}
     for compiler in options.compilers:
         build = HERE.parent / "build" / ("compiler_" + pathlib.Path(compiler).name)
         log = build.with_suffix(".log")
@@ -111,13 +112,20 @@ def compilers(options, page):
             if any(subprocess.call(step, cwd=HERE.parent, stdout=output, stderr=output) != 0 for step in steps):
                 page.write(f"{compiler} does not build the kernels: {log.name}.\n")
                 continue
-        names.append(compiler)
-        for precision in ([], ["--double"]):
-            for m in run([build / "benchmarks" / "benchmark_kernels", "--json", "--likelihoods", "--threads", 1, "--repetitions",
-                          options.repetitions, *precision], 1, page):
-                if "kernel" in m:
-                    rates.setdefault((m["kernel"], m["type"]), {})[compiler] = m["rate"]
-    page.write("One thread, billions of elements a second with their gradient; the last column is the slowest's share of the fastest.\n")
+        builds[compiler] = build
+    # in turns, so that all see the same neighbours
+    rates = {}
+    for precision in ([], ["--double"]):
+        for _ in range(1 if options.quick else 5):
+            for compiler, build in builds.items():
+                for m in run([build / "benchmarks" / "benchmark_kernels", "--json", "--likelihoods", "--threads", 1, "--repetitions",
+                              options.repetitions, *precision], 1, page):
+                    if "kernel" in m:
+                        rates.setdefault((m["kernel"], m["type"]), {}).setdefault(compiler, []).append(m["rate"])
+    names = list(builds)
+    rates = {which: {name: statistics.median(each) for name, each in found.items()} for which, found in rates.items()}
+    page.write("One thread, billions of elements a second with their gradient, medians of turns; the last column is the slowest's share of the "
+               "fastest.\n")
     page.table(("likelihood", "type", *names, "least / most"),
                [(*which, *(f"{found.get(name, 0):.3f}" for name in names), f"{min(found.values()) / max(found.values()):.2f}")
                 for which, found in rates.items()])
@@ -160,8 +168,10 @@ def steps(options, page):
                 if "ms" in m:
                     rows.append((name, m["threads"], f"{m['ms']:.1f} ({m['ms_low']:.1f} to {m['ms_high']:.1f})", m["cells_per_second"],
                                  f"{m['products_ms']:.1f} + {m['likelihood_ms']:.1f} + {m['optimiser_ms']:.1f}", f"{m['limit_ms']:.1f}",
-                                 f"{m['times_the_limit']:.2f}", m["peak_mb"]))
-    page.table(("model", "threads", "median ms (quartiles)", "cells/s", "products + likelihood + Adam", "limit ms", "times the limit", "peak MB"),
+                                 f"{m['times_the_limit']:.2f}", f"{m['products_gflops']:.0f}",
+                                 f"{m['onednn_gflops']:.0f}" if m["onednn_gflops"] else "", f"{m['multiply_add_gflops']:.0f}", m["peak_mb"]))
+    page.table(("model", "threads", "median ms (quartiles)", "cells/s", "products + likelihood + Adam", "limit ms", "times the limit",
+                "best products, GFLOP/s", "oneDNN's", "multiply-adds alone", "peak MB"),
                rows)
 
 

@@ -4,13 +4,45 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
+
+#ifdef CELLVAE_BENCHMARKS_ONEDNN
+#include <dnnl.h>
+#endif
 
 #include "../likelihood.hpp"
 #include "../measure.hpp"
 #include "cellvae/core/product_bfloat16.hpp"
 
 namespace cellvae_benchmarks {
+
+/// The library's product function, and oneDNN's, which does a product by one thread where one of many calls it. Both
+/// add op(a) op(b), rows x columns, to `c`; depth is what the sum runs over.
+template <class Real>
+struct OwnProduct {
+    template <cellvae::Operand A, cellvae::Operand B>
+    void multiply(Index rows, Index columns, Index depth, const Real* a, Index a_stride, const Real* b, Index b_stride,
+                  Real* c, Index c_stride, Real* packing) const {
+        cellvae::multiply_add<A, B, Real>(rows, columns, depth, a, a_stride, b, b_stride, c, c_stride, packing);
+    }
+};
+
+#ifdef CELLVAE_BENCHMARKS_ONEDNN
+inline constexpr bool has_onednn = true;
+
+struct OneDnnProduct {
+    template <cellvae::Operand A, cellvae::Operand B>
+    void multiply(Index rows, Index columns, Index depth, const float* a, Index a_stride, const float* b,
+                  Index b_stride, float* c, Index c_stride, float*) const {
+        constexpr char letters[] = {'N', 'T'};
+        dnnl_sgemm(letters[A == cellvae::Operand::transposed], letters[B == cellvae::Operand::transposed], rows,
+                   columns, depth, 1, a, a_stride, b, b_stride, 1, c, c_stride);
+    }
+};
+#else
+inline constexpr bool has_onednn = false;
+#endif
 
 /// Operations a second of products of one panel of the output layer, by the functions that the layer calls, with all
 /// operands in each thread's cache.
@@ -27,24 +59,25 @@ public:
                                            rows * width)) {}
 
     /// The three products of a head: parameters, gradient of the weights, gradient of the hidden rows.
-    double rate() const {
+    template <class Product = OwnProduct<Real>>
+    double rate(const Product& product = {}) const {
         const auto memory = memory_;
         const Index rows = rows_, depth = depth_;
         const double ms = milliseconds(exec_, [&] {
             Kokkos::parallel_for(Kokkos::RangePolicy<Exec>(exec_, 0, threads_).set_chunk_size(1),
                                  [=](const Index thread) {
-                                     using cellvae::multiply_add, cellvae::Operand;
+                                     using cellvae::Operand;
                                      Real* packing = &memory(thread, 0);
                                      Real* hidden = packing + cellvae::core_detail::packing_size;
                                      Real* weight = hidden + rows * depth;
                                      Real* d_weight = weight + width * depth;
                                      Real* eta = d_weight + width * depth;
                                      for (int turn = 0; turn < turns; ++turn) {
-                                         multiply_add<Operand::as_is, Operand::transposed, Real>(
+                                         product.template multiply<Operand::as_is, Operand::transposed>(
                                              rows, width, depth, hidden, depth, weight, depth, eta, width, packing);
-                                         multiply_add<Operand::transposed, Operand::as_is, Real>(
+                                         product.template multiply<Operand::transposed, Operand::as_is>(
                                              width, depth, rows, eta, width, hidden, depth, d_weight, depth, packing);
-                                         multiply_add<Operand::as_is, Operand::as_is, Real>(
+                                         product.template multiply<Operand::as_is, Operand::as_is>(
                                              rows, depth, width, eta, width, weight, depth, hidden, depth, packing);
                                      }
                                  });
@@ -93,6 +126,7 @@ struct StepWork {
 struct StepParts {
     double products, likelihood, optimiser;
     double product_rate, likelihood_rate, stream_rate;
+    double onednn_rate;        ///< of products of float in the shape of a panel; 0 where there is no oneDNN
     double multiply_add_rate;  ///< beside the products', not above that of bfloat16: it is of the model's own type
 
     [[nodiscard]] double sum() const { return products + likelihood + optimiser; }
@@ -116,13 +150,16 @@ public:
         multiply_add_rates_.push_back(multiply_adds_.rate());
         square_rates_.push_back(square_.rate());
         panel_rates_.push_back(in_bfloat16_ ? panel_.bfloat16_rate() : panel_.rate());
+        if constexpr (counts_onednn)
+            if (!in_bfloat16_) onednn_rates_.push_back(onednn_rate());
         likelihood_rates_.push_back(1e-6 * likelihood_.elements() / milliseconds(exec_, likelihood_));
         stream_rates_.push_back(stream_.rate());
     }
 
     [[nodiscard]] StepParts parts(const StepWork& work) const {
         const double panel = Spread(panel_rates_).median, square = Spread(square_rates_).median;
-        const double product_rate = in_bfloat16_ ? panel : std::max(panel, square);
+        const double onednn = onednn_rates_.empty() ? 0 : Spread(onednn_rates_).median;
+        const double product_rate = in_bfloat16_ ? panel : std::max({panel, square, onednn});
         const double likelihood_rate = Spread(likelihood_rates_).median;
         const double stream_rate = Spread(stream_rates_).median;
         return {1e3 * work.gflop / product_rate,
@@ -131,10 +168,20 @@ public:
                 product_rate,
                 likelihood_rate,
                 stream_rate,
+                onednn,
                 Spread(multiply_add_rates_).median};
     }
 
 private:
+    static constexpr bool counts_onednn = has_onednn && std::is_same_v<Real, float>;
+
+    [[nodiscard]] double onednn_rate() const {
+#ifdef CELLVAE_BENCHMARKS_ONEDNN
+        if constexpr (counts_onednn) return panel_.rate(OneDnnProduct());
+#endif
+        return 0;
+    }
+
     Exec exec_;
     MultiplyAdds<Real> multiply_adds_;
     Peak<Real> square_;
@@ -142,7 +189,8 @@ private:
     Likelihood<L, Real> likelihood_;
     Stream<Real> stream_;
     bool in_bfloat16_;
-    std::vector<double> multiply_add_rates_, square_rates_, panel_rates_, likelihood_rates_, stream_rates_;
+    std::vector<double> multiply_add_rates_, square_rates_, panel_rates_, onednn_rates_, likelihood_rates_,
+        stream_rates_;
 };
 
 }  // namespace cellvae_benchmarks

@@ -20,11 +20,12 @@ void print_json(const StepMeasurement& step) {
     if (step.limit)
         std::printf(
             ", \"limit_ms\": %.2f, \"times_the_limit\": %.3f, \"products_ms\": %.2f, \"products_gflops\": %.1f, "
-            "\"multiply_add_gflops\": %.1f, \"likelihood_ms\": %.2f, \"likelihood_elements_per_ns\": %.3f, "
+            "\"onednn_gflops\": %.1f, \"multiply_add_gflops\": %.1f, \"likelihood_ms\": %.2f, "
+            "\"likelihood_elements_per_ns\": %.3f, "
             "\"optimiser_ms\": %.2f, \"stream_gb_per_second\": %.1f",
             step.limit->sum(), step.ms.median / step.limit->sum(), step.limit->products, step.limit->product_rate,
-            step.limit->multiply_add_rate, step.limit->likelihood, step.limit->likelihood_rate, step.limit->optimiser,
-            step.limit->stream_rate);
+            step.limit->onednn_rate, step.limit->multiply_add_rate, step.limit->likelihood, step.limit->likelihood_rate,
+            step.limit->optimiser, step.limit->stream_rate);
     std::printf("}\n");
 }
 
@@ -39,6 +40,8 @@ void print(const StepMeasurement& step, bool as_json) {
     if (!step.limit) return;
     std::printf("products    %8.2f ms  %.2f GFLOP, %.0f GFLOP/s (multiply-adds on registers: %.0f)\n",
                 step.limit->products, step.work.gflop, step.limit->product_rate, step.limit->multiply_add_rate);
+    if (step.limit->onednn_rate > 0)
+        std::printf("                         oneDNN's products: %.0f GFLOP/s\n", step.limit->onednn_rate);
     std::printf("likelihood  %8.2f ms  %.2f million elements, %.3f a nanosecond\n", step.limit->likelihood,
                 1e-6 * step.work.elements, step.limit->likelihood_rate);
     std::printf("optimiser   %8.2f ms  %.0f MB, %.1f GB/s\n", step.limit->optimiser, 1e-6 * step.work.bytes,
