@@ -96,7 +96,8 @@ def kernels(options, page):
 
 
 def compilers(options, page):
-    """The likelihoods as each compiler makes them: nothing but the programs differs, and all run one after another."""
+    """The likelihoods as each compiler makes them: nothing but the programs differs, and they run in turns, so that all see the same
+    neighbours."""
     if not options.compilers:
         return
     page.write("### Likelihoods by compiler\n")
@@ -113,7 +114,6 @@ def compilers(options, page):
                 page.write(f"{compiler} does not build the kernels: {log.name}.\n")
                 continue
         builds[compiler] = build
-    # in turns, so that all see the same neighbours
     rates = {}
     for precision in ([], ["--double"]):
         for _ in range(1 if options.quick else 5):

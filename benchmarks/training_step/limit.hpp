@@ -29,8 +29,6 @@ struct OwnProduct {
 };
 
 #ifdef CELLVAE_BENCHMARKS_ONEDNN
-inline constexpr bool has_onednn = true;
-
 struct OneDnnProduct {
     template <cellvae::Operand A, cellvae::Operand B>
     void multiply(Index rows, Index columns, Index depth, const float* a, Index a_stride, const float* b,
@@ -40,8 +38,6 @@ struct OneDnnProduct {
                    columns, depth, 1, a, a_stride, b, b_stride, 1, c, c_stride);
     }
 };
-#else
-inline constexpr bool has_onednn = false;
 #endif
 
 /// Operations a second of products of one panel of the output layer, by the functions that the layer calls, with all
@@ -150,15 +146,14 @@ public:
         multiply_add_rates_.push_back(multiply_adds_.rate());
         square_rates_.push_back(square_.rate());
         panel_rates_.push_back(in_bfloat16_ ? panel_.bfloat16_rate() : panel_.rate());
-        if constexpr (counts_onednn)
-            if (!in_bfloat16_) onednn_rates_.push_back(onednn_rate());
+        onednn_rates_.push_back(onednn_rate());
         likelihood_rates_.push_back(1e-6 * likelihood_.elements() / milliseconds(exec_, likelihood_));
         stream_rates_.push_back(stream_.rate());
     }
 
     [[nodiscard]] StepParts parts(const StepWork& work) const {
         const double panel = Spread(panel_rates_).median, square = Spread(square_rates_).median;
-        const double onednn = onednn_rates_.empty() ? 0 : Spread(onednn_rates_).median;
+        const double onednn = Spread(onednn_rates_).median;
         const double product_rate = in_bfloat16_ ? panel : std::max({panel, square, onednn});
         const double likelihood_rate = Spread(likelihood_rates_).median;
         const double stream_rate = Spread(stream_rates_).median;
@@ -173,11 +168,10 @@ public:
     }
 
 private:
-    static constexpr bool counts_onednn = has_onednn && std::is_same_v<Real, float>;
-
     [[nodiscard]] double onednn_rate() const {
 #ifdef CELLVAE_BENCHMARKS_ONEDNN
-        if constexpr (counts_onednn) return panel_.rate(OneDnnProduct());
+        if constexpr (std::is_same_v<Real, float>)
+            if (!in_bfloat16_) return panel_.rate(OneDnnProduct());
 #endif
         return 0;
     }

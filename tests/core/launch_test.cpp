@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cellvae/core/random.hpp"
@@ -28,7 +29,7 @@ void count_elements(const Exec& exec, Index cost, const cellvae::Matrix<int, Spa
 
 // Each row draws as many numbers as it has columns and takes their mean from them, with all that a KernelRow offers.
 void centre_draws(const Exec& exec, Index cost, const cellvae::Matrix<float, Space>& centred,
-                  const cellvae::Vector<double, Space>& mean) {
+                  const cellvae::Vector<double, Space>& mean, const cellvae::Vector<float, Space>& largest) {
     const auto columns = static_cast<Index>(centred.extent(1));
     cellvae::for_each_row(
         exec, KernelLabel("test::rows"), static_cast<Index>(centred.extent(0)), cost,
@@ -48,6 +49,10 @@ void centre_draws(const Exec& exec, Index cost, const cellvae::Matrix<float, Spa
             along.columns(columns, [&](const Index c) {
                 centred(row, c) -= static_cast<float>(sum / static_cast<double>(columns));
             });
+            along.wait();
+            const auto most =
+                along.largest<float>(columns, [&](const Index c) { return centred(row, columns - 1 - c); });
+            along.once([&]() { largest(row) = most; });
         });
 }
 
@@ -70,15 +75,18 @@ TEST_CASE("what a row does along its columns is what one stream and one loop wou
     const Index cost = costs[GENERATE(range(0, 2))];
     const cellvae::Matrix<float, Space> centred("centred", 9, 11);
     const cellvae::Vector<double, Space> mean("mean", 9);
-    centre_draws(exec, cost, centred, mean);
+    const cellvae::Vector<float, Space> largest("largest", 9);
+    centre_draws(exec, cost, centred, mean, largest);
     const auto values = cellvae::to_host(exec, KernelLabel("test::centred"), centred);
     const auto means = cellvae::to_host(exec, KernelLabel("test::mean"), mean);
+    const auto most = cellvae::to_host(exec, KernelLabel("test::largest"), largest);
     for (std::size_t row = 0; row < 9; ++row) {
         cellvae::RandomStream random(3, cellvae::Purpose::test, static_cast<std::uint32_t>(row));
         float drawn[11];
         double sum = 0;
         for (float& value : drawn) sum += static_cast<double>(value = random.normal<float>());
         CHECK(std::abs(means(row) - sum / 11) < 1e-6);
+        CHECK(most(row) == *std::max_element(&values(row, 0), &values(row, 0) + 11));
         for (std::size_t c = 0; c < 11; ++c)
             CHECK(std::abs(values(row, c) - (drawn[c] - static_cast<float>(sum / 11))) < 1e-6f);
     }
