@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "cellvae/clustering/small_groups.hpp"
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/keep.hpp"
 #include "cellvae/evaluation/latent.hpp"
@@ -99,6 +100,10 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
     return annotated;
 }
 
+/// A group of at most so large a share of the cells is small: what is rare starts by itself, though no coarse
+/// clustering of the graph would keep it apart.
+constexpr double small_share = 0.02;
+
 /// Where a mixture's components start: groups of a neighbour graph, or of k-means.
 std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                                        const TrainRequest& request) {
@@ -113,8 +118,17 @@ std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& 
     };
     while (request.components > 0 && groups.number > request.components && resolution > 0.02) again(0.8);
     while (groups.number < request.clusters && resolution < 50) again(1.25);  // components are merged, never divided
+    std::string small;
+    if (request.components == 0) {
+        const double finer = 2 * resolution;
+        const int before = groups.number;
+        const auto most = static_cast<Index>(small_share * static_cast<double>(coordinates.cells));
+        groups.codes = with_small_groups(groups.codes, leiden_clusters(graph, finer, request.seed).codes, most);
+        groups.number = 1 + *std::max_element(groups.codes.begin(), groups.codes.end());
+        if (groups.number != before) small = message("; ", groups.number - before, " small ones at ", finer);
+    }
     print_notice(message("the mixture starts from ", groups.number, " groups of the neighbour graph (resolution ",
-                         resolution, ")"));
+                         resolution, small, ")"));
     return groups.codes;
 }
 

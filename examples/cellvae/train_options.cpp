@@ -37,7 +37,10 @@ void add_prior(CLI::App& train, TrainRequest& request) {
                     "random: at once; auto: leiden where it is built in (with igraph, which is GPL) and for at most "
                     "200,000 cells, else kmeans")
         ->check(CLI::IsMember({"auto", "leiden", "kmeans", "random"}));
-    train.add_option("--start-resolution", request.start_resolution, "Of --start leiden")->check(CLI::PositiveNumber);
+    train
+        .add_option("--start-resolution", request.start_resolution,
+                    "Of --start leiden; groups of at most 2% of the cells are kept from twice of it")
+        ->check(CLI::PositiveNumber);
     train
         .add_option(
             "--start-epochs", request.start_epochs,
