@@ -6,6 +6,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cellvae/core/version.hpp"
@@ -217,13 +218,16 @@ std::vector<std::string> history_columns(const std::array<std::string_view, Term
 template <class Model, class State>
 void write_training(const ModelFileWriter& writer, const Model& model, const State& state) {
     const bool has_best = state.best_parameters.extent(0) > 0;
-    writer.options("training", {{"steps", state.steps},
-                                {"epoch", state.epoch},
-                                {"seen", state.seen},
-                                {"epochs_trained", static_cast<std::int64_t>(state.history.size())},
-                                {"best_epoch", state.best_epoch},
-                                {"best_bound", state.best_bound},
-                                {"has_best", has_best}});
+    OptionTable table;  // filled one by one: nested braces of a template's values are more than nvcc can hand on
+    const auto add = [&](const char* name, OptionValue value) { table.emplace_back(name, std::move(value)); };
+    add("steps", state.steps);
+    add("epoch", state.epoch);
+    add("seen", state.seen);
+    add("epochs_trained", static_cast<std::int64_t>(state.history.size()));
+    add("best_epoch", state.best_epoch);
+    add("best_bound", state.best_bound);
+    add("has_best", has_best);
+    writer.options("training", table);
     writer.array("training/sums", H5T_IEEE_F64LE, state.sums.data(), {state.sums.size()});
     write_store(writer, "training/first_moment", model.parameters(), state.first_moment);
     write_store(writer, "training/second_moment", model.parameters(), state.second_moment);
