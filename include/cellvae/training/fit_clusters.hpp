@@ -47,6 +47,10 @@ struct FittedClusters {
     std::vector<std::string> notices;     ///< what there is to say: that the mixture collapsed, for one
 };
 
+/// The model of fit_clusters().
+template <class L, class Network, class Exec>
+using ClusterModel = Vae<Network, MarginalGaussianMixture, L, float, Exec>;
+
 /// Finds clusters of cells, whose number need not be known: a plain model is trained; components of a mixture are
 /// placed on groups of its latent; the model with the mixture is trained from there, every component summed out
 /// (marginal_gaussian_mixture.hpp); components that are not separate become one (merge_components.hpp). A mixture that
@@ -56,15 +60,14 @@ struct FittedClusters {
 /// @param data with as many cells as are to be trained on and held out; standardised input is best
 /// @throws OptionError, ShapeError, NumericalError as train() and merge_components() do
 template <class L, class Network = Mlp<Relu>, class Exec>
-[[nodiscard]] FittedClusters<Vae<Network, MarginalGaussianMixture, L>> fit_clusters(const Exec& exec,
-                                                                                    const Dataset<Exec>& data,
-                                                                                    FitClustersOptions options = {}) {
+[[nodiscard]] FittedClusters<ClusterModel<L, Network, Exec>> fit_clusters(const Exec& exec, const Dataset<Exec>& data,
+                                                                          FitClustersOptions options = {}) {
     const Kokkos::DefaultHostExecutionSpace host;
     const auto split = split_cells(data.cells(), {.held_out = options.held_out, .seed = options.seed});
     options.model.seed = options.plain.seed = options.training.seed = options.merge.seed = options.seed;
     if (options.model.shared.empty()) options.model.shared = scatter_parameters<L>();
 
-    Vae<Network, StandardGaussian, L> plain(exec, data.genes(), options.model);
+    Vae<Network, StandardGaussian, L, float, Exec> plain(exec, data.genes(), options.model);
     plain.start_from(exec, data);
     (void)train(exec, plain, data, split, options.plain);
     const auto before = latent_means(exec, plain, data);
@@ -75,8 +78,8 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     const auto fit = fit_mixture(host, before, data.cells(), options.model.latent,
                                  {.components = options.components, .start = start, .seed = options.seed});
 
-    FittedClusters<Vae<Network, MarginalGaussianMixture, L>> found;
-    found.model = std::make_unique<Vae<Network, MarginalGaussianMixture, L>>(exec, data.genes(), options.model);
+    FittedClusters<ClusterModel<L, Network, Exec>> found;
+    found.model = std::make_unique<ClusterModel<L, Network, Exec>>(exec, data.genes(), options.model);
     auto& model = *found.model;
     model.start_from(exec, data);
     copy_parameters(exec, plain.parameters(), model.parameters());
