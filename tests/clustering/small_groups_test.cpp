@@ -8,11 +8,10 @@
 using namespace cellvae;
 
 TEST_CASE("small groups of a finer clustering stand beside the coarse ones, and large ones do not") {
-    //                                      0 1 2 3 4 5 6 7 8 9
     const std::vector<std::int32_t> coarse{0, 0, 0, 0, 0, 0, 1, 1, 1, 2};
-    const std::vector<std::int32_t> fine{0, 0, 0, 0, 3, 3, 1, 1, 2, 2};
-    // 3 is small and a third of 0; 0 is large; 1 is most of 1, and so is there; 2 is all of 2 by as many of its rows
-    CHECK(with_small_groups(coarse, fine, 2) == std::vector<std::int32_t>{0, 0, 0, 0, 2, 2, 1, 1, 1, 3});
+    const std::vector<std::int32_t> fine{0, 0, 0, 0, 3, 3, 1, 1, 1, 2};
+    // 3 is small and a third of the coarse 0; 0 is large; 1 and 2 are there already
+    CHECK(with_small_groups(coarse, fine, 3) == std::vector<std::int32_t>{0, 0, 0, 0, 2, 2, 1, 1, 1, 3});
     CHECK(with_small_groups(coarse, fine, 1) == coarse);
     CHECK(with_small_groups(coarse, fine, 0) == coarse);
 }
