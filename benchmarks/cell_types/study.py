@@ -26,7 +26,7 @@ import known_labels
 
 # Everything that the ablations vary is named, so that the study stays what it is when the program's defaults change.
 INPUT = "--input standardised"
-COMMON = f"{INPUT} --epochs 10 --start-epochs 25 --start-resolution 0.5 --merge 0.07 --merge-level 0"
+COMMON = f"{INPUT} --epochs 10 --start-epochs 25 --start-resolution 0.7 --merge 0.07 --merge-level 0"
 MIXTURE = f"--prior marginal_mixture {COMMON}"
 NETWORK = f"--prior mixture --sum threshold {COMMON}"
 PLAIN = f"--prior gaussian --patience 0 {INPUT}"
@@ -38,7 +38,7 @@ def without_input(options):
 
 def start(options):
     """The mixture with other groups to start from."""
-    return MIXTURE.replace("--start-resolution 0.5", options)
+    return MIXTURE.replace("--start-resolution 0.7", options)
 
 
 def longer(plain, mixture):
@@ -58,9 +58,9 @@ ABLATIONS = {
           for resolution in ("0.3", "0.6", "1")),
     ],
     "2. Start of the mixture": [
-        ("groups of Leiden at .5, small ones at 1", MIXTURE),
+        ("groups of Leiden at .7, small ones at 1.4", MIXTURE),
         *((f"at {resolution}, small ones at {finer}", start(f"--start-resolution {resolution}"))
-          for resolution, finer in (("0.7", "1.4"), ("1", "2"), ("3", "6"))),
+          for resolution, finer in (("0.5", "1"), ("1", "2"), ("3", "6"))),
         ("of k-means, 15", start("--start kmeans --components 15")),
         ("random, 15, 40 epochs", start("--start random --components 15").replace("--epochs 10", "--epochs 40")),
     ],
@@ -115,7 +115,7 @@ ABLATIONS = {
         ("10 + 10, both", f"{longer(10, 10)} --normalisation batch --input-noise 0.75"),
         ("5 + 10, 500 genes, batch normalisation", f"{longer(5, 10)} --genes 500 --normalisation batch"),
         ("5 + 10, 1,000 genes, batch normalisation", f"{longer(5, 10)} --genes 1000 --normalisation batch"),
-        ("5 + 10, from Leiden at 1", longer(5, 10).replace("--start-resolution 0.5", "--start-resolution 1")),
+        ("5 + 10, from Leiden at 1", longer(5, 10).replace("--start-resolution 0.7", "--start-resolution 1")),
     ],
 }
 

@@ -41,7 +41,7 @@ struct TrainRequest : CountsRequest {
     std::vector<double> temperature{1, 0.1};  ///< of relaxed sums, at the first and the last step
     std::string weights = "learned";          ///< of a mixture: learned or uniform
     std::string start = "auto";               ///< of a mixture: leiden, kmeans, random
-    double start_resolution = 0.5;            ///< of leiden
+    double start_resolution = 0.7;            ///< of leiden
     int components = 0;          ///< of a mixture at most; 0: as many as its start finds, 15 where that finds none
     Index start_epochs = 0;      ///< of the plain model that a mixture starts from; 0: by the number of cells
     double merge = 0.07;         ///< components that overlap more are one cluster; 1: never
