@@ -215,32 +215,47 @@ def tables(title, variants, out, files, seeds):
              for name, options in variants for file in files}
     counts = sorted({len(runs) for runs in found.values()})
     rank = ranks(found, variants, files)
+    heads = " | ".join(name for name, _ in variants)
     print(f"\n### {title}\n\nSeeds: {' to '.join(str(count) for count in counts[:1] + counts[1:][-1:])}. "
-          "ARI: median (least to largest), paired difference to the first row (better in); median of its rank over the sets.\n")
-    print("| ARI | " + " | ".join(f"{name} | |" for name in names) + " rank |")
-    print("|---" * (2 * len(names) + 2) + "|")
-    for name, _ in variants:
+          "ARI: median (least to largest), paired difference to the first column (better in).\n")
+    print(f"| ARI | {heads} |")
+    print("|---" * (len(variants) + 1) + "|")
+    for file, set_name in zip(files, names):
         cells = []
-        for file in files:
+        for name, _ in variants:
             runs, first = found[name, file], found[variants[0][0], file]
             paired = [runs[seed]["ari"] - first[seed]["ari"] for seed in runs if seed in first]
-            cells.append(middle([scores["ari"] for scores in runs.values()]) if runs else "")
             better = sum(difference > 0 for difference in paired)
-            cells.append("" if name == variants[0][0] or not paired else
-                         f"{statistics.median(paired):+.2f} ({better} of {len(paired)})")
-        print(f"| {name} | " + " | ".join([*cells, rank[name]]) + " |")
-    print("\n| medians: NMI; clusters; held-out bound; ARI on the latent of k-means, true number, and of Leiden at .3, .6, 1; "
-          "seconds | " + " | ".join(names) + " |")
-    print("|---" * (len(names) + 1) + "|")
-    for name, _ in variants:
+            difference = ("" if name == variants[0][0] or not paired else
+                          f"; {statistics.median(paired):+.2f} ({better} of {len(paired)})")
+            cells.append(middle([scores["ari"] for scores in runs.values()]) + difference if runs else "")
+        print(f"| {set_name} | " + " | ".join(cells) + " |")
+    print("| median of the rank over the sets | " + " | ".join(rank[name] for name, _ in variants) + " |")
+    print("\nMedians: NMI; clusters; held-out bound; ARI on the latent of k-means, true number, and of Leiden at .3, .6, 1; seconds.\n")
+    print(f"| | {heads} |")
+    print("|---" * (len(variants) + 1) + "|")
+    for file, set_name in zip(files, names):
         cells = []
-        for file in files:
+        for name, _ in variants:
             runs = list(found[name, file].values())
             latent = " ".join(f"{column(runs, key + '_ari'):.2f}".replace("0.", ".", 1)
                               for key in ("kmeans", "leiden_0.3", "leiden_0.6", "leiden_1"))
             cells.append(f"{column(runs, 'nmi'):.2f}; {column(runs, 'clusters'):.0f}; {column(runs, 'bound_test'):.1f}; "
                          f"{latent}; {column(runs, 'cpu_seconds'):.1f}".replace("nan nan nan nan", "-").replace("nan", "-"))
-        print(f"| {name} | " + " | ".join(cells) + " |")
+        print(f"| {set_name} | " + " | ".join(cells) + " |")
+
+
+def brief_table(variants, out, files, seeds):
+    """README's: the median ARI of every variant, of the first with its range and its clusters, a row for each set."""
+    print("\n### For README\n\n| | " + " | ".join(name for name, _ in variants) + " |")
+    print("|---" * (len(variants) + 1) + "|")
+    for file in files:
+        cells = []
+        for name, options in variants:
+            runs = [scores for seed in range(1, seeds + 1) if (scores := scores_of(out, file, options, seed))]
+            whole = middle([scores["ari"] for scores in runs])
+            cells.append(f"{whole}; {column(runs, 'clusters'):.0f}" if name == variants[0][0] else whole.split(" ")[0])
+        print(f"| {pathlib.Path(file).stem} | " + " | ".join(cells) + " |")
 
 
 def merge_table(title, options, overlaps, levels, out, files, seeds):
@@ -291,6 +306,8 @@ def main():
         print("", *failed, sep="\n", file=sys.stderr)
     for title, variants in chosen.items():
         tables(title, variants, options.out, options.files, options.seeds)
+        if title.startswith("1."):
+            brief_table(variants, options.out, options.files, options.seeds)
     if merges:
         merge_table(*MERGES, options.out, options.files, options.seeds)
     if knows:
