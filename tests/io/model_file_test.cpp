@@ -292,7 +292,7 @@ TEST_CASE("another type, other options, other genes and a newer schema are refus
                          MessageMatches(ContainsSubstring("was trained on 40 cells")));
 
     const auto changed = [&](const char* name, const io_detail::OptionValue& value) {
-        const auto copy = folder.path("changed.h5");
+        auto copy = folder.path("changed.h5");
         std::filesystem::copy_file(path, copy, std::filesystem::copy_options::overwrite_existing);
         const io_detail::QuietHdf5 quiet;
         const io_detail::Handle file(H5Fopen(copy.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
