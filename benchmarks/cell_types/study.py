@@ -26,7 +26,8 @@ import known_labels
 
 # Everything that the ablations vary is named, so that the study stays what it is when the program's defaults change.
 INPUT = "--input standardised"
-COMMON = f"{INPUT} --epochs 10 --start-epochs 25 --start-resolution 0.7 --merge 0.07 --merge-level 0"
+START = "--start-resolution 0.7"
+COMMON = f"{INPUT} --epochs 10 --start-epochs 25 {START} --merge 0.07 --merge-level 0"
 MIXTURE = f"--prior marginal_mixture {COMMON}"
 NETWORK = f"--prior mixture --sum threshold {COMMON}"
 PLAIN = f"--prior gaussian --patience 0 {INPUT}"
@@ -36,9 +37,9 @@ def without_input(options):
     return options.replace(INPUT + " ", "")
 
 
-def start(options):
+def start(options, of=MIXTURE):
     """The mixture with other groups to start from."""
-    return MIXTURE.replace("--start-resolution 0.7", options)
+    return of.replace(START, options)
 
 
 def longer(plain, mixture):
@@ -115,7 +116,7 @@ ABLATIONS = {
         ("10 + 10, both", f"{longer(10, 10)} --normalisation batch --input-noise 0.75"),
         ("5 + 10, 500 genes, batch normalisation", f"{longer(5, 10)} --genes 500 --normalisation batch"),
         ("5 + 10, 1,000 genes, batch normalisation", f"{longer(5, 10)} --genes 1000 --normalisation batch"),
-        ("5 + 10, from Leiden at 1", longer(5, 10).replace("--start-resolution 0.7", "--start-resolution 1")),
+        ("5 + 10, from Leiden at 1", start("--start-resolution 1", longer(5, 10))),
     ],
 }
 
@@ -207,55 +208,51 @@ def ranks(found, variants, files):
     return {name: f"{statistics.median(each):g}" if each else "" for name, each in places.items()}
 
 
+def print_table(corner, heads, rows):
+    """@param rows each with its name first"""
+    for row in ([corner, *heads], None, *rows):
+        print(f"| {' | '.join(row)} |" if row else "|---" * (len(heads) + 1) + "|")
+
+
 def tables(title, variants, out, files, seeds):
-    """The two tables of an ablation: ARI with its paired difference, and everything else."""
+    """The tables of an ablation: ARI with its paired difference, everything else, and of the first one README's: the
+    median ARI of every variant, of its first with the range and the clusters."""
     names = [pathlib.Path(file).stem for file in files]
     found = {(name, file): {seed: scores for seed in range(1, seeds + 1)
                             if (scores := scores_of(out, file, options, seed))}
              for name, options in variants for file in files}
     counts = sorted({len(runs) for runs in found.values()})
     rank = ranks(found, variants, files)
-    heads = " | ".join(name for name, _ in variants)
+    heads = [name for name, _ in variants]
     print(f"\n### {title}\n\nSeeds: {' to '.join(str(count) for count in counts[:1] + counts[1:][-1:])}. "
           "ARI: median (least to largest), paired difference to the first column (better in).\n")
-    print(f"| ARI | {heads} |")
-    print("|---" * (len(variants) + 1) + "|")
+    agreement, rest, brief = [], [], []
     for file, set_name in zip(files, names):
-        cells = []
-        for name, _ in variants:
-            runs, first = found[name, file], found[variants[0][0], file]
+        first = found[heads[0], file]
+        agreement.append([set_name])
+        rest.append([set_name])
+        brief.append([set_name])
+        for name in heads:
+            runs = found[name, file]
+            ari = middle([scores["ari"] for scores in runs.values()]) if runs else ""
             paired = [runs[seed]["ari"] - first[seed]["ari"] for seed in runs if seed in first]
             better = sum(difference > 0 for difference in paired)
-            difference = ("" if name == variants[0][0] or not paired else
+            difference = ("" if name == heads[0] or not paired else
                           f"; {statistics.median(paired):+.2f} ({better} of {len(paired)})")
-            cells.append(middle([scores["ari"] for scores in runs.values()]) + difference if runs else "")
-        print(f"| {set_name} | " + " | ".join(cells) + " |")
-    print("| median of the rank over the sets | " + " | ".join(rank[name] for name, _ in variants) + " |")
-    print("\nMedians: NMI; clusters; held-out bound; ARI on the latent of k-means, true number, and of Leiden at .3, .6, 1; seconds.\n")
-    print(f"| | {heads} |")
-    print("|---" * (len(variants) + 1) + "|")
-    for file, set_name in zip(files, names):
-        cells = []
-        for name, _ in variants:
-            runs = list(found[name, file].values())
+            agreement[-1].append(ari + difference)
+            runs = list(runs.values())
+            clusters = f"{column(runs, 'clusters'):.0f}"
+            brief[-1].append(f"{ari}; {clusters}" if name == heads[0] else ari.split(" ")[0])
             latent = " ".join(f"{column(runs, key + '_ari'):.2f}".replace("0.", ".", 1)
                               for key in ("kmeans", "leiden_0.3", "leiden_0.6", "leiden_1"))
-            cells.append(f"{column(runs, 'nmi'):.2f}; {column(runs, 'clusters'):.0f}; {column(runs, 'bound_test'):.1f}; "
-                         f"{latent}; {column(runs, 'cpu_seconds'):.1f}".replace("nan nan nan nan", "-").replace("nan", "-"))
-        print(f"| {set_name} | " + " | ".join(cells) + " |")
-
-
-def brief_table(variants, out, files, seeds):
-    """README's: the median ARI of every variant, of the first with its range and its clusters, a row for each set."""
-    print("\n### For README\n\n| | " + " | ".join(name for name, _ in variants) + " |")
-    print("|---" * (len(variants) + 1) + "|")
-    for file in files:
-        cells = []
-        for name, options in variants:
-            runs = [scores for seed in range(1, seeds + 1) if (scores := scores_of(out, file, options, seed))]
-            whole = middle([scores["ari"] for scores in runs])
-            cells.append(f"{whole}; {column(runs, 'clusters'):.0f}" if name == variants[0][0] else whole.split(" ")[0])
-        print(f"| {pathlib.Path(file).stem} | " + " | ".join(cells) + " |")
+            rest[-1].append(f"{column(runs, 'nmi'):.2f}; {clusters}; {column(runs, 'bound_test'):.1f}; "
+                            f"{latent}; {column(runs, 'cpu_seconds'):.1f}".replace("nan nan nan nan", "-").replace("nan", "-"))
+    print_table("ARI", heads, [*agreement, ["median of the rank over the sets", *(rank[name] for name in heads)]])
+    print("\nMedians: NMI; clusters; held-out bound; ARI on the latent of k-means, true number, and of Leiden at .3, .6, 1; seconds.\n")
+    print_table("", heads, rest)
+    if title.startswith("1."):
+        print("\n### For README\n")
+        print_table("", heads, brief)
 
 
 def merge_table(title, options, overlaps, levels, out, files, seeds):
@@ -263,15 +260,13 @@ def merge_table(title, options, overlaps, levels, out, files, seeds):
     runs = {file: [scores for seed in range(1, seeds + 1) if (scores := scores_of(out, file, options, seed))]
             for file in files}
     print(f"\n### {title}\n\nSeeds: {min(map(len, runs.values()))}. `{options}`. ARI: median (least to largest); clusters.\n")
-    print("| overlap, level of the dip test | " + " | ".join(pathlib.Path(file).stem for file in files) + " |")
-    print("|---" * (len(files) + 1) + "|")
     rows = [(f"{'none' if overlap == '1' else overlap}, {'none' if level == '0' else level}", f"merge_{overlap}_{level}")
             for overlap in overlaps for level in levels]
     rows += [(f"Leiden at {resolution}", f"leiden_{resolution}") for resolution in ("0.3", "0.6", "1")]
-    for name, key in rows:
-        cells = [middle([scores[key + "_ari"] for scores in runs[file]]) + "; "
-                 f"{statistics.median(scores[key + '_clusters'] for scores in runs[file]):.0f}" for file in files]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    print_table("overlap, level of the dip test", [pathlib.Path(file).stem for file in files],
+                [[name, *(middle([scores[key + "_ari"] for scores in runs[file]]) + "; "
+                          f"{statistics.median(scores[key + '_clusters'] for scores in runs[file]):.0f}" for file in files)]
+                 for name, key in rows])
 
 
 def main():
@@ -306,8 +301,6 @@ def main():
         print("", *failed, sep="\n", file=sys.stderr)
     for title, variants in chosen.items():
         tables(title, variants, options.out, options.files, options.seeds)
-        if title.startswith("1."):
-            brief_table(variants, options.out, options.files, options.seeds)
     if merges:
         merge_table(*MERGES, options.out, options.files, options.seeds)
     if knows:
