@@ -230,6 +230,28 @@ TEST_CASE("samplers have the mean and variance of their law where counts are lar
     check.template operator()<NegativeBinomialTotal>({std::log(0.5), std::log(0.05)});
 }
 
+TEST_CASE("draws of a negative binomial are as frequent as it says, by inversion and by a rate that is drawn") {
+    cellvae::RandomStream random(4, cellvae::Purpose::test);
+    constexpr int draws = 100000;
+    // inverted below a mean of 10 and of a scale below 1,000
+    for (const double mean : {0.02, 0.7, 9.9, 10.1})
+        for (const double dispersion : {0.005, 0.3, 4.0, 1e6}) {
+            const Parameters<double, 2> eta{std::log(mean), std::log(dispersion)};
+            std::array<int, 6> seen{};
+            for (int i = 0; i < draws; ++i) {
+                const double x = NegativeBinomialMean::sample(random, eta);
+                if (x < seen.size()) ++seen[static_cast<std::size_t>(x)];
+            }
+            for (std::size_t x = 0; x < seen.size(); ++x) {
+                const auto count = static_cast<double>(x);
+                const double expected = std::exp(NegativeBinomialMean::log_prob(count, eta).value +
+                                                 NegativeBinomialMean::log_base_measure(count));
+                INFO("mean " << mean << ", dispersion " << dispersion << ", count " << x);
+                CHECK(std::abs(seen[x] - draws * expected) < 5 * std::sqrt(draws * expected) + 1);
+            }
+        }
+}
+
 TEST_CASE("starting values stay finite for genes that are never seen and reach the moments of those that are") {
     const auto rare = NegativeBinomialMean::from_moments(0.0, 0.0);
     CHECK((std::isfinite(rare[0]) && std::isfinite(rare[1])));

@@ -44,6 +44,28 @@ TEST_CASE("the log-mean-exp holds where exponentials leave the range") {
     CHECK(two.log_sum() == Approx(800 + std::log(4.0)).epsilon(1e-15));
 }
 
+TEST_CASE("a log-mean-exp takes in another, whichever is larger") {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    for (const bool larger_first : {true, false}) {
+        LogMeanExp small, large;
+        small.add(-3);
+        small.add(-2);
+        large.add(700);
+        large.add(-2);
+        LogMeanExp both = larger_first ? large : small;
+        both.add(larger_first ? small : large);
+        CHECK(both.largest == 700);
+        CHECK(both.sum == Approx(1 + std::exp(-702.0) * 2 + std::exp(-703.0)).epsilon(1e-15));
+        both.add(LogMeanExp());
+        CHECK(both.log_sum() == 700);
+    }
+    LogMeanExp none;
+    none.add(LogMeanExp());
+    CHECK(none.log_sum() == -infinity);
+    none.add(LogMeanExp{0, std::numeric_limits<double>::quiet_NaN()});
+    CHECK(std::isnan(none.log_sum()));
+}
+
 TEST_CASE("the importance-weighted bound of a Gaussian model rises towards its known log-likelihood") {
     // z ~ N(0, 1), x | z ~ N(z, 1): log p(x) = log N(x; 0, 2). The proposal N(0.3, 0.8^2) is not the posterior.
     constexpr double x = 1.2, centre = 0.3, deviation = 0.8, log_two_pi = 1.8378770664093453;

@@ -75,6 +75,21 @@ KOKKOS_INLINE_FUNCTION double sample_poisson(RandomStream& random, double rate) 
     }
 }
 
+/// A negative binomial variate, the Poisson's whose rate is a gamma variate of that shape and scale: by inversion, from
+/// the probability of zero up. One uniform, and on average as many steps as its mean; most counts of a gene are zero.
+KOKKOS_INLINE_FUNCTION double sample_small_negative_binomial(RandomStream& random, double shape, double scale) {
+    const double ratio = scale / (1 + scale);
+    double probability = Kokkos::exp(-shape * Kokkos::log1p(scale));
+    double left = random.uniform<double>();
+    double count = 0;
+    while (left > probability && probability > 0) {
+        left -= probability;
+        probability *= (count + shape) / (count + 1) * ratio;
+        count += 1;
+    }
+    return count;
+}
+
 /// The clamp with which `from_moments` keeps what it returns inside a range.
 template <class Real>
 KOKKOS_INLINE_FUNCTION constexpr Real clamp(Real x, double lower, double upper) {

@@ -201,8 +201,11 @@ struct NegativeBinomial {
     template <class Real>
     KOKKOS_INLINE_FUNCTION static Real sample(RandomStream& random, const Parameters<Real, 2>& eta) {
         const double shape = Kokkos::exp(static_cast<double>(Parametrisation::log_shape(eta)));
-        const double log_rate = distributions_detail::sample_log_gamma(random, shape) +
-                                static_cast<double>(Parametrisation::log_scale(eta));
+        const auto log_scale = static_cast<double>(Parametrisation::log_scale(eta));
+        const double scale = Kokkos::exp(log_scale);
+        if (shape * scale < 10 && scale < 1000)
+            return static_cast<Real>(distributions_detail::sample_small_negative_binomial(random, shape, scale));
+        const double log_rate = distributions_detail::sample_log_gamma(random, shape) + log_scale;
         return static_cast<Real>(distributions_detail::sample_poisson(random, Kokkos::exp(log_rate)));
     }
 

@@ -14,10 +14,12 @@ namespace cellvae::io_detail {
 /// several threads, and many pages a call, where one thread would come by them one at a time. Of the time in which a
 /// file is read that is not compressed a third would go there. Pages of 4 KB: those of 2 MB are quicker to come where
 /// the system has them at hand, and take ten times as long where a virtual machine must ask its host for them. Where
-/// the system cannot be asked, nothing happens.
+/// the system cannot be asked, or the values take less than 1 MB, nothing happens.
 template <class Value>
 void populate_pages(Value* to, std::size_t size, std::size_t threads) {
 #ifdef MADV_POPULATE_WRITE
+    constexpr std::size_t least = std::size_t{1} << 20;  // below it threads take longer to start than pages to come
+    if (size * sizeof(Value) < least) return;
     constexpr std::uintptr_t page = std::uintptr_t{1} << 12;
     const auto begin = reinterpret_cast<std::uintptr_t>(to);
     const std::uintptr_t first = (begin + page - 1) / page;  // pages that hold nothing else

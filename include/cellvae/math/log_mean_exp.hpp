@@ -29,6 +29,14 @@ struct LogMeanExp {
         }
     }
 
+    /// Adds all that `other` has had. NaN stays.
+    KOKKOS_INLINE_FUNCTION void add(const LogMeanExp& other) {
+        const bool more = other.largest > largest;
+        const LogMeanExp lesser = more ? *this : other;
+        if (more) *this = other;
+        if (!(lesser.sum == 0)) sum += lesser.sum * Kokkos::exp(lesser.largest - largest);
+    }
+
     /// log of the sum of the exponentials; minus infinity before the first value.
     [[nodiscard]] KOKKOS_INLINE_FUNCTION double log_sum() const {
         return Kokkos::isinf(largest) ? largest : largest + Kokkos::log(sum);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "cellvae/math/log_mean_exp.hpp"
 #include "cellvae/nn/output_layer_host.hpp"
 
 // The output layer on the host where one head goes through a log-softmax over the genes: that head's values are needed
@@ -46,36 +47,30 @@ private:
     }
 };
 
-/// A log-sum-exp as it grows: largest + log(sum) is that of all values so far.
-struct LogSumExp {
-    double largest = -Kokkos::Experimental::infinity_v<double>;
+/// Of `count` values, at least one. Sixteen side by side, in a fixed order, so that the loops vectorise.
+/// @param exponentials of the values less the largest: `count`, written where `Keep`
+template <bool Keep, class Real>
+LogMeanExp log_mean_exp_of(const Real* KOKKOS_RESTRICT values, Index count, Real* KOKKOS_RESTRICT exponentials) {
+    constexpr Index width = 16;
+    const Index whole = count / width * width;
+    Real most[width], sums[width] = {};
+    for (Real& each : most) each = values[0];
+    for (Index i = 0; i < whole; i += width)
+        for (Index j = 0; j < width; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
+    for (Index i = whole; i < count; ++i) most[0] = values[i] > most[0] ? values[i] : most[0];
+    const Real largest = *std::max_element(most, most + width);
+    const auto exponential = [&](Index i) {
+        const Real value = math::exp(values[i] - largest);
+        if constexpr (Keep) exponentials[i] = value;
+        return value;
+    };
+    for (Index i = 0; i < whole; i += width)
+        for (Index j = 0; j < width; ++j) sums[j] += exponential(i + j);
+    for (Index i = whole; i < count; ++i) sums[0] += exponential(i);
     double sum = 0;
-
-    void add(LogSumExp other) {
-        if (other.largest > largest) std::swap(*this, other);
-        if (other.sum > 0) sum += other.sum * std::exp(other.largest - largest);
-    }
-
-    /// Of `count` values, at least one. Sixteen side by side, in a fixed order, so that the loops vectorise.
-    /// @param exponentials of the values less the largest: `count`, overwritten
-    template <class Real>
-    static LogSumExp of(const Real* KOKKOS_RESTRICT values, Index count, Real* KOKKOS_RESTRICT exponentials) {
-        constexpr Index width = 16;
-        const Index whole = count / width * width;
-        Real most[width], sums[width] = {};
-        for (Real& each : most) each = values[0];
-        for (Index i = 0; i < whole; i += width)
-            for (Index j = 0; j < width; ++j) most[j] = values[i + j] > most[j] ? values[i + j] : most[j];
-        for (Index i = whole; i < count; ++i) most[0] = values[i] > most[0] ? values[i] : most[0];
-        const Real largest = *std::max_element(most, most + width);
-        for (Index i = 0; i < whole; i += width)
-            for (Index j = 0; j < width; ++j) sums[j] += exponentials[i + j] = math::exp(values[i + j] - largest);
-        for (Index i = whole; i < count; ++i) sums[0] += exponentials[i] = math::exp(values[i] - largest);
-        double sum = 0;
-        for (const Real part : sums) sum += static_cast<double>(part);
-        return {static_cast<double>(largest), sum};
-    }
-};
+    for (const Real part : sums) sum += static_cast<double>(part);
+    return {static_cast<double>(largest), sum};
+}
 
 /// The passes over one block of rows.
 template <class Real, class Exec, std::size_t Count>
@@ -103,13 +98,14 @@ struct HostSharePass {
         const auto depth = static_cast<Index>(all.hidden.extent(1));
         std::fill_n(&all.lane_log_prob(lane, first_row), rows, 0.0);
         if constexpr (Gradient) std::fill_n(&all.lane_d_hidden(lane, first_row, 0), rows * depth, Real(0));
-        LogSumExp sums[rows_per_block];
+        LogMeanExp sums[rows_per_block];
         for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
             Real* values = &memory.parameters(p, 0, 0);
             all.round_weights(head, lane, p * genes_per_panel, width(p));
             all.decode(head, values, lane, first_row, rows, p * genes_per_panel, width(p));
             for (Index r = 0; r < rows; ++r) {
-                const auto found = LogSumExp::of(values + r * genes_per_panel, width(p), &memory.exponentials(p, r, 0));
+                const auto found = log_mean_exp_of<Gradient>(values + r * genes_per_panel, width(p),
+                                                             &memory.exponentials(p, r, 0));
                 memory.largest(p, r) = static_cast<Real>(found.largest);
                 sums[r].add(found);
             }
@@ -121,10 +117,10 @@ struct HostSharePass {
     }
 
     void combine_logits(Index row) const {
-        LogSumExp sum;
+        LogMeanExp sum;
         for (Index lane = 0; lane < all.lanes; ++lane)
-            sum.add({memory.part(lane, row), memory.part(lane, rows_per_block + row)});
-        log_sum_exp(row) = static_cast<Real>(sum.largest + std::log(sum.sum));
+            sum.add(LogMeanExp{memory.part(lane, row), memory.part(lane, rows_per_block + row)});
+        log_sum_exp(row) = static_cast<Real>(sum.log_sum());
     }
 
     template <class Likelihood, bool Gradient>

@@ -44,8 +44,15 @@ KOKKOS_INLINE_FUNCTION Real gradient_weight(Real responsibility) {
     return sizeof(Real) < sizeof(double) && responsibility < Real(1e-12) ? Real(0) : responsibility;
 }
 
-/// weights (decoded rows): of their reconstructions in the mean bound. q(y=k | x) over the number of cells, divided by
-/// the sum of the cell's kept responsibilities; of a known label one over the number of cells there and zero elsewhere.
+/// What a cell's cluster k weighs in its bound: q(y=k | x) over the sum of the responsibilities that are kept, or of a
+/// cell whose label is known one there and zero elsewhere.
+template <class Real>
+KOKKOS_INLINE_FUNCTION Real cluster_weight(Real log_q, Index k, std::int32_t label, Real kept_mass = 1) {
+    if (label >= 0) return k == label ? Real(1) : Real(0);
+    return gradient_weight(math::exp(log_q)) / kept_mass;
+}
+
+/// weights (decoded rows): of their reconstructions in the mean bound.
 template <class Real, class Exec, class LogQ, class Weights>
 void decoded_weights(const Pass<Real, Exec>& pass, const LogQ& log_q,
                      const DecodedRows<typename Exec::memory_space>& decoded, const Weights& weights) {
@@ -55,15 +62,13 @@ void decoded_weights(const Pass<Real, Exec>& pass, const LogQ& log_q,
     Kokkos::parallel_for(
         KernelLabel("cellvae::decoded_weights"),
         Kokkos::RangePolicy<Exec>(pass.exec, 0, static_cast<Index>(weights.extent(0))), KOKKOS_LAMBDA(const Index row) {
-            const Index cell = row_cells.cell(row);
-            const Index k = row_cells.block(row);
-            const Real known = k == label(cell) ? Real(1) : Real(0);
-            const Real q = gradient_weight(math::exp(log_q(cell, k))) / static_cast<Real>(decoded.kept_mass(cell));
-            weights(row) = share * (label(cell) < 0 ? q : known);
+            const Index cell = row_cells.cell(row), k = row_cells.block(row);
+            weights(row) =
+                share * cluster_weight(log_q(cell, k), k, label(cell), static_cast<Real>(decoded.kept_mass(cell)));
         });
 }
 
-/// weights (rows): q(y=k | x) over the number of cells, or for a known label one there and zero elsewhere.
+/// weights (rows): of their divergences in the mean bound, where all clusters count.
 template <class Real, class Exec, class LogQ, class Weights>
 void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weights& weights) {
     const Index cells = pass.batch->cells();
@@ -72,11 +77,8 @@ void mixture_weights(const Pass<Real, Exec>& pass, const LogQ& log_q, const Weig
     Kokkos::parallel_for(
         KernelLabel("cellvae::mixture_weights"), Kokkos::RangePolicy<Exec>(pass.exec, 0, cells),
         KOKKOS_LAMBDA(const Index cell) {
-            for (Index k = 0; k < static_cast<Index>(log_q.extent(1)); ++k) {
-                const Real known = k == label(cell) ? Real(1) : Real(0);
-                weights(k * cells + cell) =
-                    share * (label(cell) < 0 ? gradient_weight(math::exp(log_q(cell, k))) : known);
-            }
+            for (Index k = 0; k < static_cast<Index>(log_q.extent(1)); ++k)
+                weights(k * cells + cell) = share * cluster_weight(log_q(cell, k), k, label(cell));
         });
 }
 
