@@ -21,6 +21,11 @@
 // Rounding is to nearest, ties to even; what is too small for a normal number becomes zero, whatever the processor's
 // mode (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VCVTNEPS2BF16 and VDPBF16PS).
 
+#ifdef __NVCC__  // the host's compiler heeds what follows; nvcc only warns of it, in every source that includes it
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1675
+#endif
+
 namespace cellvae {
 
 /// What the entries of a product's operands are rounded to.
@@ -245,3 +250,7 @@ inline void multiply_bfloat16(Index rows, Index columns, Index pairs, const core
 }
 
 }  // namespace cellvae
+
+#ifdef __NVCC__
+#pragma nv_diagnostic pop
+#endif
