@@ -134,7 +134,7 @@ MERGES = ("9. Which components are one", MIXTURE, ("0.02", "0.05", "0.07", "0.1"
 
 
 # The rule by which the other tables' clusters are merged: the program's default.
-DEFAULT_MERGE = "merge_0.07_0.001"
+DEFAULT_MERGE = "merge_0.07_0.0001"
 
 
 def folder_of(out, file, options, seed):

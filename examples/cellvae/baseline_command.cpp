@@ -98,7 +98,7 @@ void add_baseline(CLI::App& app, Invocation& invocation) {
     baseline
         .add_option("--genes", request->genes,
                     "Most variable genes (Seurat v3) that components are taken of; 0: all genes")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     baseline.add_option("--components", request->components, "Principal components")->check(CLI::Range(1, 10000));
     add_clustering(baseline, request->clustering, "the components");
 }

@@ -96,9 +96,12 @@ const NeighbourGraph& Coordinates::graph(const Kokkos::DefaultHostExecutionSpace
 }
 
 Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed) {
-    Clusters found{graph.leiden(resolution, seed), 0, message("Leiden at resolution ", resolution)};
-    found.number = 1 + *std::max_element(found.codes.begin(), found.codes.end());
-    return found;
+    return clusters_of(graph.leiden(resolution, seed), message("Leiden at resolution ", resolution));
+}
+
+Clusters clusters_of(std::vector<std::int32_t> codes, std::string from) {
+    const int number = codes.empty() ? 0 : 1 + *std::max_element(codes.begin(), codes.end());
+    return {std::move(codes), number, std::move(from)};
 }
 
 std::optional<Silhouette> silhouette_of_groups(const Kokkos::DefaultHostExecutionSpace& host,

@@ -71,6 +71,9 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
                                                        const Coordinates& coordinates, int clusters,
                                                        std::uint64_t seed);
 
+/// Clusters numbered from 0, of which each has cells.
+[[nodiscard]] Clusters clusters_of(std::vector<std::int32_t> codes, std::string from);
+
 /// The clusters of a neighbour graph.
 [[nodiscard]] Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed);
 

@@ -161,13 +161,12 @@ void add_de(CLI::App& app, Invocation& invocation) {
         ->required();
     de.add_option("--delta", options.delta,
                   "Smallest log2 fold change that counts; 0: estimated from the changes of all genes")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     de.add_option("--pairs", options.pairs, "Pairs of a cell of each group")->check(CLI::Range(1, 100000000));
-    de.add_option("--library", options.library, "Library size at which expression is compared")
-        ->check(CLI::PositiveNumber);
+    de.add_option("--library", options.library, "Library size at which expression is compared")->check(above_zero());
     de.add_option("--pseudocount", options.pseudocount,
                   "Added to both sides of a fold change, in counts of that library")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     de.add_option("--fdr", options.fdr, "Expected share of false ones among the genes that are called")
         ->check(CLI::Range(0.0, 1.0));
 }

@@ -65,7 +65,7 @@ void add_denoise(CLI::App& app, Invocation& invocation) {
     denoise
         .add_option("--library", request->library,
                     "Library size to which expected counts are brought, such as 10000; 0: each cell's own")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     denoise.add_option("--draws", request->draws, "Of the latent for each cell, over which the mean is taken")
         ->check(CLI::Range(1, 1000000));
     denoise.add_option("--layer", request->layer, "Name of the layer");

@@ -76,11 +76,11 @@ void add_evaluate(CLI::App& app, Invocation& invocation) {
         .add_option("--cluster-by", request->clustering.by,
                     "mixture (its own clusters), kmeans or leiden on the latent; auto: mixture where there is one")
         ->check(CLI::IsMember({"auto", "mixture", "kmeans", "leiden"}));
-    evaluate.add_option("--resolution", request->clustering.resolution, "Of leiden")->check(CLI::PositiveNumber);
+    evaluate.add_option("--resolution", request->clustering.resolution, "Of leiden")->check(above_zero());
     evaluate
         .add_option("--clusters", request->clustering.clusters,
                     "Of k-means; 0: as many as labels, or the number from 2 to 25 with the best silhouette")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     evaluate.add_option("--out", request->out, "File to write the scores to, as JSON, such as scores.json");
     evaluate.add_option("--samples", request->samples, "Samples a cell of the importance-weighted log-likelihood")
         ->check(CLI::Range(1, 1000000));

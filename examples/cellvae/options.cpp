@@ -1,7 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <cmath>
+
 namespace cellvae::program {
+
+namespace {
+
+/// Refuses what is no finite number, is below zero, or is zero where that may not be.
+CLI::Validator not_negative(bool zero_too, const char* type) {
+    const auto check = [zero_too](std::string& text) {
+        double value = 0;
+        const bool is_number = CLI::detail::lexical_cast(text, value);
+        if (is_number && std::isfinite(value) && (value > 0 || (zero_too && value == 0))) return std::string();
+        return std::string(zero_too ? "must be zero or more" : "must be above zero") + "; found " + text;
+    };
+    return {check, type};
+}
+
+}  // namespace
+
+CLI::Validator above_zero() { return not_negative(false, "POSITIVE"); }
+
+CLI::Validator zero_or_more() { return not_negative(true, "NONNEGATIVE"); }
 
 void add_counts(CLI::App& command, std::string& counts, std::string& orientation) {
     command.add_option("counts", counts, "Counts: h5ad, 10x HDF5 or MEX folder, loom, Matrix Market, or CSV/TSV")
@@ -48,11 +69,11 @@ void add_counts(CLI::App& command, CountsRequest& request) {
                        "How names of mitochondrial genes begin, in any case");
     command.add_option("--min-cells", request.filter.min_cells, "Genes detected in fewer cells are dropped");
     command.add_option("--subsample", request.subsample, "Cells drawn at random, after the filters; 0: all")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     command
         .add_option("--subsample-by-label", request.subsample_by_label,
                     "Cells of each label (see --labels) drawn at random, after the filters; 0: all")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     begin_group(command, "Options");
 }
 
@@ -66,12 +87,12 @@ void add_clustering(CLI::App& command, ClusteringRequest& request, const std::st
     command.add_option("--cluster-by", request.by, "kmeans, or leiden (only where igraph, which is GPL, is built in)")
         ->check(CLI::IsMember({"kmeans", "leiden"}));
     command.add_option("--resolution", request.resolution, "Of leiden: higher means more clusters")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     command
         .add_option("--clusters", request.clusters,
                     "Clusters of k-means on " + what +
                         "; 0: as many as labels, or the number from 2 to 25 with the best silhouette")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     add_seed(command, request.seed);
 }
 

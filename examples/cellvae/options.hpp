@@ -40,6 +40,11 @@ CLI::App& add_command(CLI::App& app, Invocation& invocation, const CommandText& 
     return *command;
 }
 
+/// Of a number above 0, and of one that is not below it; neither is infinite. CLI11's own say the largest double in
+/// full.
+[[nodiscard]] CLI::Validator above_zero();
+[[nodiscard]] CLI::Validator zero_or_more();
+
 /// The counts, how they are read, and which cells and genes are used.
 void add_counts(CLI::App& command, CountsRequest& request);
 

@@ -183,7 +183,7 @@ void add_sample(CLI::App& app, Invocation& invocation) {
                     "Of new cells under a mixture: the numbers of their clusters, separated by commas; all by default")
         ->delimiter(',');
     sample.add_option("--library", request->library, "Library size of new cells; 0: the mean of the training")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     sample.add_option("--of-condition", request->of_condition, "Condition of new cells; the model's first by default");
 }
 

@@ -57,9 +57,9 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
                                  {"simulate", "Write an h5ad of simulated cells with known types (obs/cell_type)",
                                   "cellvae simulate --cells 600 --genes 2000 --types 5 --out cells.h5ad"},
                                  request, run_simulate);
-    simulate.add_option("--cells", request->cells, "Number of cells")->check(CLI::PositiveNumber);
-    simulate.add_option("--genes", request->genes, "Number of genes")->check(CLI::PositiveNumber);
-    simulate.add_option("--types", request->types, "Number of cell types")->check(CLI::PositiveNumber);
+    simulate.add_option("--cells", request->cells, "Number of cells")->check(above_zero());
+    simulate.add_option("--genes", request->genes, "Number of genes")->check(above_zero());
+    simulate.add_option("--types", request->types, "Number of cell types")->check(above_zero());
     simulate.add_option("--separation", request->separation,
                         "How far apart the types are: less is harder, 0 is one type");
     simulate
@@ -72,7 +72,7 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
         .add_option("--mean-counts", request->mean_counts,
                     "Mean total count of a cell, which says how many are zero; 0: a quarter of the genes, as in the "
                     "mouse pancreas. Blood cells have 1,300 to 2,500 on 32,738 genes")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     simulate.add_option("--zero-inflation", request->zero_inflation,
                         "Largest probability of a structural zero, from 0 to below 1");
     add_seed(simulate, request->seed);

@@ -118,17 +118,14 @@ std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& 
     };
     while (request.components > 0 && groups.number > request.components && resolution > 0.02) again(0.8);
     while (groups.number < request.clusters && resolution < 50) again(1.25);  // components are merged, never divided
-    std::string small;
     if (request.components == 0) {
-        const double finer = 2 * resolution;
-        const int before = groups.number;
+        const Clusters finer = leiden_clusters(graph, 2 * resolution, request.seed);
         const auto most = static_cast<Index>(small_share * static_cast<double>(coordinates.cells));
-        groups.codes = with_small_groups(groups.codes, leiden_clusters(graph, finer, request.seed).codes, most);
-        groups.number = 1 + *std::max_element(groups.codes.begin(), groups.codes.end());
-        if (groups.number != before) small = message("; ", groups.number - before, " small ones at ", finer);
+        groups = clusters_of(with_small_groups(groups.codes, finer.codes, most),
+                             message(groups.from, ", and the small groups at ", 2 * resolution));
     }
-    print_notice(message("the mixture starts from ", groups.number, " groups of the neighbour graph (resolution ",
-                         resolution, small, ")"));
+    print_notice(
+        message("the mixture starts from ", groups.number, " groups of the neighbour graph (", groups.from, ")"));
     return groups.codes;
 }
 

@@ -40,12 +40,12 @@ void add_prior(CLI::App& train, TrainRequest& request) {
     train
         .add_option("--start-resolution", request.start_resolution,
                     "Of --start leiden; groups of at most 2% of the cells are kept from twice of it")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     train
         .add_option(
             "--start-epochs", request.start_epochs,
             "Of the plain model before a mixture; 0: 25, fewer above 10,000 cells, more where 25 are not 150 steps")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     train
         .add_option("--merge", request.merge,
                     "Components that overlap more than this (Hennig's misclassification probability) are one cluster; "
@@ -54,12 +54,12 @@ void add_prior(CLI::App& train, TrainRequest& request) {
     train
         .add_option("--components", request.components,
                     "The most components of a mixture; 0: as many as its start finds, 15 from kmeans and random")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     train
         .add_option(
             "--merge-level", request.merge_level,
             "Clusters that are unimodal together along the axis that tells them apart (dip test at this level, a "
-            "higher one for fewer than 50 cells) are one cluster; 0: never")
+            "higher one for fewer than 100 cells) are one cluster; 0: never")
         ->check(CLI::Range(0.0, 1.0));
     train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
     train
@@ -147,7 +147,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
     for (const auto& row : likelihoods()) names += std::string("\n  ") + row.option + ": " + row.description;
     train->add_option("--likelihood", request.likelihood, "What explains a count given the latent:" + names);
     train->add_option("--genes", request.genes, "Most variable genes (Seurat v3) that are trained on; 0: all genes")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     begin_group(*train, "Prior and bound");
     add_prior(*train, request);
     begin_group(*train, "Model");
@@ -170,7 +170,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
         ->check(CLI::IsMember({"mlp", "linear", "masked"}));
     train->add_option("--gene-sets", request.gene_sets, "GMT file of the gene sets of --decoder masked");
     train->add_option("--least-genes", request.least_genes, "Sets with fewer of the genes in use are left out")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     train->add_option("--condition", request.condition,
                       "Column of a batch covariate (donor, protocol) that encoder and decoder are given; none");
     train
@@ -193,7 +193,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
         ->add_option("--epochs", request.epochs,
                      "Passes over the training cells; 0: of a mixture 10, from a random start 40, fewer above 10,000 "
                      "cells, more where 10 are not 60 steps; else 400, fewer above 20,000 cells")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     train->add_option("--minibatch", request.minibatch, "Cells a step")->check(CLI::Range(1, 1000000));
     train->add_option("--learning-rate", request.learning_rate, "Of Adam");
     train->add_option("--weight-decay", request.weight_decay, "Decoupled");
@@ -225,30 +225,30 @@ void add_train(CLI::App& app, Invocation& invocation) {
         ->add_option("--stream-memory", request.stream_memory,
                      "MB that training with --stream may take: what is left of it by names, statistics and the model "
                      "is for counts")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     train
         ->add_option("--shuffle-chunk", request.shuffle_chunk,
                      "Consecutive cells that an epoch's order keeps near each other, whole minibatches; 0: cells are "
                      "shuffled freely, or, with --stream, by chunks as the memory allows")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     train
         ->add_option("--shuffle-chunks", request.shuffle_chunks,
                      "Chunks that are shuffled among themselves, and with --stream are in memory together; a file "
                      "sorted by type wants shorter chunks and more of them")
-        ->check(CLI::PositiveNumber);
+        ->check(above_zero());
     begin_group(*train, "Clusters");
     train
         ->add_option("--clusters", request.clusters,
                      "How many clusters: of k-means on the latent, 0 for as many as labels, or by silhouette; of a "
                      "mixture, whose components are merged until so many are left, 0 for as many as are separate")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     train
         ->add_option(
             "--cluster-by", request.cluster_by,
             "How cells are clustered: mixture (its own clusters), kmeans or leiden (only where igraph, which is "
             "GPL, is built in) on the latent; auto: mixture where there is one, else kmeans")
         ->check(CLI::IsMember({"auto", "mixture", "kmeans", "leiden"}));
-    train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(CLI::PositiveNumber);
+    train->add_option("--resolution", request.resolution, "Of --cluster-by leiden")->check(above_zero());
     train->add_flag("--compare", request.compare,
                     "Score k-means and Leiden (resolutions .3, .6, 1) on the latent as well");
     begin_group(*train, "To stop and go on");
@@ -261,11 +261,11 @@ void add_train(CLI::App& app, Invocation& invocation) {
     train
         ->add_option("--checkpoint-epochs", request.checkpoint_epochs,
                      "Write DIR/model.h5 every so many epochs of training as well; 0: not by epochs")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     train
         ->add_option("--checkpoint-minutes", request.checkpoint_minutes,
                      "Write DIR/model.h5 every so many minutes of training; 0: not by time")
-        ->check(CLI::NonNegativeNumber);
+        ->check(zero_or_more());
     begin_group(*train, "Results");
     train->add_option("--report", request.report, "html: write report.html, with pictures; none")
         ->check(CLI::IsMember({"html", "none"}));

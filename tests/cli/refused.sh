@@ -63,6 +63,8 @@ refused '--input is one of' train good.h5ad --out o --input sqrt
 refused 'dropout' train good.h5ad --out o --dropout 1
 refused 'held-out' train good.h5ad --out o --held-out 1
 refused 'learning rate' train good.h5ad --out o --learning-rate 0
+refused '--start-resolution: must be above zero; found -1' train good.h5ad --out o --start-resolution -1
+refused '--epochs: must be zero or more; found -2' train good.h5ad --out o --epochs -2
 refused '--resolution: found NaN, expected a number' train good.h5ad --out o --resolution NaN
 refused '--delta: found nan' de model.h5 good.h5ad --groupby a --group1 b --out o.csv --delta nan
 refused 'more than the 40 cells' train good.h5ad --out o --clusters 41

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "cellvae/clustering/assignments.hpp"
+#include "cellvae/clustering/contingency_table.hpp"
 
 namespace cellvae {
 
@@ -21,28 +21,21 @@ namespace cellvae {
 /// @throws ShapeError where the two are of different rows
 [[nodiscard]] inline std::vector<std::int32_t> with_small_groups(std::span<const std::int32_t> coarse,
                                                                  std::span<const std::int32_t> fine, Index most) {
-    require_size(static_cast<Index>(fine.size()), static_cast<Index>(coarse.size()), "groups of a finer clustering");
-    if (coarse.empty()) return {};
-    const auto coarse_count = static_cast<std::size_t>(1 + *std::max_element(coarse.begin(), coarse.end()));
-    const auto fine_count = static_cast<std::size_t>(1 + *std::max_element(fine.begin(), fine.end()));
-    std::vector<Index> shared(coarse_count * fine_count), coarse_size(coarse_count), fine_size(fine_count);
-    for (std::size_t row = 0; row < coarse.size(); ++row) {
-        const auto c = static_cast<std::size_t>(coarse[row]), f = static_cast<std::size_t>(fine[row]);
-        ++shared[f * coarse_count + c];
-        ++coarse_size[c];
-        ++fine_size[f];
-    }
-    std::vector<bool> apart(fine_count);
-    for (std::size_t f = 0; f < fine_count; ++f) {
-        const auto* row = &shared[f * coarse_count];
-        const auto main = static_cast<std::size_t>(std::max_element(row, row + coarse_count) - row);
-        apart[f] = fine_size[f] <= most && 2 * row[main] < coarse_size[main];
+    const ContingencyTable table = contingency_table(coarse, fine);
+    if (table.total == 0) return {};
+    const std::int32_t coarse_end = table.rows.back() + 1, fine_end = table.columns.back() + 1;
+    std::vector<bool> apart(static_cast<std::size_t>(fine_end));
+    for (std::size_t f = 0; f < table.columns.size(); ++f) {
+        std::size_t main = 0;
+        for (std::size_t c = 1; c < table.rows.size(); ++c)
+            if (table.count(c, f) > table.count(main, f)) main = c;
+        apart[static_cast<std::size_t>(table.columns[f])] =
+            table.column_sums[f] <= most && 2 * table.count(main, f) < table.row_sums[main];
     }
     std::vector<std::int32_t> groups(coarse.begin(), coarse.end());
-    std::vector<Index> sizes(coarse_count + fine_count);
+    std::vector<Index> sizes(static_cast<std::size_t>(coarse_end + fine_end));
     for (std::size_t row = 0; row < groups.size(); ++row) {
-        if (apart[static_cast<std::size_t>(fine[row])])
-            groups[row] = static_cast<std::int32_t>(coarse_count) + fine[row];
+        if (apart[static_cast<std::size_t>(fine[row])]) groups[row] = coarse_end + fine[row];
         ++sizes[static_cast<std::size_t>(groups[row])];
     }
     const auto number = clustering_detail::numbers_by_size(sizes);

@@ -104,8 +104,8 @@ struct HostSharePass {
             all.round_weights(head, lane, p * genes_per_panel, width(p));
             all.decode(head, values, lane, first_row, rows, p * genes_per_panel, width(p));
             for (Index r = 0; r < rows; ++r) {
-                const auto found = log_mean_exp_of<Gradient>(values + r * genes_per_panel, width(p),
-                                                             &memory.exponentials(p, r, 0));
+                const auto found =
+                    log_mean_exp_of<Gradient>(values + r * genes_per_panel, width(p), &memory.exponentials(p, r, 0));
                 memory.largest(p, r) = static_cast<Real>(found.largest);
                 sums[r].add(found);
             }
