@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cellvae/clustering/approximate_neighbours.hpp"
 #include "cellvae/clustering/k_means.hpp"
 #include "cellvae/data/row_sample.hpp"
 #include "cellvae/evaluation/cluster_count.hpp"
@@ -22,6 +23,25 @@ namespace {
 /// Columns that are taken for labels where the user names none, in this order.
 constexpr std::array<std::string_view, 7> label_columns{
     "cell_type", "celltype", "assigned_cluster", "cell_types", "labels", "cell_ontology_class", "label"};
+
+/// So many cells' neighbours are exact; of more cells hnswlib looks for them, where it is there.
+constexpr Index most_exact = 50000;
+
+Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& host, std::span<const float> values, Index cells,
+                         Index columns, int count) {
+    if (cells > most_exact) {
+#ifdef CELLVAE_WITH_HNSWLIB
+        print_notice(
+            message("neighbours of ", cells, " cells: approximate, by hnswlib (exact up to ", most_exact, ")"));
+        return approximate_neighbours(host, values, cells, columns, count, {}, ProgressLine("neighbours", cells));
+#else
+        print_notice(message("neighbours of ", cells,
+                             " cells: all distances, which takes long; a cellvae that is built ",
+                             "with hnswlib looks for them above ", most_exact, " cells"));
+#endif
+    }
+    return nearest_neighbours(host, values, cells, columns, count, ProgressLine("neighbours", cells));
+}
 
 KnownLabels known_labels(const AnnotationColumn& column, const std::string& file) {
     auto values = as_labels(column);
@@ -64,7 +84,6 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
 
 Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
                        const ClusteringRequest& request, const std::optional<KnownLabels>& labels) {
-    const auto& [values, cells, columns, graph] = coordinates;
     if (request.by == "leiden") return leiden_clusters(coordinates.graph(host), request.resolution, request.seed);
     Clusters clusters{{}, request.clusters, "--clusters"};
     if (clusters.number == 0 && labels) {
@@ -76,9 +95,10 @@ Clusters find_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coor
         return clusters;
     }
     ClusterCountOptions options{.k_means = {.seed = request.seed}};
-    const auto numbers = static_cast<Index>(std::min<Index>(options.largest, cells - 1) - options.smallest + 1);
+    const auto numbers =
+        static_cast<Index>(std::min<Index>(options.largest, coordinates.cells - 1) - options.smallest + 1);
     options.progress = ProgressLine("number of clusters", numbers, "numbers");
-    auto chosen = choose_cluster_count(host, values, cells, columns, options);
+    auto chosen = choose_cluster_count(host, coordinates.values, coordinates.cells, coordinates.columns, options);
     print_notice(message("clusters: ", chosen.clusters, ", the number from 2 to 25 with the best silhouette"));
     return {std::move(chosen.labels), chosen.clusters, "the best silhouette of 2 to 25"};
 }
@@ -91,8 +111,26 @@ std::vector<std::int32_t> k_means_labels(const Kokkos::DefaultHostExecutionSpace
 }
 
 const NeighbourGraph& Coordinates::graph(const Kokkos::DefaultHostExecutionSpace& host) const {
-    if (!kept_graph) kept_graph.emplace(host, values, cells, columns);
+    if (!kept_graph) {
+        if (!leiden_is_there()) throw OptionError(without_leiden("Leiden"));  // before its neighbours are looked for
+        kept_graph.emplace(neighbours(host));
+    }
     return *kept_graph;
+}
+
+const Neighbours& Coordinates::neighbours(const Kokkos::DefaultHostExecutionSpace& host) const {
+    constexpr int most = 15;  // scanpy's default, which counts the cell itself
+    if (!kept_neighbours)
+        kept_neighbours =
+            neighbours_of(host, values, cells, columns, static_cast<int>(std::min<Index>(most, cells)) - 1);
+    return *kept_neighbours;
+}
+
+SpreadLabels spread_over(const Coordinates& coordinates, const Kokkos::DefaultHostExecutionSpace& host,
+                         std::span<const std::int32_t> known, int labels) {
+    const Neighbours& neighbours = coordinates.neighbours(host);
+    const WaitingLine line("labels spread over neighbours");
+    return spread_labels(host, coordinates.values, coordinates.columns, neighbours, known, labels);
 }
 
 Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cellvae/clustering/spread_labels.hpp"
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/evaluation/silhouette.hpp"
 #include "leiden.hpp"
@@ -40,9 +41,13 @@ struct Coordinates {
     std::span<const float> values;
     Index cells = 0;
     Index columns = 0;
+    mutable std::optional<Neighbours> kept_neighbours{};
     mutable std::optional<NeighbourGraph> kept_graph{};
 
-    /// Their neighbour graph, made when it is first asked for: once for all that clusters by it.
+    /// The 14 nearest of each cell, exact up to 50,000 cells; found when they are first asked for.
+    [[nodiscard]] const Neighbours& neighbours(const Kokkos::DefaultHostExecutionSpace& host) const;
+
+    /// Their graph, made when it is first asked for: once for all that clusters by it.
     /// @throws OptionError where the program was built without igraph
     [[nodiscard]] const NeighbourGraph& graph(const Kokkos::DefaultHostExecutionSpace& host) const;
 };
@@ -73,6 +78,10 @@ void check_clustering(const ClusteringRequest& request, Index cells, const std::
 
 /// Clusters numbered from 0, of which each has cells.
 [[nodiscard]] Clusters clusters_of(std::vector<std::int32_t> codes, std::string from);
+
+/// The label of each cell from those that are known, by the neighbours: spread_labels().
+[[nodiscard]] SpreadLabels spread_over(const Coordinates& coordinates, const Kokkos::DefaultHostExecutionSpace& host,
+                                       std::span<const std::int32_t> known, int labels);
 
 /// The clusters of a neighbour graph.
 [[nodiscard]] Clusters leiden_clusters(const NeighbourGraph& graph, double resolution, std::uint64_t seed);

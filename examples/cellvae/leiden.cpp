@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "cellvae/clustering/approximate_neighbours.hpp"
-#include "cellvae/clustering/neighbours.hpp"
 #include "cellvae/core/error.hpp"
 #include "terminal.hpp"
 #ifdef CELLVAE_HAS_IGRAPH
@@ -21,25 +19,6 @@ namespace cellvae::program {
 namespace {
 
 using Edge = NeighbourGraph::Edge;
-
-/// So many cells' neighbours are exact; of more cells hnswlib looks for them, where it is there.
-constexpr Index most_exact = 50000;
-
-Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates, Index cells,
-                         Index columns, int count) {
-    if (cells > most_exact) {
-#ifdef CELLVAE_WITH_HNSWLIB
-        print_notice(
-            message("neighbours of ", cells, " cells: approximate, by hnswlib (exact up to ", most_exact, ")"));
-        return approximate_neighbours(exec, coordinates, cells, columns, count, {}, ProgressLine("neighbours", cells));
-#else
-        print_notice(message("neighbours of ", cells,
-                             " cells: all distances, which takes long; a cellvae that is built ",
-                             "with hnswlib looks for them above ", most_exact, " cells"));
-#endif
-    }
-    return nearest_neighbours(exec, coordinates, cells, columns, count, ProgressLine("neighbours", cells));
-}
 
 /// UMAP's weights of a neighbour graph: of each row exp(-(distance - nearest) / sigma), where sigma is such that they
 /// add up to log2 of the number of neighbours; and a + b - a b for both directions of an edge. Each edge once, by its
@@ -119,12 +98,8 @@ struct WholeVector {
 
 bool leiden_is_there() { return true; }
 
-NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates,
-                               Index cells, Index columns, int neighbours)
-    : cells_(cells) {
-    const int count = static_cast<int>(std::min<Index>(neighbours, cells)) - 1;
-    edges_ = fuzzy_weights(neighbours_of(exec, coordinates, cells, columns, count));
-}
+NeighbourGraph::NeighbourGraph(const Neighbours& neighbours)
+    : cells_(neighbours.rows), edges_(fuzzy_weights(neighbours)) {}
 
 std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_t seed) const {
     if (!(resolution >= 0) || std::isinf(resolution))  // with what is no number igraph would look for ever
@@ -176,9 +151,7 @@ std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_
 
 bool leiden_is_there() { return false; }
 
-NeighbourGraph::NeighbourGraph(const Kokkos::DefaultHostExecutionSpace&, std::span<const float>, Index cells, Index,
-                               int)
-    : cells_(cells) {
+NeighbourGraph::NeighbourGraph(const Neighbours& neighbours) : cells_(neighbours.rows) {
     throw OptionError(without_leiden("Leiden"));
 }
 

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <Kokkos_Core.hpp>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "cellvae/core/views.hpp"
+#include "cellvae/clustering/neighbours.hpp"
 
 namespace cellvae::program {
 
@@ -17,14 +15,12 @@ namespace cellvae::program {
 /// The error of `asked` where it was not: what is lost, what there is in its place, and how to have it.
 [[nodiscard]] std::string without_leiden(const std::string& asked);
 
-/// The cells' neighbour graph as scanpy makes it: neighbours, exact up to 50,000 cells, with the weights of UMAP's
-/// fuzzy simplicial set (McInnes et al. 2018). Made once, clustered at any resolution.
+/// The cells' neighbour graph as scanpy makes it: neighbours with the weights of UMAP's fuzzy simplicial set (McInnes
+/// et al. 2018). Made once, clustered at any resolution.
 class NeighbourGraph {
 public:
-    /// @param coordinates cells x columns, row-major @param neighbours of a cell, itself counted
     /// @throws OptionError where the program was built without igraph
-    NeighbourGraph(const Kokkos::DefaultHostExecutionSpace& exec, std::span<const float> coordinates, Index cells,
-                   Index columns, int neighbours = 15);
+    explicit NeighbourGraph(const Neighbours& neighbours);
 
     /// Leiden (Traag et al. 2019) on modularity until it is stable, as scanpy's with flavor="igraph".
     /// @param resolution higher means more clusters

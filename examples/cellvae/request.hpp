@@ -161,7 +161,7 @@ struct Annotated {
     std::vector<std::string> latent_names;  ///< of the sets
 };
 
-/// Finds groups of cells in coordinates (cells x columns) from which a mixture starts.
+/// Finds groups of cells in coordinates (cells x columns) from which a mixture starts: where labels are known, these.
 using StartLabels = std::function<std::vector<std::int32_t>(std::span<const float> coordinates, Index columns)>;
 
 /// Trains with one likelihood. Calls `ready` once everything is checked, before the first step. Throws cellvae::Error.

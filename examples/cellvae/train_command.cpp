@@ -243,7 +243,12 @@ void add_clusters_of_cells(CountMatrix& counts, H5adExtras& extras, Json& scores
                                                     .seed = request.seed});
         if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
             print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
-        const auto of_mixture = mixture_clusters(trained.responsibilities, components);
+        auto of_mixture = mixture_clusters(trained.responsibilities, components);
+        if (!annotated.known.empty()) {
+            const auto labels_of = spread_over(latent, host, annotated.known, of_mixture.clusters.number);
+            of_mixture.clusters.codes = of_mixture.column.codes = labels_of.labels;
+            of_mixture.certainty = labels_of.certainty;
+        }
         if (!trained.file_is_of_start && request.save == "model") add_clusters(model, components.cluster_of);
         add_cluster_scores(scores, host, latent, of_mixture.clusters, clustering, labels);
         add_mixture_scores(scores, trained, components, of_mixture, labels);
@@ -330,7 +335,9 @@ void run_train(const TrainRequest& request) {
     const Annotated annotated = annotations(cells.counts(), used, request);
 
     const StartLabels start_labels = [&](std::span<const float> values, Index columns) {
-        return start_groups({}, {values, cell_count, columns}, request);
+        const Coordinates latent{values, cell_count, columns};
+        if (annotated.known.empty()) return start_groups({}, latent, request);
+        return spread_over(latent, {}, annotated.known, static_cast<int>(annotated.label_names.size())).labels;
     };
     const bool is_first = processes().rank() == 0;
     std::filesystem::path folder;

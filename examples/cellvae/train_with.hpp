@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -123,37 +122,6 @@ Plan<L> plan_of(const TrainCells& cells, const TrainRequest& request, const Anno
     if (mixture && request.start != "random")
         start_epochs = request.start_epochs > 0 ? request.start_epochs : default_start_epochs(request, cells.cells());
     return plan;
-}
-
-/// Groups from which a mixture starts where labels of some cells are known: component k is label k, and an unlabelled
-/// cell starts with the label whose cells' mean is nearest.
-inline std::vector<std::int32_t> nearest_known(std::span<const float> latent, std::size_t columns,
-                                               std::span<const std::int32_t> known, std::size_t labels) {
-    std::vector<double> mean(labels * columns), count(labels);
-    for (std::size_t cell = 0; cell < known.size(); ++cell) {
-        if (known[cell] < 0) continue;
-        const auto k = static_cast<std::size_t>(known[cell]);
-        ++count[k];
-        for (std::size_t j = 0; j < columns; ++j)
-            mean[k * columns + j] += static_cast<double>(latent[cell * columns + j]);
-    }
-    std::vector<std::int32_t> start(known.begin(), known.end());
-    for (std::size_t cell = 0; cell < start.size(); ++cell) {
-        double least = std::numeric_limits<double>::infinity();
-        for (std::size_t k = 0; known[cell] < 0 && k < labels; ++k) {
-            if (count[k] == 0) continue;
-            double distance = 0;
-            for (std::size_t j = 0; j < columns; ++j) {
-                const double d = static_cast<double>(latent[cell * columns + j]) - mean[k * columns + j] / count[k];
-                distance += d * d;
-            }
-            if (distance < least) {
-                least = distance;
-                start[cell] = static_cast<std::int32_t>(k);
-            }
-        }
-    }
-    return start;
 }
 
 /// Says when the next checkpoint is due.
@@ -315,18 +283,15 @@ Trained train_with(const TrainCells& cells, const TrainRequest& request, const A
                                  request.save == "none" ? "" : ": " + file.string() + " holds that plain model"));
         stage_name = "";
         const auto latent = latent_means(exec, *plain, data, ProgressLine("encode", data.cells()));
-        std::vector<std::int32_t> start;
-        if (!annotated.known.empty()) {
-            start = nearest_known(latent, static_cast<std::size_t>(before.latent), annotated.known,
-                                  annotated.label_names.size());
-        } else {
-            start = start_labels(latent, before.latent);
-            sizes.mixture.clusters = 1 + *std::max_element(start.begin(), start.end());
-        }
+        const auto start = start_labels(latent, before.latent);
+        // components that are known labels stay where these are
+        if (annotated.known.empty()) sizes.mixture.clusters = 1 + *std::max_element(start.begin(), start.end());
         const WaitingLine line("start of the mixture");
-        fit =
-            fit_mixture(host, latent, cells.cells(), before.latent,
-                        {.components = static_cast<int>(sizes.mixture.clusters), .start = start, .seed = request.seed});
+        fit = fit_mixture(host, latent, cells.cells(), before.latent,
+                          {.components = static_cast<int>(sizes.mixture.clusters),
+                           .iterations = annotated.known.empty() ? MixtureFitOptions().iterations : 0,
+                           .start = start,
+                           .seed = request.seed});
     }
 
     Model model(exec, counts.genes(), sizes);
