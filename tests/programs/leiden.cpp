@@ -32,7 +32,7 @@ std::vector<float> groups() {
 }  // namespace
 
 TEST_CASE("groups that lie apart are Leiden's clusters, the largest first, the same from the same seed") {
-    const NeighbourGraph graph(Kokkos::DefaultHostExecutionSpace(), groups(), cells, 2);
+    const NeighbourGraph graph(nearest_neighbours({}, groups(), cells, 2, 14));
     const auto labels = graph.leiden(0.05, 3);
     REQUIRE(labels.size() == cells);
     for (Index cell = 0; cell < cells; ++cell)
@@ -41,7 +41,7 @@ TEST_CASE("groups that lie apart are Leiden's clusters, the largest first, the s
 }
 
 TEST_CASE("an error of igraph's does not end the program") {
-    const NeighbourGraph graph(Kokkos::DefaultHostExecutionSpace(), groups(), cells, 2);
+    const NeighbourGraph graph(nearest_neighbours({}, groups(), cells, 2, 14));
     CHECK(graph.leiden(0.05, 3).size() == cells);
     // by default it aborts; it hands out the one that it had
     CHECK(igraph_set_error_handler(igraph_error_handler_ignore) == igraph_error_handler_ignore);
