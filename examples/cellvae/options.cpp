@@ -7,12 +7,14 @@ namespace cellvae::program {
 
 namespace {
 
-/// Refuses what is no finite number, is below zero, or is zero where that may not be.
+/// Refuses what is below zero or infinite, or is zero where that may not be. NaN is left to refuse_nan(), as
+/// everywhere.
 CLI::Validator not_negative(bool zero_too, const char* type) {
     const auto check = [zero_too](std::string& text) {
         double value = 0;
         const bool is_number = CLI::detail::lexical_cast(text, value);
-        if (is_number && std::isfinite(value) && (value > 0 || (zero_too && value == 0))) return std::string();
+        const bool below = value < 0 || (!zero_too && value == 0);
+        if (is_number && !below && !std::isinf(value)) return std::string();
         return std::string(zero_too ? "must be zero or more" : "must be above zero") + "; found " + text;
     };
     return {check, type};

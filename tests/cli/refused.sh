@@ -65,8 +65,8 @@ refused 'held-out' train good.h5ad --out o --held-out 1
 refused 'learning rate' train good.h5ad --out o --learning-rate 0
 refused '--start-resolution: must be above zero; found -1' train good.h5ad --out o --start-resolution -1
 refused '--epochs: must be zero or more; found -2' train good.h5ad --out o --epochs -2
-refused '--resolution: must be above zero; found NaN' train good.h5ad --out o --resolution NaN
-refused '--delta: must be zero or more; found nan' de model.h5 good.h5ad --groupby a --group1 b --out o.csv --delta nan
+refused '--resolution: found NaN, expected a number' train good.h5ad --out o --resolution NaN
+refused '--delta: found nan' de model.h5 good.h5ad --groupby a --group1 b --out o.csv --delta nan
 refused 'more than the 40 cells' train good.h5ad --out o --clusters 41
 refused '--sum is of --prior mixture, and would be ignored with --prior marginal_mixture' train good.h5ad --out o --sum threshold
 refused '--balance is of --prior mixture,' train good.h5ad --out o --prior marginal_mixture --balance 1

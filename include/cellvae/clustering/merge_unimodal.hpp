@@ -51,7 +51,7 @@ struct UnimodalMerge {
 /// no power: at .0001 it sees no two modes in nine of ten pairs of normals of 50 rows each, four standard deviations
 /// apart, and in one of ten pairs of 150. So the level is .1 for few rows and falls by the same factor a row to what
 /// was asked for: of such pairs a third to a half become one at any number of rows up to 100, and of normals that were
-/// cut in two at least 95 of 100 (merge_unimodal_test).
+/// cut in two at least 97 of 100 (merge_unimodal_test).
 [[nodiscard]] inline double unimodal_level(Index rows, const UnimodalMergeOptions& options) {
     constexpr double of_few = 0.1;
     if (rows >= options.many_rows || options.level >= of_few) return options.level;
