@@ -74,6 +74,9 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
         const auto known = required_labels(counts, request.known_labels, request.counts);
         if (request.prior != "mixture" && request.prior != "marginal_mixture")
             throw OptionError("--known-labels needs a prior with clusters: --prior mixture or marginal_mixture");
+        if (known.in_use == 0)
+            throw OptionError(message("--known-labels ", known.column, ": no cell of ", request.counts,
+                                      " has a value in that column; name one that some cells have, or leave it out"));
         annotated.known = known.values.codes;
         annotated.label_names = known.values.categories;
     }

@@ -26,8 +26,8 @@ struct SpreadLabels {
 
 namespace clustering_detail {
 
-/// The rows that are neighbours of one another, of either's choice: of each row, ascending.
-[[nodiscard]] inline std::vector<std::vector<std::int32_t>> mutual_neighbours(const Neighbours& neighbours) {
+/// Of each row those that are among its nearest, or that it is among the nearest of; ascending.
+[[nodiscard]] inline std::vector<std::vector<std::int32_t>> neighbours_of_either(const Neighbours& neighbours) {
     std::vector<std::vector<std::int32_t>> of(static_cast<std::size_t>(neighbours.rows));
     const auto count = static_cast<std::size_t>(neighbours.count);
     for (std::size_t row = 0; row < of.size(); ++row)
@@ -73,7 +73,7 @@ namespace clustering_detail {
     }
     if (sources.empty()) throw OptionError("no row's label is known: there is none to spread");
 
-    const auto graph = clustering_detail::mutual_neighbours(neighbours);
+    const auto graph = clustering_detail::neighbours_of_either(neighbours);
     const auto width = static_cast<std::size_t>(labels);
     std::vector<float> scale, said(graph.size() * width), next(said.size());
     for (const auto& of : graph) scale.push_back(1 / std::sqrt(static_cast<float>(of.size())));
