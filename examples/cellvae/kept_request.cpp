@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cellvae/core/error.hpp"
+#include "cellvae/io/model_file.hpp"
 
 namespace cellvae::program {
 
@@ -68,12 +69,7 @@ Json options_of(const TrainRequest& request) {
             {"seed", request.seed}};
 }
 
-}  // namespace
-
-std::string kept_request(const TrainRequest& request, Stage stage) {
-    return Json{{"stage", stage == Stage::start ? "start" : "model"}, {"options", options_of(request)}}.dump();
-}
-
+/// The stage of a model file whose options are those of the request. @param kept what kept_request() gave
 Stage require_same_request(const std::string& kept, const TrainRequest& request, const std::string& file) {
     const auto parsed = Json::parse(kept, nullptr, false);
     if (!parsed.is_object() || !parsed.contains("options") || !parsed.contains("stage"))
@@ -89,6 +85,25 @@ Stage require_same_request(const std::string& kept, const TrainRequest& request,
                                       " here; expected the same options"));
     }
     return parsed["stage"] == "start" ? Stage::start : Stage::model;
+}
+
+}  // namespace
+
+std::string kept_request(const TrainRequest& request, Stage stage) {
+    return Json{{"stage", stage == Stage::start ? "start" : "model"}, {"options", options_of(request)}}.dump();
+}
+
+std::optional<KeptModel> kept_model(const TrainRequest& request, const CountMatrix& counts) {
+    if (request.resume.empty()) return std::nullopt;
+    std::filesystem::path file = request.resume;
+    if (std::filesystem::is_directory(file)) file /= "model.h5";
+    if (!std::filesystem::exists(file))
+        throw OptionError(
+            message("--resume: there is no ", file.string(), " to go on from; leave --resume out to begin"));
+    KeptModel kept{.file = file, .description = read_model_description(file)};
+    kept.stage = require_same_request(kept.description.program, request, file.string());
+    require_genes(kept.description, file.string(), counts.var.names, request.counts);
+    return kept;
 }
 
 }  // namespace cellvae::program

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <string>
 
+#include "cellvae/io/model_file_description.hpp"
 #include "request.hpp"
 
 // What model.h5 keeps of the request beside what the library keeps: the options that decide what is learned, as JSON,
@@ -18,9 +21,16 @@ enum class Stage {
 
 [[nodiscard]] std::string kept_request(const TrainRequest& request, Stage stage);
 
-/// The stage of a model file whose options are those of the request.
-/// @param kept what kept_request() gave @param file its name, for errors
-/// @throws OptionError for the first option that differs, with both values; InputError where `kept` is none of ours
-[[nodiscard]] Stage require_same_request(const std::string& kept, const TrainRequest& request, const std::string& file);
+/// What --resume goes on from.
+struct KeptModel {
+    std::filesystem::path file;
+    ModelDescription description;
+    Stage stage = Stage::model;
+};
+
+/// The model file of --resume; nothing without. @param counts with the genes in use
+/// @throws OptionError for the first option that differs, with both values; InputError where the file is none of ours
+/// or of other genes
+[[nodiscard]] std::optional<KeptModel> kept_model(const TrainRequest& request, const CountMatrix& counts);
 
 }  // namespace cellvae::program

@@ -6,7 +6,7 @@
 namespace cellvae::program {
 
 Trained train_negative_binomial(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
-                                const StartLabels& start, const std::function<void()>& ready) {
+                                const StartGroups& start, const std::function<void()>& ready) {
     return train_with<NegativeBinomial<TotalCountProbability>>(cells, request, annotated, start, ready);
 }
 

@@ -7,7 +7,7 @@
 namespace cellvae::program {
 
 Trained train_zero_inflated_negative_binomial_mean(const TrainCells& cells, const TrainRequest& request,
-                                                   const Annotated& annotated, const StartLabels& start,
+                                                   const Annotated& annotated, const StartGroups& start,
                                                    const std::function<void()>& ready) {
     return train_with<ZeroInflated<NegativeBinomial<MeanDispersion>>>(cells, request, annotated, start, ready);
 }

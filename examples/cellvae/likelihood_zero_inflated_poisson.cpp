@@ -7,7 +7,7 @@
 namespace cellvae::program {
 
 Trained train_zero_inflated_poisson(const TrainCells& cells, const TrainRequest& request, const Annotated& annotated,
-                                    const StartLabels& start, const std::function<void()>& ready) {
+                                    const StartGroups& start, const std::function<void()>& ready) {
     return train_with<ZeroInflated<Poisson>>(cells, request, annotated, start, ready);
 }
 

@@ -11,7 +11,7 @@
 namespace cellvae::program {
 
 // Each is the instantiation of one source file, likelihood_<name>.cpp.
-using Train = Trained(const TrainCells&, const TrainRequest&, const Annotated&, const StartLabels&,
+using Train = Trained(const TrainCells&, const TrainRequest&, const Annotated&, const StartGroups&,
                       const std::function<void()>& ready);
 using Load = std::unique_ptr<LoadedModel>(const std::filesystem::path&, const ModelDescription&);
 Train train_bernoulli, train_continuous_bernoulli, train_gaussian, train_poisson, train_zero_inflated_poisson,

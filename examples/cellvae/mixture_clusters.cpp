@@ -22,6 +22,15 @@ ComponentMerge merged_components(const Trained& trained, const ComponentMergeOpt
     return merge_components(trained.responsibilities, trained.components, trained.latent, trained.latent_size, merge);
 }
 
+MixtureClusters with_certainty(std::vector<std::int32_t> codes, std::vector<double> certainty,
+                               const ComponentClusters& components) {
+    MixtureClusters found;
+    found.column = {components.names, codes};
+    found.clusters = {std::move(codes), static_cast<int>(components.names.size()), components.from};
+    found.certainty = std::move(certainty);
+    return found;
+}
+
 }  // namespace
 
 ComponentClusters cluster_components(const Trained& trained, const Annotated& annotated,
@@ -82,20 +91,24 @@ ComponentClusters cluster_components(const ModelDescription& description) {
 
 MixtureClusters mixture_clusters(std::span<const float> responsibilities, const ComponentClusters& components) {
     const std::size_t width = components.cluster_of.size();
-    MixtureClusters found;
-    found.clusters.codes =
+    std::vector<std::int32_t> codes =
         clusters_of_rows(responsibilities, components.cluster_of, static_cast<int>(components.names.size()));
-    for (std::size_t cell = 0; cell < found.clusters.codes.size(); ++cell) {
+    std::vector<double> certainty;
+    certainty.reserve(codes.size());
+    for (std::size_t cell = 0; cell < codes.size(); ++cell) {
         const auto shares = responsibilities.subspan(cell * width, width);
-        double certainty = 0;
+        double sum = 0;
         for (std::size_t k = 0; k < width; ++k)
-            if (components.cluster_of[k] == found.clusters.codes[cell]) certainty += static_cast<double>(shares[k]);
-        found.certainty.push_back(certainty);
+            if (components.cluster_of[k] == codes[cell]) sum += static_cast<double>(shares[k]);
+        certainty.push_back(sum);
     }
-    found.clusters.number = static_cast<int>(components.names.size());
-    found.clusters.from = components.from;
-    found.column = {components.names, found.clusters.codes};
-    return found;
+    return with_certainty(std::move(codes), std::move(certainty), components);
+}
+
+MixtureClusters label_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& latent,
+                               std::span<const std::int32_t> known, const ComponentClusters& components) {
+    auto spread = spread_over(latent, host, known, static_cast<int>(components.names.size()));
+    return with_certainty(std::move(spread.labels), std::move(spread.certainty), components);
 }
 
 void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, const ComponentClusters& components,

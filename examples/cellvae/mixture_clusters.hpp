@@ -44,6 +44,11 @@ struct MixtureClusters {
 [[nodiscard]] MixtureClusters mixture_clusters(std::span<const float> responsibilities,
                                                const ComponentClusters& components);
 
+/// The cluster of each cell where labels are known: these, spread over the neighbours in the latent, and how certain
+/// that is.
+[[nodiscard]] MixtureClusters label_clusters(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& latent,
+                                             std::span<const std::int32_t> known, const ComponentClusters& components);
+
 /// Adds what the mixture's clusters are like to the scores.
 void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, const ComponentClusters& components,
                         const MixtureClusters& found, const std::optional<KnownLabels>& labels);

@@ -96,14 +96,9 @@ struct TrainRequest : CountsRequest {
     double checkpoint_minutes = 5;  ///< 0: not by time
     std::string report = "html";    ///< html: DIR/report.html; none
     std::string options;            ///< all of these, as options.toml is to say them
+
+    [[nodiscard]] bool has_clusters() const { return prior == "mixture" || prior == "marginal_mixture"; }
 };
-
-/// Epochs where the user names none: of the model, and of the plain model that a mixture starts from.
-[[nodiscard]] Index default_epochs(const TrainRequest& request, Index cells);
-[[nodiscard]] Index default_start_epochs(const TrainRequest& request, Index cells);
-
-/// What --start is, or auto stands for.
-[[nodiscard]] std::string start_of(const TrainRequest& request, Index cells);
 
 /// Of more cells, --start auto takes k-means: their neighbours and Leiden take longer, and more memory, than training.
 inline constexpr Index most_for_leiden = 200000;
@@ -161,11 +156,12 @@ struct Annotated {
     std::vector<std::string> latent_names;  ///< of the sets
 };
 
-/// Finds groups of cells in coordinates (cells x columns) from which a mixture starts: where labels are known, these.
-using StartLabels = std::function<std::vector<std::int32_t>(std::span<const float> coordinates, Index columns)>;
+/// Finds the groups of cells (of each its number) on which a mixture's components are placed, in the latent of the
+/// plain model: cells x columns.
+using StartGroups = std::function<std::vector<std::int32_t>(std::span<const float> latent, Index columns)>;
 
 /// Trains with one likelihood. Calls `ready` once everything is checked, before the first step. Throws cellvae::Error.
-using TrainFunction = Trained (*)(const TrainCells&, const TrainRequest&, const Annotated&, const StartLabels&,
+using TrainFunction = Trained (*)(const TrainCells&, const TrainRequest&, const Annotated&, const StartGroups&,
                                   const std::function<void()>& ready);
 
 /// Makes the model of a file (loaded_model.hpp). @throws as load_model

@@ -53,7 +53,7 @@ ShuffleOptions streamed_shuffle(const TrainRequest& request, const TrainCells& c
     const auto count = static_cast<double>(cells.cells());
     // two windows are held, each cell with its nonzeros, their genes and its numbers
     const double cell_bytes = 2 * (8 * cells.nonzeros_a_cell + 48);
-    const bool mixture = request.prior == "mixture" || request.prior == "marginal_mixture";
+    const bool mixture = request.has_clusters();
     const double statistics = 176 + 20 * static_cast<double>(request.latent) +
                               (mixture ? 12.0 * static_cast<double>(placed_components(request)) : 0);
     const double rest = 60 * megabyte + size_of(cells.counts.obs) + count * statistics +

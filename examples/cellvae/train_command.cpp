@@ -9,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "cellvae/clustering/small_groups.hpp"
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/keep.hpp"
 #include "cellvae/evaluation/latent.hpp"
@@ -26,6 +25,7 @@
 #include "processes.hpp"
 #include "report.hpp"
 #include "request.hpp"
+#include "start_groups.hpp"
 #include "streaming.hpp"
 #include "summary.hpp"
 #include "terminal.hpp"
@@ -37,12 +37,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// How clusters are to be found; refuses what cannot be before any work.
-ClusteringRequest clustering_of(const TrainRequest& request, bool mixture, Index cells) {
+ClusteringRequest clustering_of(const TrainRequest& request, Index cells) {
     ClusteringRequest clustering{.clusters = request.clusters, .resolution = request.resolution, .seed = request.seed};
     if (request.start == "leiden" && !leiden_is_there()) throw OptionError(without_leiden("--start leiden"));
-    clustering.by = request.cluster_by != "auto" ? request.cluster_by : mixture ? "mixture" : "kmeans";
+    clustering.by = request.cluster_by != "auto" ? request.cluster_by : request.has_clusters() ? "mixture" : "kmeans";
     if (clustering.by == "mixture") {
-        if (!mixture)
+        if (!request.has_clusters())
             throw OptionError(message("--cluster-by mixture needs a prior with clusters: --prior mixture or ",
                                       "marginal_mixture; found ", request.prior));
         if (request.clusters > cells)
@@ -72,7 +72,7 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
     Annotated annotated;
     if (request.known_labels != "none") {
         const auto known = required_labels(counts, request.known_labels, request.counts);
-        if (request.prior != "mixture" && request.prior != "marginal_mixture")
+        if (!request.has_clusters())
             throw OptionError("--known-labels needs a prior with clusters: --prior mixture or marginal_mixture");
         if (known.in_use == 0)
             throw OptionError(message("--known-labels ", known.column, ": no cell of ", request.counts,
@@ -101,35 +101,6 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
                              request.least_genes, " of the genes in use; each is a latent dimension"));
     }
     return annotated;
-}
-
-/// A group of at most so large a share of the cells is small: what is rare starts by itself, though no coarse
-/// clustering of the graph would keep it apart.
-constexpr double small_share = 0.02;
-
-/// Where a mixture's components start: groups of a neighbour graph, or of k-means.
-std::vector<std::int32_t> start_groups(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& coordinates,
-                                       const TrainRequest& request) {
-    if (start_of(request, coordinates.cells) == "kmeans")
-        return k_means_labels(host, coordinates, placed_components(request), request.seed);
-    double resolution = request.start_resolution;
-    const NeighbourGraph& graph = coordinates.graph(host);
-    Clusters groups = leiden_clusters(graph, resolution, request.seed);
-    const auto again = [&](double factor) {
-        resolution *= factor;
-        groups = leiden_clusters(graph, resolution, request.seed);
-    };
-    while (request.components > 0 && groups.number > request.components && resolution > 0.02) again(0.8);
-    while (groups.number < request.clusters && resolution < 50) again(1.25);  // components are merged, never divided
-    if (request.components == 0) {
-        const Clusters finer = leiden_clusters(graph, 2 * resolution, request.seed);
-        const auto most = static_cast<Index>(small_share * static_cast<double>(coordinates.cells));
-        groups = clusters_of(with_small_groups(groups.codes, finer.codes, most),
-                             message(groups.from, ", and the small groups at ", 2 * resolution));
-    }
-    print_notice(
-        message("the mixture starts from ", groups.number, " groups of the neighbour graph (", groups.from, ")"));
-    return groups.codes;
 }
 
 /// Adds what the model generates for the cells, and what these are like: columns of var, and the mean over genes of the
@@ -161,15 +132,6 @@ void keep_genes(H5adCells& file, std::span<const GeneIndex> genes) {
     for (std::size_t i = 0; i < genes.size(); ++i)
         place[static_cast<std::size_t>(genes[i])] = static_cast<GeneIndex>(i);
     file.take_genes(std::move(place), keep_rows(all, genes));
-}
-
-/// A mixture, and the plain model that it starts from, are best after few epochs (benchmarks/cell_types): `few`, in
-/// proportion fewer above 10,000 cells, and where there are few cells more, until there are `least_steps`.
-Index few_epochs(const TrainRequest& request, Index cells, double few, double least_steps) {
-    const double trained_on = static_cast<double>(cells) * (1 - request.held_out);
-    const double steps = std::max(1.0, std::ceil(trained_on / static_cast<double>(request.minibatch)));  // an epoch
-    const double scaled = std::clamp(10000 * few / static_cast<double>(cells), 3.0, few);
-    return static_cast<Index>(std::max(scaled, std::ceil(least_steps / steps)));
 }
 
 /// The cells of a run with all their genes: in memory, or what a file says of them that they are streamed from.
@@ -246,12 +208,8 @@ void add_clusters_of_cells(CountMatrix& counts, H5adExtras& extras, Json& scores
                                                     .seed = request.seed});
         if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
             print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
-        auto of_mixture = mixture_clusters(trained.responsibilities, components);
-        if (!annotated.known.empty()) {
-            const auto labels_of = spread_over(latent, host, annotated.known, of_mixture.clusters.number);
-            of_mixture.clusters.codes = of_mixture.column.codes = labels_of.labels;
-            of_mixture.certainty = labels_of.certainty;
-        }
+        const auto of_mixture = annotated.known.empty() ? mixture_clusters(trained.responsibilities, components)
+                                                        : label_clusters(host, latent, annotated.known, components);
         if (!trained.file_is_of_start && request.save == "model") add_clusters(model, components.cluster_of);
         add_cluster_scores(scores, host, latent, of_mixture.clusters, clustering, labels);
         add_mixture_scores(scores, trained, components, of_mixture, labels);
@@ -302,20 +260,6 @@ void add_training_scores(Json& scores, const Trained& trained, const Annotated& 
 
 }  // namespace
 
-/// A plain model: enough passes over few cells, fewer over many (scvi-tools' rule: 20,000 / cells x 400, at most 400).
-Index default_epochs(const TrainRequest& request, Index cells) {
-    if (request.prior == "gaussian" || request.prior == "vamp")
-        return std::clamp<Index>(static_cast<Index>(20000.0 * 400 / static_cast<double>(cells)), 20, 400);
-    return request.start == "random" ? few_epochs(request, cells, 40, 240) : few_epochs(request, cells, 10, 60);
-}
-
-Index default_start_epochs(const TrainRequest& request, Index cells) { return few_epochs(request, cells, 25, 150); }
-
-std::string start_of(const TrainRequest& request, Index cells) {
-    if (request.start != "auto") return request.start;
-    return leiden_is_there() && cells <= most_for_leiden ? "leiden" : "kmeans";
-}
-
 void run_train(const TrainRequest& request) {
     const auto start = std::chrono::steady_clock::now();
     catch_interrupt();
@@ -330,23 +274,20 @@ void run_train(const TrainRequest& request) {
     RunCells cells = read_cells(request);
     const auto cell_count = static_cast<Index>(cells.counts().obs.names.size());
     const auto labels = find_labels(cells.counts(), request.labels, request.counts);
-    const bool mixture = request.prior == "mixture" || request.prior == "marginal_mixture";
-    const ClusteringRequest clustering = clustering_of(request, mixture, cell_count);
+    const ClusteringRequest clustering = clustering_of(request, cell_count);
     UsedGenes genes = choose_genes(cells, request);
     const CountMatrix& used = genes.counts ? *genes.counts : cells.counts();
     const Index genes_used = used.genes();
     const Annotated annotated = annotations(cells.counts(), used, request);
 
-    const StartLabels start_labels = [&](std::span<const float> values, Index columns) {
-        const Coordinates latent{values, cell_count, columns};
-        if (annotated.known.empty()) return start_groups({}, latent, request);
-        return spread_over(latent, {}, annotated.known, static_cast<int>(annotated.label_names.size())).labels;
+    const StartGroups start_groups = [&](std::span<const float> values, Index columns) {
+        return groups_to_start_from({}, {values, cell_count, columns}, request, annotated);
     };
     const bool is_first = processes().rank() == 0;
     std::filesystem::path folder;
     const double nonzeros = cells.file ? static_cast<double>(cells.file->nonzeros()) : 0;
     Trained trained = entry->train({used, cells.file, nonzeros / static_cast<double>(cell_count)}, request, annotated,
-                                   start_labels, [&] {
+                                   start_groups, [&] {
                                        if (is_first) folder = made_folder(request.out);
                                    });
     if (!is_first) return;

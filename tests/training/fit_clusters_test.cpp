@@ -14,6 +14,15 @@ using namespace cellvae;
 
 namespace fit_clusters_test {
 
+TEST_CASE("few cells are gone over more often, many less often") {
+    CHECK(epochs_by(plain_before_mixture, 3000, 0.1, 128) == 25);
+    CHECK(epochs_by(plain_before_mixture, 300, 0.1, 128) == 50);  // three steps an epoch, 150 in all
+    CHECK(epochs_by(mixture_after_plain, 300, 0.1, 128) == 20);
+    CHECK(epochs_by(plain_before_mixture, 20000, 0.1, 128) == 12);
+    CHECK(epochs_by(plain_before_mixture, 1000000, 0.1, 128) == 3);
+    CHECK(epochs_by(mixture_alone, 2, 0.5, 128) == 240);
+}
+
 TEST_CASE("the recipe finds planted types without their number, and as many clusters as are asked for") {
     const Kokkos::DefaultHostExecutionSpace exec;
     SimulationOptions planted = zheng_like();

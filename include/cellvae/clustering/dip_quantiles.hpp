@@ -70,7 +70,7 @@ inline constexpr double dip_quantiles[dip_sizes.size()][dip_probabilities.size()
     const double below = upper_probability_in_row(dip_quantiles[above - 1], scaled);
     if (above == dip_sizes.size() || n == dip_sizes[above - 1]) return below;
     const double beyond = upper_probability_in_row(dip_quantiles[above], scaled);
-    const auto position = [](std::size_t size) { return std::log(static_cast<double>(size)); };
+    const auto position = [](std::size_t count) { return std::log(static_cast<double>(count)); };
     const double share =
         (position(n) - position(dip_sizes[above - 1])) / (position(dip_sizes[above]) - position(dip_sizes[above - 1]));
     return below + share * (beyond - below);

@@ -15,6 +15,7 @@
 #include "cellvae/models/evaluate.hpp"
 #include "cellvae/priors/marginal_gaussian_mixture.hpp"
 #include "cellvae/priors/standard_gaussian.hpp"
+#include "cellvae/training/epochs.hpp"
 #include "cellvae/training/mixture_start.hpp"
 #include "cellvae/training/one_cluster_notice.hpp"
 #include "cellvae/training/trainer.hpp"
@@ -27,13 +28,13 @@ using LatentGroups = std::function<std::vector<std::int32_t>(std::span<const flo
 /// What fit_clusters() does; what is not said is as in `cellvae train --prior marginal_mixture`.
 struct FitClustersOptions {
     ModelOptions model{.normalisation = Normalisation::layer, .dropout = 0.1, .scale = MeanScale::library};
-    TrainingOptions plain{.epochs = 25};     ///< of the plain model
-    TrainingOptions training{.epochs = 10};  ///< of the mixture
-    double held_out = 0.1;                   ///< share of the cells that is not trained on
-    int components = 15;                     ///< that k-means places, where there are no groups
-    LatentGroups groups{};                   ///< of the plain model's latent, where components are placed instead
-    ComponentMergeOptions merge{};           ///< how components become clusters
-    std::uint64_t seed = 1;                  ///< of all of it
+    TrainingOptions plain{.epochs = 0};     ///< of the plain model; epochs 0: by the number of cells (epochs.hpp)
+    TrainingOptions training{.epochs = 0};  ///< of the mixture, likewise
+    double held_out = 0.1;                  ///< share of the cells that is not trained on
+    int components = 15;                    ///< that k-means places, where there are no groups
+    LatentGroups groups{};                  ///< of the plain model's latent, where components are placed instead
+    ComponentMergeOptions merge{};          ///< how components become clusters
+    std::uint64_t seed = 1;                 ///< of all of it
 };
 
 /// Cells in clusters, and the model that found them.
@@ -66,6 +67,11 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     const auto split = split_cells(data.cells(), {.held_out = options.held_out, .seed = options.seed});
     options.model.seed = options.plain.seed = options.training.seed = options.merge.seed = options.seed;
     if (options.model.shared.empty()) options.model.shared = scatter_parameters<L>();
+    const auto choose_epochs = [&](TrainingOptions& stage, const EpochRule& rule) {
+        if (stage.epochs == 0) stage.epochs = epochs_by(rule, data.cells(), options.held_out, stage.minibatch);
+    };
+    choose_epochs(options.plain, plain_before_mixture);
+    choose_epochs(options.training, mixture_after_plain);
 
     Vae<Network, StandardGaussian, L, float, Exec> plain(exec, data.genes(), options.model);
     plain.start_from(exec, data);
