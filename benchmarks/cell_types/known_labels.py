@@ -104,20 +104,24 @@ def run(program, out, file, share, seed):
     return None
 
 
+WAYS = (("mixture", "spread"), ("components", "components"), ("neighbours", "neighbours"))
+
+
 def table(out, files, seeds, middle):
-    """ARI over the cells that were not known, and the share of them that got their type."""
-    print(f"\n### {TITLE}\n\n`{OPTIONS} --known-labels`, and at most {NEIGHBOURS} nearest known cells on 50 principal components. ARI over the "
-          "other cells: median (least to largest); median share of them with their type.\n")
-    print("| known | | " + " | ".join(file.stem for file in files) + " |")
-    print("|---" * (len(files) + 2) + "|")
-    for share in SHARES:
-        for way, name in (("mixture", "mixture"), ("components", "its components"), ("neighbours", "nearest neighbours")):
-            cells = []
-            for file in files:
-                folders = [out / file.stem / "known_labels" / f"{share}" / str(seed) for seed in range(1, seeds + 1)]
-                runs = [json.loads((folder / "known.json").read_text()) for folder in folders
-                        if (folder / "known.json").exists()]
+    """ARI over the cells that were not known, and the share of them that got their type; a file a row."""
+    print(f"\n### {TITLE}\n\nSeeds: {seeds}. `{OPTIONS} --known-labels`, and at most {NEIGHBOURS} nearest known cells on 50 principal components. "
+          "ARI over the other cells: median (least to largest); median share of them with their type.\n")
+    heads = [f"{share:.0%} known, {name}" for share in SHARES for _, name in WAYS]
+    print("| | " + " | ".join(heads) + " |")
+    print("|---" * (len(heads) + 1) + "|")
+    for file in files:
+        row = [file.stem]
+        for share in SHARES:
+            folders = [out / file.stem / "known_labels" / f"{share}" / str(seed) for seed in range(1, seeds + 1)]
+            runs = [json.loads((folder / "known.json").read_text()) for folder in folders
+                    if (folder / "known.json").exists()]
+            for way, _ in WAYS:
                 right = sorted(scores[way + "_right"] for scores in runs)
-                cells.append(f"{middle([scores[way + '_ari'] for scores in runs])}; {right[len(right) // 2]:.2f}"
-                             if runs else "")
-            print(f"| {share:.0%} | {name} | " + " | ".join(cells) + " |")
+                row.append(f"{middle([scores[way + '_ari'] for scores in runs])}; {right[len(right) // 2]:.2f}".replace(
+                    "; 0.", "; .") if runs else "")
+        print("| " + " | ".join(row) + " |")
