@@ -47,6 +47,10 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
             const WaitingLine line("merging components");
             return merged_components(trained, merge);
         }();
+        if (const auto& blurring = merged.overlap_taken_back)
+            print_notice(blurring_notice("components that overlap", *blurring));
+        if (const auto& blurring = merged.unimodal_taken_back)
+            print_notice(blurring_notice("clusters that are unimodal together", *blurring));
         for (const auto& pair : merged.merges)
             print_notice(message("clusters ", pair.first, " and ", pair.second,
                                  pair.p_value > pair.level ? " are" : " are nearest to being",
@@ -55,6 +59,9 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         result.from = message(trained.components, " components; those that overlap more than ", merge.overlap,
                               " are one, and those that are unimodal together (dip test at ", merge.level,
                               ", higher for few cells)");
+        result.merges_taken_back = (merged.overlap_taken_back ? 1 : 0) + (merged.unimodal_taken_back ? 1 : 0);
+        if (result.merges_taken_back > 0)
+            result.from = message(result.from, "; not where that would blur what tells the cells apart");
         if (merge.clusters > 0) result.from = message(trained.components, " components, merged to --clusters");
         if (merged.clusters < merge.clusters)
             print_notice(message("warning: ", merge.clusters, " clusters were asked for, and only ", merged.clusters,
@@ -124,6 +131,7 @@ void add_mixture_scores(nlohmann::ordered_json& scores, const Trained& trained, 
     scores["entropy"] = mean(entropy);
     scores["largest_overlap"] = components.overlap;
     scores["merged_unimodal"] = components.merges.size();
+    scores["merges_taken_back"] = components.merges_taken_back;
     scores["mean_certainty"] = mean(certainty);
     if (!labels) return;
     const auto unmerged = most_likely_clusters(trained.responsibilities, trained.components);

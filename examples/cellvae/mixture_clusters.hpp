@@ -23,6 +23,7 @@ struct ComponentClusters {
     int components_in_use = 0;             ///< that are the most probable one of some cell
     double overlap = 0;                    ///< the largest that is left between two clusters of the first merge
     std::vector<UnimodalPair> merges;      ///< of the second one, in its numbers
+    int merges_taken_back = 0;             ///< of the two
 };
 
 /// After training: the components merged; where labels were known, each component is that label's. Warns where

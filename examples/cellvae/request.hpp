@@ -42,11 +42,12 @@ struct TrainRequest : CountsRequest {
     std::string weights = "learned";          ///< of a mixture: learned or uniform
     std::string start = "auto";               ///< of a mixture: leiden, kmeans, random
     double start_resolution = 0.7;            ///< of leiden
-    int components = 0;           ///< of a mixture at most; 0: as many as its start finds, 15 where that finds none
-    Index start_epochs = 0;       ///< of the plain model that a mixture starts from; 0: by the number of cells
-    double merge = 0.07;          ///< components that overlap more are one cluster; 1: never
-    double merge_level = 0.0001;  ///< clusters that are unimodal together at it are one; 0: never
-    Index pseudo_inputs = 100;    ///< of a VampPrior
+    int components = 0;             ///< of a mixture at most; 0: as many as its start finds, 15 where that finds none
+    Index start_epochs = 0;         ///< of the plain model that a mixture starts from; 0: by the number of cells
+    double merge = 0.07;            ///< components that overlap more are one cluster; 1: never
+    double merge_level = 0.0001;    ///< clusters that are unimodal together at it are one; 0: never
+    double merge_silhouette = 0.9;  ///< a merge that leaves less of the clusters' silhouette is taken back; 0: never
+    Index pseudo_inputs = 100;      ///< of a VampPrior
     std::string bound = "elbo";
     Index training_samples = 1;
     std::string decoder = "mlp";  ///< mlp, linear, or masked by gene sets

@@ -205,6 +205,7 @@ void add_clusters_of_cells(CountMatrix& counts, H5adExtras& extras, Json& scores
                                                    {.overlap = request.merge,
                                                     .level = request.merge_level,
                                                     .clusters = request.clusters,
+                                                    .silhouette_share = request.merge_silhouette,
                                                     .seed = request.seed});
         if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
             print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));

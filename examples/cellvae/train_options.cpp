@@ -61,6 +61,10 @@ void add_prior(CLI::App& train, TrainRequest& request) {
             "Clusters that are unimodal together along the axis that tells them apart (dip test at this level, a "
             "higher one for fewer than 100 cells) are one cluster; 0: never")
         ->check(CLI::Range(0.0, 1.0));
+    train
+        .add_option("--merge-silhouette", request.merge_silhouette,
+                    "A merge that leaves less than this share of the clusters' mean silhouette is taken back; 0: never")
+        ->check(CLI::Range(0.0, 1.0));
     train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
     train
         .add_option("--bound", request.bound, "What is trained: elbo, or importance_weighted (see --training-samples)")
@@ -88,7 +92,8 @@ void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
     only(network && request.sum == "threshold", "--prior mixture --sum threshold", {"--threshold"});
     only(network && relaxed, "--prior mixture with a sum gumbel_softmax or straight_through", {"--temperature"});
     only(clusters, "--prior mixture and marginal_mixture",
-         {"--weights", "--start", "--start-resolution", "--start-epochs", "--components", "--merge", "--merge-level"});
+         {"--weights", "--start", "--start-resolution", "--start-epochs", "--components", "--merge", "--merge-level",
+          "--merge-silhouette"});
     only(clusters || vamp, "a prior that is learned", {"--hold-prior"});
     only(vamp, "--prior vamp", {"--pseudo-inputs"});
 }

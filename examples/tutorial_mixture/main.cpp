@@ -21,7 +21,7 @@
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/latent.hpp"
 #include "cellvae/evaluation/latent_components.hpp"
-#include "cellvae/evaluation/silhouette.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/counts.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"

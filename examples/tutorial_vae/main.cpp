@@ -23,7 +23,7 @@
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/latent.hpp"
-#include "cellvae/evaluation/silhouette.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/io/counts.hpp"
 #include "cellvae/training/trainer.hpp"
 

@@ -7,7 +7,7 @@
 #include "cellvae/data/row_sample.hpp"
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/evaluation/marker_genes.hpp"
-#include "cellvae/evaluation/silhouette.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "cellvae/clustering/merge_check.hpp"
 #include "cellvae/clustering/merge_clusters.hpp"
 #include "cellvae/clustering/merge_unimodal.hpp"
 
@@ -20,6 +22,9 @@ struct ComponentMergeOptions {
     /// So many clusters, where at least as many components have rows: merging ends there, or goes on to there with the
     /// pairs that are nearest to being one. 0: as many as there are.
     int clusters = 0;
+    /// A merge that leaves less than this share of the clusters' mean silhouette is taken back, see blurring_merge();
+    /// 0: none is. Not looked at where a number of clusters is asked for.
+    double silhouette_share = MergeCheckOptions().share;
     std::uint64_t seed = 0;  ///< of the rows that the second merge takes of a larger cluster
 };
 
@@ -30,6 +35,8 @@ struct ComponentMerge {
     int clusters = 0;                      ///< numbered by size from 0, the largest first
     double overlap = 0;                    ///< the largest that was left between two clusters of the first merge
     std::vector<UnimodalPair> merges;      ///< of the second merge, in the first one's numbers
+    std::optional<BlurringMerge> overlap_taken_back;   ///< the first merge, where it was,
+    std::optional<BlurringMerge> unimodal_taken_back;  ///< and the second
 };
 
 /// The cluster of each row: the one whose components together are responsible for most of it, of equal ones the first.
@@ -52,7 +59,8 @@ struct ComponentMerge {
     return labels;
 }
 
-/// Merges the components of a mixture to clusters, first those that overlap and then those that are unimodal together.
+/// Merges the components of a mixture to clusters, first those that overlap and then those that are unimodal together;
+/// a merge that blurs what told the cells apart is taken back.
 /// @param responsibilities rows x components, of which each row sums to one
 /// @param latent rows x columns, row-major, in which the second merge looks
 /// @throws ShapeError for sizes that do not fit
@@ -61,9 +69,21 @@ struct ComponentMerge {
                                                      const ComponentMergeOptions& options = {}) {
     if (components < 1) throw ShapeError(message("there are ", components, " components to merge: one is the least"));
     const Index rows = static_cast<Index>(responsibilities.size()) / components;
-    auto overlapping = merge_clusters(responsibilities, rows, components,
-                                      {.overlap = options.overlap, .least = std::max(options.clusters, 1)});
+    const auto by_overlap = [&](double overlap) {
+        return merge_clusters(responsibilities, rows, components,
+                              {.overlap = overlap, .least = std::max(options.clusters, 1)});
+    };
+    const auto blurring = [&](std::span<const std::int32_t> before, std::span<const std::int32_t> after) {
+        if (!(options.silhouette_share > 0) || options.clusters > 0) return std::optional<BlurringMerge>();
+        return blurring_merge(latent, columns, before, after,
+                              {.share = options.silhouette_share, .seed = options.seed});
+    };
     ComponentMerge result;
+    auto overlapping = by_overlap(options.overlap);
+    if (auto apart = by_overlap(1); apart.clusters > overlapping.clusters) {
+        result.overlap_taken_back = blurring(apart.labels, overlapping.labels);
+        if (result.overlap_taken_back) overlapping = std::move(apart);
+    }
     result.cluster_of = std::move(overlapping.cluster_of);
     result.clusters = overlapping.clusters;
     result.overlap = overlapping.overlap;
@@ -71,10 +91,13 @@ struct ComponentMerge {
         auto merged = merge_unimodal(
             latent, columns, overlapping.labels,
             {.level = options.level > 0 ? options.level : 1, .clusters = options.clusters, .seed = options.seed});
-        for (auto& cluster : result.cluster_of)
-            if (cluster >= 0) cluster = merged.cluster_of[static_cast<std::size_t>(cluster)];
-        result.clusters = merged.clusters;
-        result.merges = std::move(merged.merges);
+        if (merged.clusters < result.clusters) result.unimodal_taken_back = blurring(overlapping.labels, merged.labels);
+        if (!result.unimodal_taken_back) {
+            for (auto& cluster : result.cluster_of)
+                if (cluster >= 0) cluster = merged.cluster_of[static_cast<std::size_t>(cluster)];
+            result.clusters = merged.clusters;
+            result.merges = std::move(merged.merges);
+        }
     }
     result.labels = clusters_of_rows(responsibilities, result.cluster_of, result.clusters);
     return result;

@@ -13,7 +13,7 @@
 #include "cellvae/core/progress.hpp"
 #include "cellvae/core/views.hpp"
 #include "cellvae/data/row_sample.hpp"
-#include "cellvae/evaluation/silhouette.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 
 namespace cellvae {
 

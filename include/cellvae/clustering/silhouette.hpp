@@ -30,7 +30,7 @@ struct Silhouette {
     std::vector<std::int64_t> cluster_sizes;
 };
 
-namespace evaluation_detail {
+namespace clustering_detail {
 
 /// The labelled cells in the order of their clusters.
 struct Grouping {
@@ -118,7 +118,7 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
     return result;
 }
 
-}  // namespace evaluation_detail
+}  // namespace clustering_detail
 
 /// The silhouette of labelled points with Euclidean distances (Rousseeuw 1987, J. Comput. Appl. Math. 20:53-65).
 ///
@@ -135,7 +135,7 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
                                            const Progress& progress = {}) {
     require_size(static_cast<Index>(values.size()), cells * columns, "values given to the silhouette");
     require_size(static_cast<Index>(labels.size()), cells, "labels given to the silhouette");
-    const auto grouping = evaluation_detail::group_cells(labels);
+    const auto grouping = clustering_detail::group_cells(labels);
 
     // tiles of one cluster's cells, column by column inside a tile; the last tile of a cluster is filled up with zeros
     constexpr std::size_t width = 64;
@@ -159,7 +159,7 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
             }
         }
 
-    return evaluation_detail::silhouette_from(
+    return clustering_detail::silhouette_from(
         exec, grouping, static_cast<std::size_t>(cells),
         [&](std::size_t position, double* sums) {
             const float* point = values.data() + grouping.order[position] * dimensions;
@@ -192,8 +192,8 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
     const auto cells = labels.size();
     require_size(static_cast<Index>(dissimilarities.size()), static_cast<Index>(cells * cells),
                  "dissimilarities given to the silhouette");
-    const auto grouping = evaluation_detail::group_cells(labels);
-    return evaluation_detail::silhouette_from(exec, grouping, cells, [&](std::size_t position, double* sums) {
+    const auto grouping = clustering_detail::group_cells(labels);
+    return clustering_detail::silhouette_from(exec, grouping, cells, [&](std::size_t position, double* sums) {
         const std::size_t cell = grouping.order[position];
         for (std::size_t k = 0; k < grouping.clusters.size(); ++k)
             for (std::size_t other = grouping.begin[k]; other < grouping.begin[k + 1]; ++other)
