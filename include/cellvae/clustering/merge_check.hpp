@@ -17,6 +17,7 @@
 #include "cellvae/clustering/k_means.hpp"
 #include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/core/random.hpp"
+#include "cellvae/data/subsample.hpp"
 
 namespace cellvae {
 
@@ -35,8 +36,8 @@ struct MergeCheckOptions {
     /// The same where one cluster is left. Of groups that a mixture found in cells of one simulated type the silhouette
     /// was at most 1.13 times that of groups of k-means in one normal, in 47 runs.
     double share_of_one = 1 / 1.2;
-    Index rows = 4000;  ///< at most so many, evenly spaced, stand for all
-    std::uint64_t seed = 0;
+    Index rows = 4000;       ///< at most so many, drawn at random, stand for all
+    std::uint64_t seed = 0;  ///< of these, and of the normal distribution's
 };
 
 namespace clustering_detail {
@@ -58,7 +59,8 @@ namespace clustering_detail {
     using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     Eigen::MatrixXd centred = Eigen::Map<const Rows>(values.data(), rows, width).cast<double>();
     centred.rowwise() -= centred.colwise().mean().eval();
-    Eigen::MatrixXd covariance = centred.transpose() * centred / static_cast<double>(rows);
+    Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(width, width);
+    covariance.selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose(), 1 / static_cast<double>(rows));
     covariance.diagonal().array() += 1e-9 * (1 + covariance.trace());
     const Eigen::MatrixXd factor = covariance.llt().matrixL();
     RandomStream random(seed, Purpose::clustering, 0, 0, 0x6e6f726d);
@@ -90,11 +92,10 @@ namespace clustering_detail {
     require_size(static_cast<Index>(values.size()), static_cast<Index>(before.size()) * columns, "values of clusters");
     require_size(static_cast<Index>(after.size()), static_cast<Index>(before.size()), "clusters after a merge");
     const auto width = static_cast<std::size_t>(columns);
-    const std::size_t rows = std::min(before.size(), static_cast<std::size_t>(options.rows));
     std::vector<float> some;
     std::vector<std::int32_t> label, merged;
-    for (std::size_t i = 0; i < rows; ++i) {
-        const std::size_t row = i * before.size() / rows;
+    for (const auto drawn : subsample_cells(static_cast<Index>(before.size()), options.rows, options.seed)) {
+        const auto row = static_cast<std::size_t>(drawn);
         some.insert(some.end(), values.begin() + static_cast<std::ptrdiff_t>(row * width),
                     values.begin() + static_cast<std::ptrdiff_t>((row + 1) * width));
         label.push_back(before[row]);
