@@ -11,7 +11,7 @@ stopped and go on, or be given more seeds. Seeds go round by round: a study that
 variants. With --report nothing is run. Seconds are of the processor, so that a busy machine changes them little.
 
 Needs nothing but Python's standard library, except for part 10, with known labels (known_labels.py), which wants numpy and
-anndata and is run where --only names it.
+anndata. That part and 12, few cells (few_cells.py), are run where --only names them.
 """
 import argparse
 import concurrent.futures
@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 
+import few_cells
 import known_labels
 
 # Everything that the ablations vary is named, so that the study stays what it is when the program's defaults change, but for
@@ -285,6 +286,7 @@ def main():
               if not options.only or title.split(".")[0] in options.only}
     merges = not options.only or MERGES[0].split(".")[0] in options.only
     knows = known_labels.TITLE.split(".")[0] in options.only
+    few = [*options.files, *few_cells.SIMULATED] if few_cells.TITLE.split(".")[0] in options.only else []
     needed = [variant for variants in chosen.values() for _, variant in variants] + [MERGES[1]] * merges
     wanted = list(dict.fromkeys((file, variant, seed) for seed in range(1, options.seeds + 1)
                                 for variant in needed for file in options.files))
@@ -295,6 +297,8 @@ def main():
             runs += [pool.submit(known_labels.run, options.program, options.out, pathlib.Path(file), share, seed)
                      for seed in range(1, options.seeds + 1) for share in known_labels.SHARES * knows
                      for file in options.files]
+            runs += [pool.submit(few_cells.run, options.program, options.out, name, cells, seed)
+                     for seed in range(1, options.seeds + 1) for cells in few_cells.SIZES for name in few]
             for number, ended in enumerate(concurrent.futures.as_completed(runs), 1):
                 if ended.result():
                     failed.append(ended.result())
@@ -306,6 +310,8 @@ def main():
         merge_table(*MERGES, options.out, options.files, options.seeds)
     if knows:
         known_labels.table(options.out, [pathlib.Path(file) for file in options.files], options.seeds, middle)
+    if few:
+        few_cells.table(options.out, few, options.seeds)
 
 
 if __name__ == "__main__":
