@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/clustering/spread_labels.hpp"
 #include "cellvae/core/count_matrix.hpp"
-#include "cellvae/clustering/silhouette.hpp"
 #include "leiden.hpp"
 
 // From coordinates to clusters and scores: what the commands share.

@@ -15,13 +15,13 @@
 #include <vector>
 
 #include "cellvae/clustering/merge_clusters.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/latent.hpp"
 #include "cellvae/evaluation/latent_components.hpp"
-#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/counts.hpp"
 #include "cellvae/priors/gaussian_mixture.hpp"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cellvae/clustering/k_means.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/distributions/continuous_bernoulli.hpp"
@@ -23,7 +24,6 @@
 #include "cellvae/distributions/zero_inflated.hpp"
 #include "cellvae/evaluation/cluster_scores.hpp"
 #include "cellvae/evaluation/latent.hpp"
-#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/io/counts.hpp"
 #include "cellvae/training/trainer.hpp"
 

@@ -3,11 +3,11 @@
 
 #include "cellvae/clustering/k_means.hpp"
 #include "cellvae/clustering/neighbours.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/data/gene_selection.hpp"
 #include "cellvae/data/row_sample.hpp"
 #include "cellvae/data/simulator.hpp"
 #include "cellvae/evaluation/marker_genes.hpp"
-#include "cellvae/clustering/silhouette.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -62,7 +62,7 @@ struct ComponentMerge {
 /// Merges the components of a mixture to clusters, first those that overlap and then those that are unimodal together;
 /// a merge that blurs what told the cells apart is taken back.
 /// @param responsibilities rows x components, of which each row sums to one
-/// @param latent rows x columns, row-major, in which the second merge looks
+/// @param latent rows x columns, row-major, in which the second merge looks, and the silhouette of both
 /// @throws ShapeError for sizes that do not fit
 [[nodiscard]] inline ComponentMerge merge_components(std::span<const float> responsibilities, Index components,
                                                      std::span<const float> latent, Index columns,

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "cellvae/clustering/k_means.hpp"
+#include "cellvae/clustering/silhouette.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/progress.hpp"
 #include "cellvae/core/views.hpp"
 #include "cellvae/data/row_sample.hpp"
-#include "cellvae/clustering/silhouette.hpp"
 
 namespace cellvae {
 
