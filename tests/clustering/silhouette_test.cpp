@@ -117,7 +117,7 @@ TEST_CASE("Euclidean silhouettes equal scikit-learn's") {
         CHECK_FALSE(std::isnan(result.cells[4]));
     }
     SECTION("both forms agree, across full and partial tiles") {
-        std::vector<double> distances(300 * 300);
+        std::vector<double> distances(std::size_t{300} * 300);
         for (std::size_t i = 0; i < 300; ++i)
             for (std::size_t j = 0; j < 300; ++j) {
                 double sum = 0;
