@@ -47,10 +47,9 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
             const WaitingLine line("merging components");
             return merged_components(trained, merge);
         }();
-        if (const auto& blurring = merged.overlap_taken_back)
-            print_notice(blurring_notice("components that overlap", *blurring));
-        if (const auto& blurring = merged.unimodal_taken_back)
-            print_notice(blurring_notice("clusters that are unimodal together", *blurring));
+        const auto taken_back = taken_back_notices(merged);
+        for (const auto& notice : taken_back) print_notice(notice);
+        result.merges_taken_back = static_cast<int>(taken_back.size());
         for (const auto& pair : merged.merges)
             print_notice(message("clusters ", pair.first, " and ", pair.second,
                                  pair.p_value > pair.level ? " are" : " are nearest to being",
@@ -59,7 +58,6 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         result.from = message(trained.components, " components; those that overlap more than ", merge.overlap,
                               " are one, and those that are unimodal together (dip test at ", merge.level,
                               ", higher for few cells)");
-        result.merges_taken_back = (merged.overlap_taken_back ? 1 : 0) + (merged.unimodal_taken_back ? 1 : 0);
         if (result.merges_taken_back > 0)
             result.from = message(result.from, "; not where that would blur what tells the cells apart");
         if (merge.clusters > 0) result.from = message(trained.components, " components, merged to --clusters");

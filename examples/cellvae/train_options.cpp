@@ -78,7 +78,7 @@ void add_prior(CLI::App& train, TrainRequest& request) {
 /// @throws OptionError for an option that was given and that the prior, or the sum over its clusters, would ignore
 void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
     const bool network = request.prior == "mixture";
-    const bool clusters = network || request.prior == "marginal_mixture";
+    const bool clusters = request.has_clusters();
     const bool vamp = request.prior == "vamp";
     const bool relaxed = request.sum == "gumbel_softmax" || request.sum == "straight_through";
     const auto only = [&](bool used, const char* of, std::initializer_list<const char*> names) {

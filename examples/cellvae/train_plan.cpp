@@ -125,7 +125,7 @@ Plan plan_of(const LikelihoodDefaults& likelihood, const TrainCells& cells, cons
     plan.data = data_options(request, annotated);
     plan.model = model_options(request, likelihood, plan.data.target.value_or(likelihood.target), annotated);
     plan.training = training_options(request, cells.cells());
-    if (plan.has_clusters() && request.start != "random")
+    if (request.has_clusters() && request.start != "random")
         plan.start_epochs = request.start_epochs > 0
                                 ? request.start_epochs
                                 : epochs_by(plain_before_mixture, cells.cells(), request.held_out, request.minibatch);

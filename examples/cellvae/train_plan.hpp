@@ -29,10 +29,6 @@ struct Plan {
     DatasetOptions data;  ///< views into the annotations
     TrainingOptions training;
     Index start_epochs = 0;  ///< of the plain model before a mixture; 0: there is none
-
-    [[nodiscard]] bool has_clusters() const {
-        return model.prior == PriorKind::mixture || model.prior == PriorKind::marginal_mixture;
-    }
 };
 
 /// @throws OptionError for a name that an option does not have, with those that it has

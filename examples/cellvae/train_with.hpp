@@ -69,8 +69,12 @@ public:
           file_(std::filesystem::path(request.out) / "model.h5"),
           split_(split_cells(cells.cells(), {.held_out = request.held_out, .seed = request.seed})),
           clock_(request) {
-        const Model check(exec_, cells.counts.genes(), plan_.model);  // refuses what cannot be
-        if (cells.reader) plan_.training.shuffle = shuffle_for(check.parameters().size());
+        // A mixture that cannot be is refused before its plain model is trained; otherwise run() makes the model at
+        // once.
+        if (cells.reader || starts_from_plain()) {
+            const Model check(exec_, cells.counts.genes(), plan_.model);
+            if (cells.reader) plan_.training.shuffle = shuffle_for(check.parameters().size());
+        }
         plan_.data.standardise_from = split_.train;
         if (goes_on()) plan_.model.mixture.clusters = kept_->description.options.mixture.clusters;
         set_callbacks();
@@ -81,7 +85,7 @@ public:
 
     [[nodiscard]] Trained run() {
         data_ = read_data();
-        if (plan_.start_epochs > 0 && !goes_on()) train_plain();
+        if (starts_from_plain()) train_plain();
         Model model(exec_, cells_.counts.genes(), plan_.model);
         if (!goes_on()) start(model);
         const double waited = data_->times->waiting;
@@ -111,6 +115,7 @@ private:
 
     /// With the stage after the plain model, or the only one.
     [[nodiscard]] bool goes_on() const { return kept_ && kept_->stage == Stage::model; }
+    [[nodiscard]] bool starts_from_plain() const { return plan_.start_epochs > 0 && !goes_on(); }
 
     [[nodiscard]] ShuffleOptions shuffle_for(Index parameters) const {
         TrainRequest as_before = request_;  // what goes on reads the file in the order in which it began
@@ -243,7 +248,7 @@ private:
         }
         trained.latent = latent_means(exec_, model, data, batch, ProgressLine("encode", data.cells()));
         trained.latent_size = plan_.model.latent;
-        if (plan_.has_clusters()) {
+        if (request_.has_clusters()) {
             trained.responsibilities =
                 responsibilities(exec_, model, data, batch, ProgressLine("clusters", data.cells()));
             trained.components = plan_.model.mixture.clusters;

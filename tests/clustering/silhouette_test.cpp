@@ -11,9 +11,12 @@
 #include <limits>
 #include <vector>
 
+#include "boxes.hpp"
+
 using Catch::Approx;
 using Catch::Matchers::Message;
 using namespace cellvae;
+using clustering_test::boxes;
 
 namespace silhouette_test {
 
@@ -34,25 +37,6 @@ std::vector<double> countries() {
     for (std::size_t i = 0; i < 12; ++i)
         for (std::size_t j = 0; j < i; ++j, ++next) full[i * 12 + j] = full[j * 12 + i] = lower[next];
     return full;
-}
-
-struct Lcg {
-    std::uint32_t state;
-    double operator()() {
-        state = state * 1664525u + 1013904223u;
-        return static_cast<double>(state >> 8) / 16777216.0;
-    }
-};
-
-std::vector<float> boxes() {
-    Lcg uniform{12345};
-    std::vector<float> values;
-    for (int i = 0; i < 300; ++i) {
-        const int k = i % 5;
-        const double corner[3] = {((k * 7) % 5) * 0.5, ((k * 3) % 5) * 0.5, k * 0.5};
-        for (const double c : corner) values.push_back(static_cast<float>(c + 1.5 * uniform()));
-    }
-    return values;
 }
 
 std::vector<std::int32_t> box_labels() {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -100,15 +101,12 @@ namespace clustering_detail {
         label.push_back(before[row]);
         merged.push_back(after[row]);
     }
-    const auto count = [](std::vector<std::int32_t> of) {
-        std::sort(of.begin(), of.end());
-        return static_cast<int>(std::unique(of.begin(), of.end()) - of.begin());
+    const auto count = [](std::span<const std::int32_t> of) {
+        return static_cast<int>(std::set<std::int32_t>(of.begin(), of.end()).size());
     };
     const auto sharp = clustering_detail::mean_silhouette(some, columns, label);
     if (!sharp) return std::nullopt;
-    BlurringMerge merge{.before = count({before.begin(), before.end()}),
-                        .after = count({after.begin(), after.end()}),
-                        .silhouette_before = *sharp};
+    BlurringMerge merge{.before = count(before), .after = count(after), .silhouette_before = *sharp};
     const auto left = clustering_detail::mean_silhouette(some, columns, merged);
     merge.silhouette_after =
         left ? *left : clustering_detail::silhouette_of_one_normal(some, columns, count(label), options.seed);

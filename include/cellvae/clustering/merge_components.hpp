@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,16 @@ struct ComponentMerge {
     std::optional<BlurringMerge> overlap_taken_back;   ///< the first merge, where it was,
     std::optional<BlurringMerge> unimodal_taken_back;  ///< and the second
 };
+
+/// What there is to say of the merges that were taken back: a sentence each.
+[[nodiscard]] inline std::vector<std::string> taken_back_notices(const ComponentMerge& merge) {
+    std::vector<std::string> notices;
+    if (merge.overlap_taken_back)
+        notices.push_back(blurring_notice("components that overlap", *merge.overlap_taken_back));
+    if (merge.unimodal_taken_back)
+        notices.push_back(blurring_notice("clusters that are unimodal together", *merge.unimodal_taken_back));
+    return notices;
+}
 
 /// The cluster of each row: the one whose components together are responsible for most of it, of equal ones the first.
 /// @param responsibilities rows x components @param cluster_of of each component, or -1

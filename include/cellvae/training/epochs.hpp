@@ -11,8 +11,8 @@ namespace cellvae {
 /// How long a model that finds clusters is trained. Such models are best after few passes over the cells, and few cells
 /// need more passes, until there are enough steps (benchmarks/cell_types).
 struct EpochRule {
-    double epochs = 25;        ///< of up to 10,000 cells; of more in proportion fewer, but three
-    double least_steps = 150;  ///< minibatches, where the epochs have fewer
+    double epochs;       ///< of up to 10,000 cells; of more in proportion fewer, but three
+    double least_steps;  ///< minibatches, where the epochs have fewer
 };
 
 inline constexpr EpochRule plain_before_mixture{25, 150};  ///< of the plain model that a mixture starts from

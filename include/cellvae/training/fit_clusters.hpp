@@ -100,10 +100,7 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     found.responsibilities = responsibilities(exec, model, data, batch);
     found.clusters =
         merge_components(found.responsibilities, options.components, found.latent, options.model.latent, options.merge);
-    if (const auto& blurring = found.clusters.overlap_taken_back)
-        found.notices.push_back(blurring_notice("components that overlap", *blurring));
-    if (const auto& blurring = found.clusters.unimodal_taken_back)
-        found.notices.push_back(blurring_notice("clusters that are unimodal together", *blurring));
+    for (auto& notice : taken_back_notices(found.clusters)) found.notices.push_back(std::move(notice));
     const auto in_use = std::count_if(found.clusters.cluster_of.begin(), found.clusters.cluster_of.end(),
                                       [](std::int32_t cluster) { return cluster >= 0; });
     if (found.clusters.clusters == 1 && options.components > 1 && options.merge.clusters != 1)
