@@ -8,7 +8,8 @@ one type are there too: one cluster is right.
 import json
 import pathlib
 import statistics
-import subprocess
+
+from known_labels import call
 
 TITLE = "12. Few cells"
 SIZES = (250, 450, 900)
@@ -37,15 +38,16 @@ def run(program, out, name, cells, seed):
     sample = folder / "cells.h5ad"
     make = (["simulate", "--cells", str(cells), "--genes", "6000", *SIMULATED[name].split()] if name in SIMULATED
             else ["filter", name, "--subsample", str(cells)])
-    calls = []
+    todo = []
     for way, (_, command) in enumerate(WAYS):
         if not (folder / f"way{way}" / "scores.json").exists():
             verb, *options = command.split()
-            calls.append([verb, str(sample), "--out", str(folder / f"way{way}"), "--threads", "1", *options])
-    for call in [[*make, "--out", str(sample)], *calls] if calls else []:
-        ended = subprocess.run([program, *call, "--seed", str(seed)], capture_output=True, text=True)
-        if ended.returncode != 0:
-            return f"{' '.join(call)}: {ended.stderr.strip().splitlines()[-1:]}"
+            todo.append([verb, str(sample), "--out", str(folder / f"way{way}"), *options])
+    try:
+        for arguments in [[*make, "--out", str(sample)], *todo] if todo else []:
+            call(program, *arguments, "--seed", str(seed))
+    except RuntimeError as error:
+        return str(error)
     for path in folder.glob("**/cells.h5ad"):
         path.unlink()  # copies of the counts
     return None

@@ -282,11 +282,11 @@ def main():
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
     options.files += simulated(options.program, options.out)
-    chosen = {title: ablation for title, ablation in ABLATIONS.items()
-              if not options.only or title.split(".")[0] in options.only}
-    merges = not options.only or MERGES[0].split(".")[0] in options.only
-    knows = known_labels.TITLE.split(".")[0] in options.only
-    few = [*options.files, *few_cells.SIMULATED] if few_cells.TITLE.split(".")[0] in options.only else []
+    named = lambda title: title.split(".")[0] in options.only
+    chosen = {title: ablation for title, ablation in ABLATIONS.items() if not options.only or named(title)}
+    merges = not options.only or named(MERGES[0])
+    knows = named(known_labels.TITLE)
+    few = [*options.files, *few_cells.SIMULATED] if named(few_cells.TITLE) else []
     needed = [variant for variants in chosen.values() for _, variant in variants] + [MERGES[1]] * merges
     wanted = list(dict.fromkeys((file, variant, seed) for seed in range(1, options.seeds + 1)
                                 for variant in needed for file in options.files))
