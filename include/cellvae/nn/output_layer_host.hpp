@@ -28,16 +28,40 @@ template <class Real, std::size_t Count>
 inline constexpr Index lane_memory_size = core_detail::packing_size +
                                           static_cast<Index>(Count) * rows_per_block* genes_per_panel;
 
-/// The sum of a row, in double: eight sums side by side, a fixed order, and one that vectorises. Inlined for the sake
-/// of its caller: where a row's address leaves the loop over the genes, GCC 12 does not vectorise that loop.
+/// The sum of a row, in double: sixteen sums side by side, a fixed order. GCC and Clang are told the width of their
+/// registers: left to themselves they make a third of a light likelihood's time of it.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION double sum_in_order(const Real* values, Index count) {
-    double sums[8] = {};
+    constexpr Index sums_at_once = 16;
+    double sums[sums_at_once] = {};
     Index i = 0;
-    for (; i + 8 <= count; i += 8)
-        for (Index j = 0; j < 8; ++j) sums[j] += static_cast<double>(values[i + j]);
+#if defined(__GNUC__) && !defined(__CUDACC__)
+#if defined(__AVX512F__)
+    constexpr Index width = 8;
+#elif defined(__AVX__)
+    constexpr Index width = 4;
+#else
+    constexpr Index width = 2;
+#endif
+    constexpr Index packs = sums_at_once / width;
+    using Reals [[gnu::vector_size(width * sizeof(Real))]] = Real;
+    using Doubles [[gnu::vector_size(width * sizeof(double))]] = double;
+    Doubles wide[packs] = {};
+    for (; i + sums_at_once <= count; i += sums_at_once)
+        for (Index p = 0; p < packs; ++p) {
+            Reals part;
+            __builtin_memcpy(&part, values + i + p * width, sizeof(part));
+            wide[p] += __builtin_convertvector(part, Doubles);
+        }
+    __builtin_memcpy(sums, wide, sizeof(sums));
+#else
+    for (; i + sums_at_once <= count; i += sums_at_once)
+        for (Index j = 0; j < sums_at_once; ++j) sums[j] += static_cast<double>(values[i + j]);
+#endif
     for (; i < count; ++i) sums[0] += static_cast<double>(values[i]);
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    for (Index half = sums_at_once / 2; half > 0; half /= 2)
+        for (Index j = 0; j < half; ++j) sums[j] += sums[j + half];
+    return sums[0];
 }
 
 // The two loops over entries in which most of a step's time that is not products goes. They are functions that a
