@@ -46,8 +46,7 @@ Json info_of_model(const std::string& file, const ModelDescription& model) {
               {"scale", std::string(name_of(model.options.scale))},
               {"input", std::string(name_of(model.input))},
               {"target", std::string(name_of(model.target))}};
-    if (model.options.prior == PriorKind::mixture || model.options.prior == PriorKind::marginal_mixture)
-        info["components"] = model.options.mixture.clusters;
+    if (has_clusters(model.options.prior)) info["components"] = model.options.mixture.clusters;
     if (!model.cluster_of.empty())
         info["clusters"] = 1 + *std::max_element(model.cluster_of.begin(), model.cluster_of.end());
     info["conditions"] = model.condition_names;

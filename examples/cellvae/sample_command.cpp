@@ -34,7 +34,7 @@ std::vector<Index> components_of(const std::vector<Index>& clusters, const Model
                                  const std::string& file) {
     std::vector<Index> components;
     if (clusters.empty()) return components;
-    if (description.options.prior != PriorKind::mixture && description.options.prior != PriorKind::marginal_mixture)
+    if (!has_clusters(description.options.prior))
         throw OptionError(message("--cluster: the model ", file, " has no clusters"));
     const auto of = cluster_components(description);
     for (const Index cluster : clusters) {

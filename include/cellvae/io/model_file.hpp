@@ -96,8 +96,7 @@ inline void write_description(const ModelFileWriter& writer, const ModelDescript
     const double latent = size(options.latent);
     double count = layers(expressed, options.hidden, latent) +
                    layers(latent + size(options.conditions), options.decoder_hidden.value_or(reversed), decoded);
-    if (options.prior == PriorKind::mixture || options.prior == PriorKind::marginal_mixture)
-        count += size(options.mixture.clusters) * latent;
+    if (has_clusters(options.prior)) count += size(options.mixture.clusters) * latent;
     if (options.prior == PriorKind::vamp) count += size(options.vamp.pseudo_inputs) * expressed;
     return count;
 }

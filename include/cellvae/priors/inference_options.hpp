@@ -34,6 +34,11 @@ enum class PriorKind { gaussian, mixture, marginal_mixture, vamp };
     }
 }
 
+/// Whether the prior is a mixture, whose components cells are clustered by.
+[[nodiscard]] constexpr bool has_clusters(PriorKind kind) {
+    return kind == PriorKind::mixture || kind == PriorKind::marginal_mixture;
+}
+
 /// What is asked of a VampPrior, and read by it alone.
 struct VampOptions {
     Index pseudo_inputs = 500;  ///< at least 1
