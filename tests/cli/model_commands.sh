@@ -127,12 +127,15 @@ refused 'is required' compare
 grep -q '"exit_code": 2' out || fail "--json: the error is not JSON: $(cat out)"
 if "$python" -c 'import anndata' 2>/dev/null; then
     "$python" - "$counts" <<'P'
-import sys, anndata, numpy
+import sys, anndata, numpy, pandas
 cells = anndata.read_h5ad(sys.argv[1])
+cells.obs["known"] = pandas.Categorical([None] * cells.n_obs, categories=["type_1"])
+cells.write_h5ad("none_known.h5ad")
 cells.X = numpy.log1p(cells.X.toarray())
 cells.write_h5ad("normalised.h5ad")
 P
     refused 'raw counts, not normalised values' embed "$model" normalised.h5ad --out o.h5ad
+    refused 'no cell of none_known.h5ad has a value in that column' train none_known.h5ad --known-labels known --out o.h5ad
 
     # genes in another order, some absent; conditions and standardised inputs of few cells
     "$python" "$here/model_output_check.py" "$folder" make
