@@ -46,7 +46,10 @@ Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& host, std::spa
 KnownLabels known_labels(const AnnotationColumn& column, const std::string& file) {
     auto values = as_labels(column);
     if (!values)
-        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
+        throw OptionError(
+            message(file, ": the column ", column.name,
+                    " holds decimal numbers, which are no labels (whole ones with missing values among them "
+                    "are read so: make the column a categorical)"));
     KnownLabels labels{column.name, std::move(*values), 0};
     std::vector<bool> used(labels.values.categories.size());
     for (const auto code : labels.values.codes)
@@ -55,12 +58,21 @@ KnownLabels known_labels(const AnnotationColumn& column, const std::string& file
     return labels;
 }
 
+/// A column that the user named. @throws OptionError
+KnownLabels named_labels(const AnnotationColumn& column, const std::string& file) {
+    auto labels = known_labels(column, file);
+    if (labels.in_use == 0)
+        throw OptionError(message(file, ": no cell has a value in the column ", column.name,
+                                  "; name one that some cells have, or leave it out"));
+    return labels;
+}
+
 }  // namespace
 
 std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::string& asked, const std::string& file) {
     if (asked == "none") return std::nullopt;
     if (asked != "auto") {
-        if (const auto* column = counts.obs.find(asked)) return known_labels(*column, file);
+        if (const auto* column = counts.obs.find(asked)) return named_labels(*column, file);
         std::string names;
         for (const auto& column : counts.obs.columns) names += (names.empty() ? "" : ", ") + column.name;
         throw OptionError(message(file, ": there is no column ", asked, " among the cells' annotations; there ",
@@ -69,7 +81,7 @@ std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::str
     for (const auto candidate : label_columns) {
         const auto* column = counts.obs.find(candidate);
         if (column == nullptr || std::holds_alternative<std::vector<double>>(column->values)) continue;
-        return known_labels(*column, file);
+        if (auto labels = known_labels(*column, file); labels.in_use > 0) return labels;
     }
     return std::nullopt;
 }

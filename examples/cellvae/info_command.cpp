@@ -23,7 +23,7 @@ using Json = nlohmann::ordered_json;
 
 struct InfoRequest {
     std::string file;
-    std::string orientation = "auto";
+    CountsPlace place;
 };
 
 std::string list_of(const std::vector<Index>& numbers) {
@@ -96,9 +96,9 @@ CountFacts facts_of(const CountMatrix& counts) {
     return facts;
 }
 
-Json info_of_counts(const std::string& file, const std::string& orientation) {
+Json info_of_counts(const std::string& file, const CountsPlace& place) {
     const auto start = std::chrono::steady_clock::now();
-    const CountsRead read = read_and_describe(file, orientation);
+    const CountsRead read = read_and_describe(file, place);
     const std::chrono::duration<double> reading = std::chrono::steady_clock::now() - start;
     const CountMatrix& counts = read.counts;
     CountFacts facts = facts_of(counts);
@@ -137,7 +137,7 @@ void run_info(const InfoRequest& request) {
     } else if (is_model_file(path)) {
         print_result(info_of_model(request.file, read_model_description(path)));
     } else {
-        print_result(info_of_counts(request.file, request.orientation));
+        print_result(info_of_counts(request.file, request.place));
     }
 }
 
@@ -150,7 +150,7 @@ void add_info(CLI::App& app, Invocation& invocation) {
                               "cellvae info cells.h5ad\ncellvae info run"},
                              request, run_info);
     info.add_option("file", request->file, "Count file in any form, model file, or folder of a run")->required();
-    add_orientation(info, request->orientation);
+    add_place(info, request->place);
 }
 
 }  // namespace cellvae::program

@@ -124,13 +124,26 @@ std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_
     igraph_rng_seed(igraph_rng_default(), static_cast<igraph_uint_t>(seed));
     igraph_integer_t clusters = 0;
     const WaitingLine line(message("Leiden at resolution ", resolution));
+    // igraph goes on until an iteration changes nothing, which for ever may not be where most cells would be groups of
+    // their own: cells then change places in turns. There it is asked for one iteration after another.
+    const bool may_not_end = 20 * resolution > static_cast<double>(cells_);
+    const int most_calls = may_not_end ? 100 : 1;
+    auto status = IGRAPH_SUCCESS;
+    std::vector<igraph_integer_t> before;
+    for (int call = 0; call < most_calls && status == IGRAPH_SUCCESS; ++call) {
+        const igraph_integer_t iterations = may_not_end ? 1 : -1;
 #if IGRAPH_VERSION_MAJOR >= 1  // which has weights of both directions' ends
-    const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, nullptr, resolution / total,
-                                                0.01, false, -1, &membership.values, &clusters, nullptr);
+        status = igraph_community_leiden(&graph, &weights.values, &strength.values, nullptr, resolution / total, 0.01,
+                                         call > 0, iterations, &membership.values, &clusters, nullptr);
 #else
-    const auto status = igraph_community_leiden(&graph, &weights.values, &strength.values, resolution / total, 0.01,
-                                                false, -1, &membership.values, &clusters, nullptr);
+        status = igraph_community_leiden(&graph, &weights.values, &strength.values, resolution / total, 0.01, call > 0,
+                                         iterations, &membership.values, &clusters, nullptr);
 #endif
+        const auto* first = VECTOR(membership.values);
+        std::vector<igraph_integer_t> now(first, first + igraph_vector_int_size(&membership.values));
+        if (now == before) break;
+        before = std::move(now);
+    }
     igraph_destroy(&graph);
     if (status != IGRAPH_SUCCESS) throw Error(message("igraph's Leiden failed: ", igraph_strerror(status)));
     std::vector<std::pair<Index, std::int32_t>> sizes(static_cast<std::size_t>(clusters));

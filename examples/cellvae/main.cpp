@@ -128,6 +128,8 @@ int run(int argc, char* argv[]) {
             invocation.threads > 0 ? invocation.threads : default_threads()));
         invocation.run();
         processes().wait();  // until the first one has written everything
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+            throw Error("the standard output cannot be written to: what was to be printed is lost");
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return processes().rank() == 0 ? app.exit(error) : 0;
         const auto asked = app.get_subcommands();

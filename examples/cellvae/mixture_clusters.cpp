@@ -105,7 +105,7 @@ MixtureClusters mixture_clusters(std::span<const float> responsibilities, const 
         double sum = 0;
         for (std::size_t k = 0; k < width; ++k)
             if (components.cluster_of[k] == codes[cell]) sum += static_cast<double>(shares[k]);
-        certainty.push_back(sum);
+        certainty.push_back(std::min(sum, 1.0));  // which sums of rounded shares may exceed
     }
     return with_certainty(std::move(codes), std::move(certainty), components);
 }

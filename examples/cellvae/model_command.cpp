@@ -14,7 +14,7 @@ namespace cellvae::program {
 
 void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_required) {
     command.add_option("model", request.model, "Model file: the model.h5 of cellvae train")->required();
-    add_counts(command, request.counts, request.orientation);
+    add_counts(command, request.counts, request.place);
     if (!cells_required) command.get_option("counts")->required(false);
     begin_group(command, "Where cells and model differ");
     command.add_option("--condition", request.condition,
@@ -55,14 +55,12 @@ std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
 std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request) {
     auto both = read_model(request);
     if (request.stream) {
-        CountsRequest file;
-        file.files = {request.counts};
-        both->file = open_streamed(file);
+        both->file = open_streamed(one_input(request.counts, request.place));
         both->counts.var = both->file->annotations().var;
         print_notice(message(request.counts, ": ", both->cell_count(), " cells x ", both->counts.genes(),
-                             " genes (h5ad, X, which stays there)"));
+                             " genes (h5ad, ", request.place.matrix, ", which stays there)"));
     } else {
-        both->counts = read_and_describe(request.counts, request.orientation).counts;
+        both->counts = read_and_describe(request.counts, request.place).counts;
     }
     const bool zero = request.missing_genes == "zero";
     const std::string files = message(request.counts, " and ", request.model, ": ");
@@ -90,7 +88,8 @@ std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request)
     try {
         both->model->take_cells(both->cells, both->file);
     } catch (const InputError& error) {
-        throw InputError(with_inputs(request.counts, error.what()));
+        throw InputError(with_inputs(request.counts, error.what()) +
+                         other_matrices(one_input(request.counts, request.place)));
     }
     return both;
 }

@@ -10,6 +10,7 @@
 #include "cellvae/io/counts.hpp"
 #include "cellvae/io/h5ad_cells.hpp"
 #include "cellvae/io/model_cells.hpp"
+#include "counts_request.hpp"
 #include "loaded_model.hpp"
 #include "options.hpp"
 
@@ -20,7 +21,7 @@ namespace cellvae::program {
 struct ModelRequest {
     std::string model;
     std::string counts;
-    std::string orientation = "auto";
+    CountsPlace place;
     std::string condition = "auto";
     std::string missing_genes = "refuse";  ///< or zero
     double least_common = 0.5;             ///< of the model's genes, where the others are zero

@@ -26,16 +26,21 @@ CLI::Validator above_zero() { return not_negative(false, "POSITIVE"); }
 
 CLI::Validator zero_or_more() { return not_negative(true, "NONNEGATIVE"); }
 
-void add_counts(CLI::App& command, std::string& counts, std::string& orientation) {
+void add_counts(CLI::App& command, std::string& counts, CountsPlace& place) {
     command.add_option("counts", counts, "Counts: h5ad, 10x HDF5 or MEX folder, loom, Matrix Market, or CSV/TSV")
         ->required();
-    add_orientation(command, orientation);
+    add_place(command, place);
 }
 
-void add_orientation(CLI::App& command, std::string& orientation) {
+void add_place(CLI::App& command, CountsPlace& place) {
     command
-        .add_option("--orientation", orientation, "Of CSV/TSV and Matrix Market: auto, cells-in-rows or genes-in-rows")
+        .add_option("--orientation", place.orientation,
+                    "Of CSV/TSV and Matrix Market: auto, cells-in-rows or genes-in-rows")
         ->check(CLI::IsMember({"auto", "cells-in-rows", "genes-in-rows"}));
+    command.add_option("--matrix", place.matrix, "Of h5ad and loom: X, layers/NAME or raw/X");
+    command.add_option("--genome", place.genome, "Of 10x HDF5 files of version 2 that hold several");
+    command.add_option("--features", place.features,
+                       "Of 10x: the kind of features that is kept, such as 'Antibody Capture'; all");
 }
 
 void add_counts(CLI::App& command, CountsRequest& request) {
@@ -51,11 +56,7 @@ void add_counts(CLI::App& command, CountsRequest& request) {
             "or a folder of several: merged on common genes, their names as obs/cell_type and obs/origin")
         ->required();
     begin_group(command, "Which cells and genes");
-    add_orientation(command, request.orientation);
-    command.add_option("--matrix", request.matrix, "Of h5ad and loom: X, layers/NAME or raw/X");
-    command.add_option("--genome", request.genome, "Of 10x HDF5 files of version 2 that hold several");
-    command.add_option("--features", request.features,
-                       "Of 10x: the kind of features that is kept, such as 'Antibody Capture'; all");
+    add_place(command, request);
     command
         .add_option("--merge-genes", request.merge_genes,
                     "Of several inputs: common (the genes that all have) or all (what an input lacks is zero)")

@@ -49,9 +49,9 @@ CLI::App& add_command(CLI::App& app, Invocation& invocation, const CommandText& 
 void add_counts(CLI::App& command, CountsRequest& request);
 
 /// One input, all of whose cells are used: for commands that apply a model.
-void add_counts(CLI::App& command, std::string& counts, std::string& orientation);
+void add_counts(CLI::App& command, std::string& counts, CountsPlace& place);
 
-void add_orientation(CLI::App& command, std::string& orientation);
+void add_place(CLI::App& command, CountsPlace& place);
 
 /// The column of known types that scores are taken against.
 void add_labels(CLI::App& command, std::string& labels);

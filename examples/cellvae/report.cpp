@@ -70,12 +70,8 @@ std::string other_matrices(const CountsRequest& request) {
     return words;
 }
 
-CountsRead read_and_describe(const std::string& file, const std::string& orientation) {
-    CountsRequest request;
-    request.counts = file;
-    request.files = {file};
-    request.orientation = orientation;
-    return read_described(request);
+CountsRead read_and_describe(const std::string& file, const CountsPlace& place) {
+    return read_described(one_input(file, place));
 }
 
 CountsRead read_and_choose(const CountsRequest& request, const std::string& labels, std::uint64_t seed) {

@@ -14,8 +14,8 @@
 
 namespace cellvae::program {
 
-/// Reads one input and says what it is. `orientation` is auto, cells-in-rows or genes-in-rows.
-[[nodiscard]] CountsRead read_and_describe(const std::string& file, const std::string& orientation);
+/// Reads one input and says what it is.
+[[nodiscard]] CountsRead read_and_describe(const std::string& file, const CountsPlace& place);
 
 /// Reads counts, says what they are, and keeps the cells and genes that the request asks for, which it says too. The
 /// labels are only for --subsample-by-label.

@@ -157,9 +157,15 @@ struct Annotated {
     std::vector<std::string> latent_names;  ///< of the sets
 };
 
-/// Finds the groups of cells (of each its number) on which a mixture's components are placed, in the latent of the
+/// Groups of cells on which a mixture's components are placed.
+struct StartedFrom {
+    std::vector<std::int32_t> group;  ///< of each cell, numbered from 0
+    std::string from;                 ///< leiden, kmeans or the known labels
+};
+
+/// Finds the groups of cells on which a mixture's components are placed, in the latent of the
 /// plain model: cells x columns.
-using StartGroups = std::function<std::vector<std::int32_t>(std::span<const float> latent, Index columns)>;
+using StartGroups = std::function<StartedFrom(std::span<const float> latent, Index columns)>;
 
 /// Trains with one likelihood. Calls `ready` once everything is checked, before the first step. Throws cellvae::Error.
 using TrainFunction = Trained (*)(const TrainCells&, const TrainRequest&, const Annotated&, const StartGroups&,

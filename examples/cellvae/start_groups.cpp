@@ -41,19 +41,28 @@ std::string start_of(const TrainRequest& request, Index cells) {
     return leiden_is_there() && cells <= most_for_leiden ? "leiden" : "kmeans";
 }
 
-std::vector<std::int32_t> groups_to_start_from(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& latent,
-                                               const TrainRequest& request, const Annotated& annotated) {
+StartedFrom groups_to_start_from(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& latent,
+                                 const TrainRequest& request, const Annotated& annotated) {
     if (!annotated.known.empty())
-        return spread_over(latent, host, annotated.known, static_cast<int>(annotated.label_names.size())).labels;
-    if (start_of(request, latent.cells) == "kmeans")
-        return k_means_labels(host, latent, placed_components(request), request.seed);
+        return {spread_over(latent, host, annotated.known, static_cast<int>(annotated.label_names.size())).labels,
+                "the known labels"};
+    const auto from_k_means = [&] {
+        return StartedFrom{k_means_labels(host, latent, placed_components(request), request.seed), "kmeans"};
+    };
+    if (start_of(request, latent.cells) == "kmeans") return from_k_means();
     const NeighbourGraph& graph = latent.graph(host);
     double resolution = request.start_resolution;
     Clusters groups = groups_of_graph(graph, request, resolution);
+    if (request.components > 0 && groups.number > request.components) {
+        print_notice(message("the neighbour graph has no fewer than ", groups.number,
+                             " groups, more than --components ", request.components,
+                             ": the mixture starts from k-means"));
+        return from_k_means();
+    }
     if (request.components == 0) groups = and_small_groups(groups, graph, 2 * resolution, request);
     print_notice(
         message("the mixture starts from ", groups.number, " groups of the neighbour graph (", groups.from, ")"));
-    return groups.codes;
+    return {groups.codes, "leiden"};
 }
 
 }  // namespace cellvae::program

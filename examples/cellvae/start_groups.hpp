@@ -18,8 +18,7 @@ namespace cellvae::program {
 /// The group of each cell on which a component is placed: where labels are known these, spread over the neighbours,
 /// else groups of the neighbour graph or of k-means.
 /// @param latent of the plain model
-[[nodiscard]] std::vector<std::int32_t> groups_to_start_from(const Kokkos::DefaultHostExecutionSpace& host,
-                                                             const Coordinates& latent, const TrainRequest& request,
-                                                             const Annotated& annotated);
+[[nodiscard]] StartedFrom groups_to_start_from(const Kokkos::DefaultHostExecutionSpace& host, const Coordinates& latent,
+                                               const TrainRequest& request, const Annotated& annotated);
 
 }  // namespace cellvae::program

@@ -66,6 +66,23 @@ KnownLabels required_labels(const CountMatrix& counts, const std::string& asked,
     return std::move(*labels);
 }
 
+/// A column without the categories that no row has.
+Categorical used_categories(const Categorical& column) {
+    std::vector<std::int32_t> number(column.categories.size(), -1);
+    for (const auto code : column.codes)
+        if (code >= 0) number[static_cast<std::size_t>(code)] = 0;
+    Categorical used = column;
+    used.categories.clear();
+    for (std::size_t k = 0; k < number.size(); ++k) {
+        if (number[k] < 0) continue;
+        number[k] = static_cast<std::int32_t>(used.categories.size());
+        used.categories.push_back(column.categories[k]);
+    }
+    for (auto& code : used.codes)
+        if (code >= 0) code = number[static_cast<std::size_t>(code)];
+    return used;
+}
+
 /// Known labels, conditions and gene sets, as the request names them.
 Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const TrainRequest& request) {
     Annotated annotated;
@@ -73,11 +90,9 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
         const auto known = required_labels(counts, request.known_labels, request.counts);
         if (!request.has_clusters())
             throw OptionError("--known-labels needs a prior with clusters: --prior mixture or marginal_mixture");
-        if (known.in_use == 0)
-            throw OptionError(message("--known-labels ", known.column, ": no cell of ", request.counts,
-                                      " has a value in that column; name one that some cells have, or leave it out"));
-        annotated.known = known.values.codes;
-        annotated.label_names = known.values.categories;
+        const Categorical used = used_categories(known.values);  // one that no cell has would be a cluster of none
+        annotated.known = used.codes;
+        annotated.label_names = used.categories;
     }
     if (request.condition != "none") {
         const auto condition = required_labels(counts, request.condition, request.counts);
@@ -273,6 +288,7 @@ void run_train(const TrainRequest& request) {
     }
     RunCells cells = read_cells(request);
     const auto cell_count = static_cast<Index>(cells.counts().obs.names.size());
+    if (cell_count < 2) throw InputError(message(request.counts, ": there is one cell, and two are the least"));
     const auto labels = find_labels(cells.counts(), request.labels, request.counts);
     const ClusteringRequest clustering = clustering_of(request, cell_count);
     UsedGenes genes = choose_genes(cells, request);

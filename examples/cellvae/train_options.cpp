@@ -124,8 +124,10 @@ void add_prior(CLI::App& train, TrainRequest& request) {
             "higher one for fewer than 100 cells) are one cluster; 0: never")
         ->check(CLI::Range(0.0, 1.0));
     train
-        .add_option("--merge-silhouette", request.merge_silhouette,
-                    "A merge that leaves less than this share of the clusters' mean silhouette is taken back; 0: never")
+        .add_option(
+            "--merge-silhouette", request.merge_silhouette,
+            "A merge that leaves less than this share of the clusters' mean silhouette is taken back, and one that "
+            "leaves a single cluster where they have 1.2 times that of groups in one normal distribution; 0: never")
         ->check(CLI::Range(0.0, 1.0));
     train.add_option("--pseudo-inputs", request.pseudo_inputs, "Of --prior vamp")->check(CLI::Range(1, 100000));
     train

@@ -67,6 +67,7 @@ public:
           plan_(plan_of(likelihood_defaults<L>(), cells, request, annotated)),
           kept_(kept_model(request, cells.counts)),
           file_(std::filesystem::path(request.out) / "model.h5"),
+          started_from_(annotated.known.empty() ? start_of(request, cells.cells()) : "the known labels"),
           split_(split_cells(cells.cells(), {.held_out = request.held_out, .seed = request.seed})),
           clock_(request) {
         // A mixture that cannot be is refused before its plain model is trained; otherwise run() makes the model at
@@ -95,14 +96,13 @@ public:
             result.interrupted = true;
         else
             result = train_stage(model, *data_, plan_.training, Stage::model, goes_on());
-        if (!started_) ready_();
+        make_ready();
         plain_.reset();
         Trained trained;
         if (team_.rank() > 0) return trained;  // the first looks at what came of it, and writes
         trained.file_is_of_start = ends_before;
         trained.model = model.name();
-        if (plan_.start_epochs > 0)
-            trained.started_from = annotated_.known.empty() ? start_of(request_, cells_.cells()) : "the known labels";
+        trained.started_from = plan_.start_epochs > 0 ? started_from_ : "random";
         add_training(trained, result, data_->times->waiting - waited);
         add_evaluation(trained, model);
         return trained;
@@ -135,6 +135,11 @@ private:
         }
     }
 
+    /// Everything has been checked, and something is written next.
+    void make_ready() {
+        if (!std::exchange(started_, true)) ready_();
+    }
+
     void set_callbacks() {
         callbacks_.epoch = [this](const auto& report) {
             print_progress(stage_name_ + progress_line(report, Model::term_names), report.epoch == report.epochs);
@@ -143,7 +148,7 @@ private:
         callbacks_.notice = print_notice;
         // asked before every step: the first time, everything has been checked
         callbacks_.interrupted = [this] {
-            if (!std::exchange(started_, true)) ready_();
+            make_ready();
             return interrupted();
         };
         callbacks_.checkpoint_due = [this] { return team_.rank() == 0 && clock_.is_due(); };
@@ -165,6 +170,7 @@ private:
         }
         if (request_.save == "model" && team_.rank() == 0)
             callbacks_.checkpoint = [&](const auto& reached) {
+                make_ready();  // what goes on where no step is left was never asked
                 save_model(file_, description, model, reached);
                 clock_.is_written();
             };
@@ -194,7 +200,9 @@ private:
                                  request_.save == "none" ? "" : ": " + file_.string() + " holds that plain model"));
         stage_name_ = "";
         const auto latent = latent_means(exec_, *plain_, *data_, ProgressLine("encode", data_->cells()));
-        const auto groups = start_groups_(latent, plan.model.latent);
+        const auto start = start_groups_(latent, plan.model.latent);
+        const auto& groups = start.group;
+        started_from_ = start.from;
         const bool known = !annotated_.known.empty();
         auto& clusters = plan_.model.mixture.clusters;
         if (!known) clusters = 1 + *std::max_element(groups.begin(), groups.end());
@@ -270,6 +278,7 @@ private:
     Plan plan_;  ///< of the mixture where there is one
     std::optional<KeptModel> kept_;
     std::filesystem::path file_;
+    std::string started_from_;  ///< where a mixture's components are placed; of one that goes on, would be placed
     Split split_;
     CheckpointClock clock_;
     TrainingCallbacks<Model::term_count> callbacks_;

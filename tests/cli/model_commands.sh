@@ -131,11 +131,16 @@ import sys, anndata, numpy, pandas
 cells = anndata.read_h5ad(sys.argv[1])
 cells.obs["known"] = pandas.Categorical([None] * cells.n_obs, categories=["type_1"])
 cells.write_h5ad("none_known.h5ad")
+del cells.obs["known"]
+cells.layers["counts"] = cells.X.copy()
 cells.X = numpy.log1p(cells.X.toarray())
 cells.write_h5ad("normalised.h5ad")
 P
     refused 'raw counts, not normalised values' embed "$model" normalised.h5ad --out o.h5ad
-    refused 'no cell of none_known.h5ad has a value in that column' train none_known.h5ad --known-labels known --out o.h5ad
+    grep -q 'layers/counts' err || fail "the layer with counts was not named: $(cat err)"
+    has '"latent"' embed "$model" normalised.h5ad --matrix layers/counts --out layer.h5ad --json
+    refused 'none_known.h5ad: no cell has a value in the column known' train none_known.h5ad --known-labels known --out o.h5ad
+    refused 'no cell has a value in the column known' evaluate "$model" none_known.h5ad --labels known
 
     # genes in another order, some absent; conditions and standardised inputs of few cells
     "$python" "$here/model_output_check.py" "$folder" make

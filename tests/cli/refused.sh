@@ -52,6 +52,15 @@ refused 'two' train words.csv --out o
 refused 'negative.csv' train negative.csv --out o
 refused 'c1' train twice.csv --out o
 refused 'raw counts, not normalised values' train normalised.csv --out o
+mkfifo pipe
+refused 'is a device or a pipe' simulate --out pipe
+[ -p pipe ] || { echo "refused.sh: the pipe was replaced by a file" >&2; failed=1; }
+if [ -c /dev/full ]; then
+    code=0
+    "$program" info good.h5ad --json >/dev/full 2>err || code=$?
+    [ $code -eq 2 ] || { echo "refused.sh: what could not be printed ended with $code" >&2; failed=1; }
+fi
+refused 'two are the least' train one_cell.csv --out o --orientation cells-in-rows
 refused 'there is no column clusters' train good.h5ad --out o --labels clusters
 refused '--likelihood is one of' train good.h5ad --out o --likelihood student
 refused 'no log-mean parameter' train good.h5ad --out o --likelihood gaussian --scale library

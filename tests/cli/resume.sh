@@ -67,6 +67,9 @@ grep -q 'interrupted' "$folder/interrupted.err" || fail "nothing was interrupted
 train interrupted $long --threads 1 $resume
 train whole $long --threads 2
 same whole interrupted
+# what is finished, gone on from into a new folder: no step is left
+train finished $long --threads 1 --resume "$folder/whole"
+same whole finished
 
 # Batch normalisation, clusters summed out, and patience that ends training: what is over stays over
 batch='--prior marginal_mixture --components 4 --normalisation batch --start random --epochs 40 --patience 5'

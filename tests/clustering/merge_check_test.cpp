@@ -107,4 +107,35 @@ TEST_CASE("of many rows some stand for all") {
     CHECK_THAT(some->silhouette_before, WithinAbs(all->silhouette_before, 0.02));
 }
 
+TEST_CASE("a rare cluster is looked at however many rows there are") {
+    Normals rows(4, 12, 12000);
+    std::vector<std::int32_t> before = rows.group, after(before.size(), 0);
+    for (std::size_t row = 0; row < 20; ++row) {  // twenty of 12,000 lie far away
+        before[row] = 4;
+        after[row] = 1;
+        for (Index c = 0; c < columns; ++c) rows.values[row * columns + static_cast<std::size_t>(c)] += 100;
+    }
+    // two are left that lie further apart than the five did; were the twenty not drawn, one would be left
+    REQUIRE(silhouette({}, rows.values, 12000, columns, after).mean >
+            silhouette({}, rows.values, 12000, columns, before).mean);
+    CHECK_FALSE(blurring_merge(rows.values, columns, before, after, {.rows = 50}));
+}
+
+TEST_CASE("a merge that changes nothing is no blur where the silhouette is negative") {
+    // a tight group within a wide one, which is two by chance
+    RandomStream random(7, Purpose::test);
+    std::vector<float> values;
+    std::vector<std::int32_t> before, after;
+    for (int row = 0; row < 600; ++row) {
+        const bool tight = row < 100;
+        for (int c = 0; c < 2; ++c) values.push_back(static_cast<float>((tight ? 0.05 : 3) * random.normal()));
+        before.push_back(tight ? 0 : 1 + row % 2);
+        after.push_back(tight ? 0 : 1);
+    }
+    REQUIRE(silhouette({}, values, 600, 2, before).mean < 0);
+    const double change = silhouette({}, values, 600, 2, before).mean - silhouette({}, values, 600, 2, after).mean;
+    REQUIRE(change < 0.01);
+    CHECK_FALSE(blurring_merge(values, 2, before, after));
+}
+
 }  // namespace merge_check_test

@@ -83,6 +83,8 @@ TEST_CASE("a row's cluster is the one whose components have most of it, and size
     CHECK(clusters_of_rows(shares, std::vector<std::int32_t>{0, 0, 1}, 2) == std::vector<std::int32_t>{0, 1});
     CHECK(clusters_of_rows(shares, std::vector<std::int32_t>{0, -1, 1}, 2) == std::vector<std::int32_t>{1, 1});
     CHECK_THROWS_AS(clusters_of_rows(shares, std::vector<std::int32_t>{}, 1), ShapeError);
+    CHECK_THROWS_AS(clusters_of_rows(shares, std::vector<std::int32_t>{0, 1, 2}, 2), ShapeError);
+    CHECK_THROWS_AS(clusters_of_rows(shares, std::vector<std::int32_t>{0, 1, 0, 1}, 2), ShapeError);
     CHECK_THROWS_AS(merge_components(shares, 0, shares, 2), ShapeError);
     CHECK_THROWS_AS(merge_components(shares, 3, shares, 2), ShapeError);  // six values are no two rows of two
 }

@@ -133,6 +133,10 @@ TEST_CASE("merging says what does not fit, and one cluster is left alone") {
     const std::vector<float> values{0, 1, 2, 3};
     CHECK_THROWS_AS(merge_unimodal(values, 3, std::vector<std::int32_t>{0, 0}), ShapeError);
     CHECK_THROWS_AS(merge_unimodal(values, 0, std::vector<std::int32_t>{}), ShapeError);
+    CHECK_THROWS_AS(merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0}, {.draws = 0}), OptionError);
+    CHECK_THROWS_AS(merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0}, {.least_rows = 1}), OptionError);
+    const std::vector<float> not_all_finite{0, 1, 2, std::numeric_limits<float>::quiet_NaN()};
+    CHECK_THROWS_AS(merge_unimodal(not_all_finite, 2, std::vector<std::int32_t>{0, 1}), InputError);
     const auto one = merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0});
     CHECK(one.clusters == 1);
     CHECK(one.merges.empty());

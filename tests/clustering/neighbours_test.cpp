@@ -2,6 +2,7 @@
 #include "cellvae/clustering/neighbours.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <cmath>
 #include <limits>
@@ -16,10 +17,13 @@ TEST_CASE("the nearest neighbours are those that all distances give, in their or
     constexpr Index rows = 203, columns = 7;
     constexpr int count = 9;
     std::vector<float> values;
-    // far from the origin, where the products' distances would cancel, and with rows that are there twice
-    for (Index i = 0; i < rows * columns; ++i) values.push_back(1000 + static_cast<float>(random.normal()));
+    // far from the origin, where the products' distances would cancel, and with rows that are there twice; at last in
+    // two groups so far from each other that within a group they do cancel
+    const float apart = GENERATE(0.0F, 10000.0F);
+    for (Index i = 0; i < rows * columns; ++i)
+        values.push_back(1000 + static_cast<float>(random.normal()) + (i / columns % 2 == 0 ? apart : 0));
     for (Index c = 0; c < columns; ++c)
-        values[static_cast<std::size_t>(5 * columns + c)] = values[static_cast<std::size_t>(100 * columns + c)];
+        values[static_cast<std::size_t>(5 * columns + c)] = values[static_cast<std::size_t>(101 * columns + c)];
     const auto found = nearest_neighbours(host, values, rows, columns, count);
     for (Index row = 0; row < rows; ++row) {
         std::vector<std::pair<double, std::int32_t>> all;
@@ -37,12 +41,13 @@ TEST_CASE("the nearest neighbours are those that all distances give, in their or
         for (std::size_t n = 0; n < count; ++n) {
             const auto place = static_cast<std::size_t>(row) * count + n;
             const double distance = std::sqrt(all[n].first);
-            if (found.index[place] != all[n].second) CHECK(found.index[place] == all[n].second);
-            if (std::abs(static_cast<double>(found.distance[place]) - distance) > 1e-3)
+            // of the far groups the mean that is subtracted rounds the coordinates, and near ties may turn around
+            if (apart == 0 && found.index[place] != all[n].second) CHECK(found.index[place] == all[n].second);
+            if (std::abs(static_cast<double>(found.distance[place]) - distance) > 5e-3)
                 CHECK(static_cast<double>(found.distance[place]) == distance);
         }
     }
-    CHECK(found.index[5 * count] == 100);
+    CHECK(found.index[5 * count] == 101);
     CHECK(found.distance[5 * count] == 0);
 }
 

@@ -22,4 +22,6 @@ TEST_CASE("a coarse group of which only small ones are left is no group, and num
     CHECK(with_small_groups(coarse, fine, 1) == std::vector<std::int32_t>{3, 1, 2, 0, 0, 0, 0});
     CHECK(with_small_groups({}, {}, 5).empty());
     CHECK_THROWS_AS(with_small_groups(coarse, {fine.data(), 3}, 1), ShapeError);
+    CHECK_THROWS_AS(with_small_groups(std::vector<std::int32_t>{0, -1}, std::vector<std::int32_t>{0, 0}, 1),
+                    OptionError);
 }

@@ -40,6 +40,14 @@ TEST_CASE("groups that lie apart are Leiden's clusters, the largest first, the s
     CHECK(graph.leiden(1, 3) == graph.leiden(1, 3));
 }
 
+TEST_CASE("Leiden ends where nearly every cell would be a group of its own") {
+    RandomStream random(2, Purpose::test);
+    std::vector<float> few;
+    for (int i = 0; i < 20 * 10; ++i) few.push_back(static_cast<float>(random.normal<double>()));
+    const NeighbourGraph graph(nearest_neighbours({}, few, 20, 10, 14));
+    for (const double resolution : {2.0, 5.0, 7.0, 10.0, 50.0}) CHECK(graph.leiden(resolution, 1).size() == 20);
+}
+
 TEST_CASE("an error of igraph's does not end the program") {
     const NeighbourGraph graph(nearest_neighbours({}, groups(), cells, 2, 14));
     CHECK(graph.leiden(0.05, 3).size() == cells);

@@ -45,6 +45,11 @@ TEST_CASE("the recipe finds planted types without their number, and as many clus
     CHECK(found.model->options().shared == std::vector<std::string>{"log_dispersion"});
     CHECK(found.held_out_bound < 0);
 
+    // known labels would be taken for numbers of groups
+    const auto labelled = make_dataset<NegativeBinomial<>>(
+        exec, simulated.counts, {.input = Input::standardised, .labels = simulated.truth.labels});
+    CHECK_THROWS_AS(fit_clusters<NegativeBinomial<>>(exec, labelled, options), OptionError);
+
     // the same cells in groups of the user's, and a number of clusters
     int asked = 0;
     options.groups = [&](std::span<const float> values, Index rows, Index columns) {

@@ -12,6 +12,7 @@
 #include "cellvae/distributions/negative_binomial.hpp"
 #include "cellvae/distributions/poisson.hpp"
 #include "cellvae/distributions/zero_inflated.hpp"
+#include "cellvae/priors/marginal_gaussian_mixture.hpp"
 #include "cellvae/training/history.hpp"
 
 using namespace cellvae;
@@ -247,6 +248,66 @@ TEST_CASE("a trainer that is asked for one step after another, stopped and gone 
     CHECK(rest.history.size() == 4);
 }
 
+TEST_CASE("a trainer goes on from a state of the model's own, and not from one of other cells or minibatches") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(90, 20);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    const auto split = split_cells(cells.cells(), {.held_out = 0.2, .seed = 1});
+    const auto options = quick(6);
+    Model model(exec, cells.genes(), small());
+    model.start_from(exec, data);
+    Trainer trainer(exec, model, data, split, options);
+    for (int step = 0; step < 11; ++step) REQUIRE(trainer.step());  // three an epoch: into the fourth
+    const auto state = trainer.state();
+    const auto values_of = [&] {
+        const auto host = to_host(exec, KernelLabel("values"), model.parameters().values());
+        return std::vector<float>(host.data(), host.data() + host.extent(0));
+    };
+    const auto before = values_of();
+    // on a host the state's arrays are views of this very model
+    Trainer again(exec, model, data, split, options);
+    again.go_on_from(state);
+    CHECK(values_of() == before);
+
+    const auto refuses = [&](const Split& other, const TrainingOptions& with) {
+        Trainer elsewhere(exec, model, data, other, with);
+        CHECK_THROWS_MATCHES(elsewhere.go_on_from(state), OptionError,
+                             MessageMatches(ContainsSubstring("is of other cells or minibatches")));
+    };
+    auto smaller = options;
+    smaller.minibatch = 16;
+    refuses(split, smaller);
+    refuses(split_cells(cells.cells(), {.held_out = 0.7, .seed = 1}), options);
+}
+
+TEST_CASE("a prior that is held stays as it started, whatever the weight decay") {
+    const Exec exec;
+    const CountMatrix cells = two_kinds(90, 20);
+    const auto data = make_dataset<Zinb>(exec, cells);
+    Vae<Mlp<Relu>, MarginalGaussianMixture, Zinb> model(exec, cells.genes(), small());
+    model.start_from(exec, data);
+    const auto mean = model.parameters().value(model.parameters().find("prior/mean"));
+    const auto values = [&] {
+        std::vector<float> all;
+        const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), mean);
+        for (std::size_t k = 0; k < host.extent(0); ++k)
+            for (std::size_t l = 0; l < host.extent(1); ++l) all.push_back(host(k, l));
+        return all;
+    };
+    const auto started = values();
+    auto options = quick(2);
+    options.hold_prior = 2;
+    options.adam.weight_decay = 1;
+    (void)train(exec, model, data, split_cells(cells.cells()), options);
+    CHECK(values() == started);
+    options.hold_prior = 1;
+    (void)train(exec, model, data, split_cells(cells.cells()), options);
+    CHECK(values() != started);
+
+    options.adam.epsilon = 0;
+    CHECK_THROWS_AS(train(exec, model, data, split_cells(cells.cells()), options), OptionError);
+}
+
 TEST_CASE("what more epochs change is said") {
     const auto with = [](Index epochs, auto&& change) {
         TrainingOptions options;
@@ -291,6 +352,7 @@ TEST_CASE("training from streamed counts gives the bits of training from counts 
     const auto reader = std::make_shared<MatrixReader>(cells);
     const auto resident = trained(make_dataset<Zinb>(exec, cells));
     CHECK(resident == trained(make_streamed_dataset<Zinb>(exec, reader, {}, 50)));
+    CHECK_THROWS_AS(make_streamed_dataset<Zinb>(exec, reader, {}, 0), OptionError);
     CHECK(reader->most_cells == 150);  // evaluation may hold more cells than training
 
     // and so does streamed training that was interrupted in a window, and went on from its state

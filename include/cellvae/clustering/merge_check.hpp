@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <span>
@@ -36,11 +37,22 @@ struct MergeCheckOptions {
     /// The same where one cluster is left. Of groups that a mixture found in cells of one simulated type the silhouette
     /// was at most 1.13 times that of groups of k-means in one normal, in 47 runs.
     double share_of_one = 1 / 1.2;
-    Index rows = 4000;       ///< at most so many, drawn at random, stand for all
+    Index rows = 4000;  ///< so many, drawn at random, stand for all, and of each cluster `rows_of_each`
+    Index rows_of_each = 20;
     std::uint64_t seed = 0;  ///< of these, and of the normal distribution's
 };
 
 namespace clustering_detail {
+
+/// The rows that stand for all, ascending: some of every cluster, however rare it is.
+[[nodiscard]] inline std::vector<GeneIndex> rows_to_check(std::span<const std::int32_t> clusters,
+                                                          const MergeCheckOptions& options) {
+    const auto any = subsample_cells(static_cast<Index>(clusters.size()), options.rows, options.seed);
+    const auto each = subsample_cells(clusters, options.rows_of_each, options.seed);
+    std::vector<GeneIndex> rows;
+    std::set_union(any.begin(), any.end(), each.begin(), each.end(), std::back_inserter(rows));
+    return rows;
+}
 
 /// The mean silhouette of labelled rows; none where fewer than two labels occur.
 [[nodiscard]] inline std::optional<double> mean_silhouette(std::span<const float> values, Index columns,
@@ -63,7 +75,7 @@ namespace clustering_detail {
     covariance.selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose(), 1 / static_cast<double>(rows));
     covariance.diagonal().array() += 1e-9 * (1 + covariance.trace());
     const Eigen::MatrixXd factor = covariance.llt().matrixL();
-    RandomStream random(seed, Purpose::clustering, 0, 0, 0x6e6f726d);
+    RandomStream random(seed, Purpose::clustering, 0, 0, 0x6e6f72);
     Rows drawn(rows, width);
     for (Eigen::Index row = 0; row < rows; ++row) {
         Eigen::VectorXd noise(width);
@@ -82,9 +94,10 @@ namespace clustering_detail {
 /// to be two each; merged they are one cluster that is nowhere denser than between two. Their silhouette tells: where
 /// parts of a type are merged it rises or stays, and where types are it falls. One cluster has none, and is compared to
 /// groups of k-means in one normal distribution.
-/// @param values rows x columns, row-major @param before of each row its cluster, from 0 on @param after likewise
+/// @param values rows x columns, row-major @param before of each row its cluster, from 0 on @param after likewise,
+/// where clusters of before are joined
 /// @returns nothing where it does not, or where fewer than two clusters were before
-/// @throws ShapeError for sizes that do not fit
+/// @throws ShapeError for sizes that do not fit; InputError for a value that is not finite
 [[nodiscard]] inline std::optional<BlurringMerge> blurring_merge(std::span<const float> values, Index columns,
                                                                  std::span<const std::int32_t> before,
                                                                  std::span<const std::int32_t> after,
@@ -94,7 +107,7 @@ namespace clustering_detail {
     const auto width = static_cast<std::size_t>(columns);
     std::vector<float> some;
     std::vector<std::int32_t> label, merged;
-    for (const auto drawn : subsample_cells(static_cast<Index>(before.size()), options.rows, options.seed)) {
+    for (const auto drawn : clustering_detail::rows_to_check(before, options)) {
         const auto row = static_cast<std::size_t>(drawn);
         some.insert(some.end(), values.begin() + static_cast<std::ptrdiff_t>(row * width),
                     values.begin() + static_cast<std::ptrdiff_t>((row + 1) * width));
@@ -111,7 +124,9 @@ namespace clustering_detail {
     merge.silhouette_after =
         left ? *left : clustering_detail::silhouette_of_one_normal(some, columns, count(label), options.seed);
     const double share = left ? options.share : options.share_of_one;
-    if (merge.silhouette_after >= share * merge.silhouette_before) return std::nullopt;
+    // as a loss, since a silhouette may be negative
+    if (merge.silhouette_before - merge.silhouette_after <= (1 - share) * std::abs(merge.silhouette_before))
+        return std::nullopt;
     return merge;
 }
 

@@ -23,8 +23,9 @@ struct ComponentMergeOptions {
     /// So many clusters, where at least as many components have rows: merging ends there, or goes on to there with the
     /// pairs that are nearest to being one. 0: as many as there are.
     int clusters = 0;
-    /// A merge that leaves less than this share of the clusters' mean silhouette is taken back, see blurring_merge();
-    /// 0: none is. Not looked at where a number of clusters is asked for.
+    /// A merge that leaves less than this share of the clusters' mean silhouette is taken back, and one that leaves one
+    /// cluster by MergeCheckOptions::share_of_one, see blurring_merge(); 0: none is. Not looked at where a number of
+    /// clusters is asked for.
     double silhouette_share = MergeCheckOptions().share;
     std::uint64_t seed = 0;  ///< of the rows that the second merge takes of a larger cluster
 };
@@ -51,12 +52,18 @@ struct ComponentMerge {
 }
 
 /// The cluster of each row: the one whose components together are responsible for most of it, of equal ones the first.
-/// @param responsibilities rows x components @param cluster_of of each component, or -1
+/// @param responsibilities rows x components @param cluster_of of each component, below `clusters`, or -1
+/// @throws ShapeError for sizes that do not fit
 [[nodiscard]] inline std::vector<std::int32_t> clusters_of_rows(std::span<const float> responsibilities,
                                                                 std::span<const std::int32_t> cluster_of,
                                                                 int clusters) {
     const std::size_t components = cluster_of.size();
     if (components == 0) throw ShapeError("there are no components: one is the least");
+    if (responsibilities.size() % components != 0)
+        throw ShapeError(message(responsibilities.size(), " responsibilities are no whole rows of ", components));
+    if (*std::max_element(cluster_of.begin(), cluster_of.end()) >= std::max(clusters, 1))
+        throw ShapeError(
+            message("a component is of a cluster that is not there: there are ", clusters, ", numbered from 0"));
     std::vector<std::int32_t> labels;
     labels.reserve(responsibilities.size() / components);
     std::vector<double> sums(static_cast<std::size_t>(std::max(clusters, 1)));
@@ -74,7 +81,7 @@ struct ComponentMerge {
 /// a merge that blurs what told the cells apart is taken back.
 /// @param responsibilities rows x components, of which each row sums to one
 /// @param latent rows x columns, row-major, in which the second merge looks, and the silhouette of both
-/// @throws ShapeError for sizes that do not fit
+/// @throws ShapeError for sizes that do not fit; InputError for a latent value that is not finite
 [[nodiscard]] inline ComponentMerge merge_components(std::span<const float> responsibilities, Index components,
                                                      std::span<const float> latent, Index columns,
                                                      const ComponentMergeOptions& options = {}) {

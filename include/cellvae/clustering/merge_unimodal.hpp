@@ -232,12 +232,18 @@ private:
 /// merged until none is above it, or until as many clusters are left as asked for. Hennig (2010, Advances in Data
 /// Analysis and Classification 4, 3) calls the criterion dipuni.
 /// @param values rows x columns, row-major, such as latent means @param labels of each row, from 0 on; -1: none
-/// @throws ShapeError for sizes that do not fit
+/// @throws ShapeError for sizes that do not fit; InputError for a value that is not finite; OptionError for least_rows
+/// below 2 or draws below 1
 [[nodiscard]] inline UnimodalMerge merge_unimodal(std::span<const float> values, Index columns,
                                                   std::span<const std::int32_t> labels,
                                                   const UnimodalMergeOptions& options = {}) {
     if (columns < 1) throw ShapeError(message("there are ", columns, " columns: one is the least"));
     require_size(static_cast<Index>(values.size()), static_cast<Index>(labels.size()) * columns, "values of clusters");
+    for (const float value : values)
+        if (!std::isfinite(value)) throw InputError("values of clusters: one is not finite");
+    if (options.least_rows < 2 || options.draws < 1)
+        throw OptionError(message("clusters of 2 rows or more are tested, with 1 draw or more, found least_rows ",
+                                  options.least_rows, " and draws ", options.draws));
     return clustering_detail::UnimodalMerging(values, columns, labels, options).run();
 }
 

@@ -48,7 +48,7 @@ struct MixtureFit {
 /// @param values rows x columns, row-major
 /// @param noise_variances rows x columns, or empty: each value's own variance, as an encoder's posterior has it. It
 ///        counts as spread around the component: the variances are those of draws from the posteriors
-/// @throws ShapeError or OptionError for sizes that do not fit
+/// @throws ShapeError or OptionError for sizes that do not fit; InputError for a value that is not finite
 [[nodiscard]] inline MixtureFit fit_mixture(const Kokkos::DefaultHostExecutionSpace& exec,
                                             std::span<const float> values, Index rows, Index columns,
                                             const MixtureFitOptions& options,
@@ -63,6 +63,8 @@ struct MixtureFit {
         throw OptionError(message("the least variance of a component must be above 0, found ", options.least_variance));
     if (options.components < 1)
         throw OptionError(message("a mixture has at least one component, found ", options.components));
+    for (const float value : values)
+        if (!std::isfinite(value)) throw InputError("values to fit a mixture to: one is not finite");
     std::vector<std::int32_t> start(options.start.begin(), options.start.end());
     if (start.empty())
         start = k_means(exec, values, rows, columns,

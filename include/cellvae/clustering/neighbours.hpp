@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -56,6 +57,9 @@ struct Neighbours {
             const float value = centred[static_cast<std::size_t>(r * columns + c)];
             square[static_cast<std::size_t>(r)] += value * value;
         }
+    // What |y|^2 - 2 x y may be wrong by, for the longest rows: where groups lie far apart it is much.
+    const double longest = static_cast<double>(*std::max_element(square.begin(), square.end()));
+    const double rounding = static_cast<double>(columns + 4) * std::numeric_limits<float>::epsilon();
     const Index blocks = (rows + block - 1) / block;
     // a block of distances a thread, and no more: each is 64 x rows
     const Index tasks = std::min<Index>(blocks, std::max(exec.concurrency(), 1));
@@ -76,7 +80,10 @@ struct Neighbours {
                     rows, packing);
                 for (Index r = 0; r < height; ++r) {
                     const float* mine = centred.data() + (first + r) * columns;
-                    // the product finds candidates; their distances are then taken by differences, which do not cancel
+                    // The product finds candidates, all that may be among the nearest as far as it is exact; their
+                    // distances are then taken by differences, which do not cancel.
+                    const double length = static_cast<double>(square[static_cast<std::size_t>(first + r)]);
+                    const double error = rounding * (longest + 2 * std::sqrt(length * longest));
                     candidates.clear();
                     for (Index other = 0; other < rows; ++other) {
                         if (other == first + r) continue;
@@ -84,10 +91,12 @@ struct Neighbours {
                                                                     2 * products[r * rows + other]),
                                                 static_cast<std::int32_t>(other));
                     }
-                    const auto wanted =
-                        std::min<std::ptrdiff_t>(2 * count + 8, static_cast<std::ptrdiff_t>(candidates.size()));
-                    std::partial_sort(candidates.begin(), candidates.begin() + wanted, candidates.end());
-                    for (auto at = candidates.begin(); at != candidates.begin() + wanted; ++at) {
+                    const auto last_wanted = candidates.begin() + (count - 1);
+                    std::nth_element(candidates.begin(), last_wanted, candidates.end());
+                    const double bound = last_wanted->first + 2 * error;
+                    const auto end = std::partition(last_wanted + 1, candidates.end(),
+                                                    [&](const auto& other) { return other.first <= bound; });
+                    for (auto at = candidates.begin(); at != end; ++at) {
                         double sum = 0;
                         for (Index c = 0; c < columns; ++c) {
                             const double d =
@@ -98,7 +107,7 @@ struct Neighbours {
                         }
                         at->first = sum;
                     }
-                    std::sort(candidates.begin(), candidates.begin() + wanted);
+                    std::sort(candidates.begin(), end);
                     for (int n = 0; n < count; ++n) {
                         const auto place = static_cast<std::size_t>((first + r) * count + n);
                         result.index[place] = candidates[static_cast<std::size_t>(n)].second;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,9 +19,12 @@ namespace cellvae {
 ///
 /// @param coarse, fine the group of each row, from 0 on @param most rows of a small group
 /// @returns the group of each row, numbered by size from 0, the largest first
-/// @throws ShapeError where the two are of different rows
+/// @throws ShapeError where the two are of different rows; OptionError for a row without a group
 [[nodiscard]] inline std::vector<std::int32_t> with_small_groups(std::span<const std::int32_t> coarse,
                                                                  std::span<const std::int32_t> fine, Index most) {
+    for (const auto& groups : {coarse, fine})
+        if (std::any_of(groups.begin(), groups.end(), [](std::int32_t group) { return group < 0; }))
+            throw OptionError("a row has no group: all rows have one, numbered from 0");
     const ContingencyTable table = contingency_table(coarse, fine);
     if (table.total == 0) return {};
     const std::int32_t coarse_end = table.rows.back() + 1, fine_end = table.columns.back() + 1;

@@ -49,7 +49,8 @@ namespace clustering_detail {
 /// Weston and Schoelkopf 2004, Advances in Neural Information Processing Systems 16, 321): what a row says of each
 /// label is `share` of what its neighbours say, edges divided by the root of both ends' numbers of neighbours, and the
 /// rest what is known of it. A row has the label of which most is said. A row whose label is known keeps it. A row that
-/// no path joins to a known one has the label of the nearest. The same bits for any number of threads.
+/// no path of at most `steps` edges joins to a known one has the label of the nearest. The same bits for any number of
+/// threads.
 ///
 /// @param values rows x columns, row-major @param neighbours of these rows
 /// @param known the label of each row, from 0 to `labels` - 1, or -1
@@ -62,6 +63,7 @@ namespace clustering_detail {
     const Index rows = neighbours.rows;
     require_size(static_cast<Index>(values.size()), rows * columns, "values to spread labels over");
     require_size(static_cast<Index>(known.size()), rows, "known labels");
+    require_size(static_cast<Index>(neighbours.index.size()), rows * neighbours.count, "neighbours of the rows");
     if (!(options.share >= 0 && options.share < 1))
         throw OptionError(message("the neighbours' share of a label must be from 0 to below 1, found ", options.share));
     std::vector<Index> sources;

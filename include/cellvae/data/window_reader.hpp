@@ -56,10 +56,12 @@ struct CellWindow {
 /// windows are in memory. The thread ends with the last window, or with this.
 class WindowReader {
 public:
+    /// @throws OptionError for a window below 1
     WindowReader(CellReader& reader, std::span<const Index> order, Index window)
         : reader_(reader),
           order_(order.begin(), order.end()),
-          window_(static_cast<std::size_t>(window)),
+          window_(static_cast<std::size_t>(
+              window >= 1 ? window : throw OptionError(message("a window holds 1 cell or more, found ", window)))),
           thread_([this] { read_all(); }) {}
     WindowReader(const WindowReader&) = delete;
     WindowReader& operator=(const WindowReader&) = delete;

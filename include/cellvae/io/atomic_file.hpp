@@ -71,7 +71,7 @@ inline void remove_stale(const std::filesystem::path& folder, const std::string&
 /// left that was killed, the next commit() to the same target removes.
 class AtomicFile {
 public:
-    /// @throws InputError where the target's folder does not exist or the target is a folder.
+    /// @throws InputError where the target's folder does not exist, or the target is a folder, a device or a pipe.
     explicit AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
         std::error_code code;
         // A link stays a link: what it points to is replaced.
@@ -81,6 +81,10 @@ public:
         }
         if (target_.filename().empty() || std::filesystem::is_directory(target_, code))
             throw InputError(message(target_.string(), ": is a folder; expected the name of a file to write"));
+        if (std::filesystem::exists(target_, code) && !std::filesystem::is_regular_file(target_, code))
+            throw InputError(message(target_.string(),
+                                     ": is a device or a pipe, whose place a file would take; expected the name of "
+                                     "a file to write"));
         folder_ = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
         if (!std::filesystem::is_directory(folder_, code))
             throw InputError(message(target_.string(), ": there is no folder ", folder_.string(),

@@ -111,6 +111,9 @@ public:
         for (const double decay : {options.first_decay, options.second_decay})
             if (!(decay >= 0 && decay < 1))
                 throw OptionError(message("the decays of Adam's means are 0 or more and below 1, found ", decay));
+        if (!(options.epsilon > 0))
+            throw OptionError(message("epsilon, which Adam divides by where no gradient was, must be above 0, found ",
+                                      options.epsilon));
         if (!(options.weight_decay >= 0))
             throw OptionError(message("weight decay must be 0 or more, found ", options.weight_decay));
     }

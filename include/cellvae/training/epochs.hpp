@@ -23,7 +23,8 @@ inline constexpr EpochRule mixture_alone{40, 240};  ///< of a mixture that start
 [[nodiscard]] inline Index epochs_by(const EpochRule& rule, Index cells, double held_out, Index minibatch) {
     const double trained_on = static_cast<double>(cells) * (1 - held_out);
     const double steps = std::max(1.0, std::ceil(trained_on / static_cast<double>(minibatch)));  // an epoch
-    const double scaled = std::clamp(10000 * rule.epochs / static_cast<double>(cells), 3.0, rule.epochs);
+    const double scaled =
+        std::clamp(10000 * rule.epochs / static_cast<double>(cells), std::min(3.0, rule.epochs), rule.epochs);
     return static_cast<Index>(std::max(scaled, std::ceil(rule.least_steps / steps)));
 }
 

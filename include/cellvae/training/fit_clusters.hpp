@@ -58,12 +58,17 @@ using ClusterModel = Vae<Network, MarginalGaussianMixture, L, float, Exec>;
 /// starts from random values instead loses components.
 ///
 /// @tparam L the likelihood @tparam Network of encoder and decoder
-/// @param data with as many cells as are to be trained on and held out; standardised input is best
-/// @throws OptionError, ShapeError, NumericalError as train() and merge_components() do
+/// @param data with as many cells as are to be trained on and held out, and no known labels; standardised input is best
+/// @throws OptionError, ShapeError, NumericalError as train() and merge_components() do, and OptionError for data with
+///         known labels: groups are numbered in an order of their own, which would not be the labels'
 template <class L, class Network = Mlp<Relu>, class Exec>
 [[nodiscard]] FittedClusters<ClusterModel<L, Network, Exec>> fit_clusters(const Exec& exec, const Dataset<Exec>& data,
                                                                           FitClustersOptions options = {}) {
     const Kokkos::DefaultHostExecutionSpace host;
+    if (data.largest_label >= 0)
+        throw OptionError(
+            "fit_clusters() takes no known labels: leave them out of the data, or place the components by them with "
+            "start_mixture() and call train()");
     const auto split = split_cells(data.cells(), {.held_out = options.held_out, .seed = options.seed});
     options.model.seed = options.plain.seed = options.training.seed = options.merge.seed = options.seed;
     if (options.model.shared.empty()) options.model.shared = scatter_parameters<L>();
@@ -75,7 +80,7 @@ template <class L, class Network = Mlp<Relu>, class Exec>
 
     Vae<Network, StandardGaussian, L, float, Exec> plain(exec, data.genes(), options.model);
     plain.start_from(exec, data);
-    (void)train(exec, plain, data, split, options.plain);
+    auto notices = train(exec, plain, data, split, options.plain).notices;
     const auto before = latent_means(exec, plain, data);
     std::vector<std::int32_t> start;
     if (options.groups) start = options.groups(before, data.cells(), options.model.latent);
@@ -91,7 +96,9 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     copy_parameters(exec, plain.parameters(), model.parameters());
     copy_parameters(exec, plain.state(), model.state());
     start_mixture(exec, model.parameters(), fit);
-    found.notices = train(exec, model, data, split, options.training).notices;
+    found.notices = std::move(notices);
+    for (auto& notice : train(exec, model, data, split, options.training).notices)
+        found.notices.push_back(std::move(notice));
 
     Minibatch<typename decltype(plain)::real_type, Exec> batch(exec, data, options.training.minibatch);
     if (!split.held_out.empty())

@@ -54,12 +54,45 @@ inline double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Makes the gradients of the prior's own parameters zero.
+/// The prior's own parameters while they are held: without a gradient, and put back after a step, whose weight decay
+/// makes no exception of them.
 template <class Real, class Exec>
-void hold_prior(const Exec& exec, const ParameterStore<Real, Exec>& parameters) {
-    for (std::size_t i = 0; i < parameters.entries().size(); ++i)
-        if (parameters.entries()[i].name.compare(0, 6, "prior/") == 0)
-            fill(exec, KernelLabel("cellvae::hold_prior"), parameters.gradient(static_cast<int>(i)), Real(0));
+class HeldPrior {
+public:
+    /// Keeps the values that are to stay.
+    void begin(const Exec& exec, const ParameterStore<Real, Exec>& parameters) {
+        if (!held_.empty()) return;
+        for (std::size_t i = 0; i < parameters.entries().size(); ++i) {
+            if (!parameters.entries()[i].name.starts_with("prior/")) continue;
+            const auto value = parameters.value(static_cast<int>(i));
+            const Matrix<Real, typename Exec::memory_space> kept(
+                Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "cellvae::hold_prior"), value.extent(0),
+                value.extent(1));
+            Kokkos::deep_copy(exec, kept, value);
+            held_.push_back({static_cast<int>(i), kept});
+        }
+    }
+
+    void clear_gradient(const Exec& exec, const ParameterStore<Real, Exec>& parameters) const {
+        for (const auto& [id, kept] : held_)
+            fill(exec, KernelLabel("cellvae::hold_prior"), parameters.gradient(id), Real(0));
+    }
+
+    void put_back(const Exec& exec, const ParameterStore<Real, Exec>& parameters) const {
+        for (const auto& [id, kept] : held_) Kokkos::deep_copy(exec, parameters.value(id), kept);
+    }
+
+private:
+    std::vector<std::pair<int, Matrix<Real, typename Exec::memory_space>>> held_;  // numbers and values
+};
+
+/// Copies an array of a state to where it was taken from.
+template <class Exec, class Real>
+void put_back(const Exec& exec, const Vector<Real, typename Exec::memory_space>& to,
+              const Vector<Real, Kokkos::HostSpace>& from) {
+    require_size(static_cast<Index>(from.extent(0)), static_cast<Index>(to.extent(0)),
+                 "values of the state that training goes on from");
+    Kokkos::deep_copy(exec, to, from);
 }
 
 /// The parameters and the state at the best epoch.
@@ -68,12 +101,19 @@ class BestParameters {
 public:
     template <class Model>
     void keep(const Exec& exec, const Model& model) {
-        if (values_.extent(0) == 0) {
-            values_ = decltype(values_)("cellvae::best::values", model.parameters().values().extent(0));
-            state_ = decltype(state_)("cellvae::best::state", model.state().values().extent(0));
-        }
+        reserve(model);
         Kokkos::deep_copy(exec, values_, model.parameters().values());
         Kokkos::deep_copy(exec, state_, model.state().values());
+        exec.fence(KernelLabel("cellvae::best"));
+    }
+
+    /// Takes those of a training state.
+    template <class Model>
+    void take(const Exec& exec, const Model& model, const Vector<Real, Kokkos::HostSpace>& values,
+              const Vector<Real, Kokkos::HostSpace>& state) {
+        reserve(model);
+        put_back<Exec, Real>(exec, values_, values);
+        put_back<Exec, Real>(exec, state_, state);
         exec.fence(KernelLabel("cellvae::best"));
     }
 
@@ -89,18 +129,16 @@ public:
     [[nodiscard]] const Vector<Real, typename Exec::memory_space>& state() const { return state_; }
 
 private:
+    template <class Model>
+    void reserve(const Model& model) {
+        if (values_.extent(0) != 0) return;
+        values_ = decltype(values_)("cellvae::best::values", model.parameters().values().extent(0));
+        state_ = decltype(state_)("cellvae::best::state", model.state().values().extent(0));
+    }
+
     Vector<Real, typename Exec::memory_space> values_;
     Vector<Real, typename Exec::memory_space> state_;
 };
-
-/// Copies an array of a state to where it was taken from.
-template <class Exec, class Real>
-void put_back(const Exec& exec, const Vector<Real, typename Exec::memory_space>& to,
-              const Vector<Real, Kokkos::HostSpace>& from) {
-    require_size(static_cast<Index>(from.extent(0)), static_cast<Index>(to.extent(0)),
-                 "values of the state that training goes on from");
-    Kokkos::deep_copy(exec, to, from);
-}
 
 }  // namespace training_detail
 
@@ -151,16 +189,19 @@ public:
     Trainer(const Trainer&) = delete;
     Trainer& operator=(const Trainer&) = delete;
 
-    /// Takes up training where a state stands. @throws ShapeError for another model's
+    /// Takes up training where a state stands.
+    /// @throws ShapeError for another model's; OptionError for one of other cells or minibatches, whose steps do not
+    ///         fit
     void go_on_from(const State& from) {
         using training_detail::put_back;
+        if (from.seen < 0 || from.seen >= train_cells_ || from.seen % minibatch_ != 0 ||
+            from.steps != (from.epoch - 1) * steps_an_epoch() + from.seen / minibatch_)
+            throw OptionError(message("the state to go on from is of other cells or minibatches: it has ", from.steps,
+                                      " steps, ", from.seen, " cells into epoch ", from.epoch, ", and here ",
+                                      train_cells_, " cells are trained on, ", minibatch_, " a step"));
         pass_.reset();
         at_ = static_cast<const Progress&>(from);
-        if (from.best_parameters.extent(0) > 0) {
-            put_back<Exec, Real>(exec_, model_->parameters().values(), from.best_parameters);
-            put_back<Exec, Real>(exec_, model_->state().values(), from.best_statistics);
-            best_.keep(exec_, *model_);
-        }
+        if (from.best_parameters.extent(0) > 0) best_.take(exec_, *model_, from.best_parameters, from.best_statistics);
         put_back<Exec, Real>(exec_, model_->parameters().values(), from.parameters);
         put_back<Exec, Real>(exec_, model_->state().values(), from.statistics);
         put_back<Exec, Real>(exec_, adam_.first_moment(), from.first_moment);
@@ -185,9 +226,13 @@ public:
         report_.beta = step.beta;
         const Index count = std::min(minibatch_, train_cells_ - at_.seen);  // of all processes
         const auto terms = share_.gradient(exec_, *model_, *pass_, batch_, at_.seen, count, step);
-        if (adam_.steps() < options_.hold_prior * steps_an_epoch())
-            training_detail::hold_prior(exec_, model_->parameters());
+        const bool held = adam_.steps() < options_.hold_prior * steps_an_epoch();
+        if (held) {
+            held_prior_.begin(exec_, model_->parameters());
+            held_prior_.clear_gradient(exec_, model_->parameters());
+        }
         adam_.step(exec_, model_->parameters(), checked_scale(terms[0], step));
+        if (held) held_prior_.put_back(exec_, model_->parameters());
         for (std::size_t i = 0; i < terms.size(); ++i) at_.sums[i] += terms[i] * static_cast<double>(count);
         at_.seen += count;
         if (at_.seen == train_cells_) end_epoch();
@@ -437,6 +482,7 @@ private:
     Adam<Real, Exec> adam_;
     training_detail::FiniteCheck<Real, Exec> finite_;
     training_detail::BestParameters<Real, Exec> best_;
+    training_detail::HeldPrior<Real, Exec> held_prior_;
     Progress at_;
     std::vector<Index> shuffled_;
     std::vector<Index> own_;
