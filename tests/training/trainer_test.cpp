@@ -65,6 +65,12 @@ TrainingOptions quick(Index epochs) {
     return options;
 }
 
+/// All parameters of a model, with the gaps between them.
+std::vector<float> values_of(const Model& model) {
+    const auto host = to_host(Exec(), KernelLabel("values"), model.parameters().values());
+    return {host.data(), host.data() + host.extent(0)};
+}
+
 /// Fails at one value, to see what is said.
 struct Breaks : Poisson {
     static constexpr std::string_view name = "breaks";
@@ -192,8 +198,7 @@ TEST_CASE("the same seed gives the same parameters, another seed others") {
         auto options = quick(3);
         options.seed = seed;
         train(exec, model, data, split, options);
-        const auto values = model.parameters().values();
-        return std::vector<float>(values.data(), values.data() + values.extent(0));
+        return values_of(model);
     };
     const auto first = trained(1);
     CHECK(first == trained(1));
@@ -206,10 +211,6 @@ TEST_CASE("a trainer that is asked for one step after another, stopped and gone 
     const auto data = make_dataset<Zinb>(exec, cells);
     const auto split = split_cells(cells.cells(), {.held_out = 0.2, .seed = 1});
     const auto options = quick(4);
-    const auto values_of = [&](const Model& model) {
-        const auto host = to_host(exec, KernelLabel("values"), model.parameters().values());
-        return std::vector<float>(host.data(), host.data() + host.extent(0));
-    };
     Model whole(exec, cells.genes(), small());
     whole.start_from(exec, data);
     const auto expected = train(exec, whole, data, split, options);
@@ -259,15 +260,11 @@ TEST_CASE("a trainer goes on from a state of the model's own, and not from one o
     Trainer trainer(exec, model, data, split, options);
     for (int step = 0; step < 11; ++step) REQUIRE(trainer.step());  // three an epoch: into the fourth
     const auto state = trainer.state();
-    const auto values_of = [&] {
-        const auto host = to_host(exec, KernelLabel("values"), model.parameters().values());
-        return std::vector<float>(host.data(), host.data() + host.extent(0));
-    };
-    const auto before = values_of();
+    const auto before = values_of(model);
     // on a host the state's arrays are views of this very model
     Trainer again(exec, model, data, split, options);
     again.go_on_from(state);
-    CHECK(values_of() == before);
+    CHECK(values_of(model) == before);
 
     const auto refuses = [&](const Split& other, const TrainingOptions& with) {
         Trainer elsewhere(exec, model, data, other, with);
