@@ -32,6 +32,7 @@ void run_baseline(const BaselineRequest& request) {
     const auto start = std::chrono::steady_clock::now();
     CountsRead read = read_and_choose(request, request.labels, request.clustering.seed);
     CountMatrix& counts = read.counts;
+    warn_of_normalised(counts, request);
     const auto labels = find_labels(counts, request.labels, request.counts);
     check_clustering(request.clustering, counts.cells(), request.counts);
 

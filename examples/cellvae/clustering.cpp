@@ -46,10 +46,7 @@ Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& host, std::spa
 KnownLabels known_labels(const AnnotationColumn& column, const std::string& file) {
     auto values = as_labels(column);
     if (!values)
-        throw OptionError(
-            message(file, ": the column ", column.name,
-                    " holds decimal numbers, which are no labels (whole ones with missing values among them "
-                    "are read so: make the column a categorical)"));
+        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
     KnownLabels labels{column.name, std::move(*values), 0};
     std::vector<bool> used(labels.values.categories.size());
     for (const auto code : labels.values.codes)
@@ -80,7 +77,7 @@ std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::str
     }
     for (const auto candidate : label_columns) {
         const auto* column = counts.obs.find(candidate);
-        if (column == nullptr || std::holds_alternative<std::vector<double>>(column->values)) continue;
+        if (column == nullptr || !as_labels(*column)) continue;
         if (auto labels = known_labels(*column, file); labels.in_use > 0) return labels;
     }
     return std::nullopt;

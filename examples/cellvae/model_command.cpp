@@ -54,6 +54,9 @@ std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
 
 std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request) {
     auto both = read_model(request);
+    if (both->description.condition_names.empty() && request.condition != "auto")
+        throw OptionError(message("--condition ", request.condition, ": the model ", request.model,
+                                  " was trained without conditions; leave it out"));
     if (request.stream) {
         both->file = open_streamed(one_input(request.counts, request.place));
         both->counts.var = both->file->annotations().var;

@@ -100,7 +100,7 @@ void add_clustering(CLI::App& command, ClusteringRequest& request, const std::st
 }
 
 void add_seed(CLI::App& command, std::uint64_t& seed) {
-    command.add_option("--seed", seed, "Same seed, same result, for any number of threads");
+    command.add_option("--seed", seed, "Same seed, same result, for any number of threads")->check(zero_or_more());
 }
 
 }  // namespace cellvae::program

@@ -3,12 +3,14 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cellvae/core/version.hpp"
 #include "cellvae/data/keep.hpp"
+#include "cellvae/data/round_counts.hpp"
 #include "cellvae/data/subsample.hpp"
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/text_lines.hpp"
@@ -29,6 +31,7 @@ double peak_memory_mb() {
 std::vector<std::string> listed_names(const std::string& file) {
     std::vector<std::string> names;
     if (file.empty()) return names;
+    if (!std::filesystem::exists(file)) throw InputError(message(file, ": no such file; expected names, one a line"));
     io_detail::TextLines lines(file);
     std::string_view line;
     while (lines.next(line))
@@ -114,6 +117,15 @@ CountsRead read_and_choose(const CountsRequest& request, const std::string& labe
     if (counts.cells() < all || !kept.notes.empty())
         print_notice(message("  used: ", counts.cells(), " cells x ", counts.genes(), " genes"));
     return read;
+}
+
+void warn_of_normalised(const CountMatrix& counts, const CountsRequest& request) {
+    const auto other =
+        std::find_if(counts.values.begin(), counts.values.end(), [](float value) { return fraction_bits(value) != 0; });
+    if (other != counts.values.end())
+        print_notice(message("warning: ", request.counts, ": ", request.matrix, " holds ", *other,
+                             ", which is no whole count; what is normalised already is normalised again",
+                             other_matrices(request)));
 }
 
 void set_coordinates(H5adExtras& extras, CellCoordinates coordinates) {

@@ -21,6 +21,9 @@ namespace cellvae::program {
 /// labels are only for --subsample-by-label.
 [[nodiscard]] CountsRead read_and_choose(const CountsRequest& request, const std::string& labels, std::uint64_t seed);
 
+/// Says so where counts that a command log-normalises are not whole: they may have been already.
+void warn_of_normalised(const CountMatrix& counts, const CountsRequest& request);
+
 /// Adds coordinates, in the place of those of the same name where there are some.
 void set_coordinates(H5adExtras& extras, CellCoordinates coordinates);
 

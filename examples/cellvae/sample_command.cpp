@@ -114,6 +114,8 @@ void run_generate(const SampleRequest& request) {
 void run_sample(const SampleRequest& request) {
     if (request.model.counts.empty() != (request.cells > 0))
         throw OptionError("give either counts, to sample for their cells, or --cells N, for new cells from the prior");
+    if (request.cells > 0 && request.draws != 1)
+        throw OptionError("--draws is of counts: of new cells give their number, --cells N");
     if (request.cells > 0) return run_generate(request);
     if (!request.clusters.empty() || request.library > 0 || !request.of_condition.empty())
         throw OptionError("--cluster, --library and --of-condition are for new cells: give --cells N and no counts");

@@ -253,6 +253,22 @@ void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
           "--merge-silhouette"});
     only(clusters || vamp, "a prior that is learned", {"--hold-prior"});
     only(vamp, "--prior vamp", {"--pseudo-inputs"});
+    const auto refuse = [&](const char* name, bool ignored, const char* why) {
+        if (ignored && train.get_option(name)->count() > 0)
+            throw OptionError(message(name, " would be ignored ", why, ": leave it out"));
+    };
+    const bool known = request.known_labels != "none", masked = request.decoder == "masked";
+    for (const char* name :
+         {"--clusters", "--components", "--start-resolution", "--merge", "--merge-level", "--merge-silhouette"})
+        refuse(name, known, "with --known-labels, which says the clusters");
+    refuse("--start-resolution", request.start == "kmeans" || request.start == "random", "without --start leiden");
+    refuse("--resolution", request.cluster_by != "leiden", "without --cluster-by leiden");
+    refuse("--least-genes", !masked, "without --decoder masked");
+    refuse("--latent", masked, "with --decoder masked, whose latent dimensions are the gene sets");
+    refuse("--shuffle-chunks", request.shuffle_chunk == 0 && !request.stream, "without --shuffle-chunk or --stream");
+    if (request.bound == "importance_weighted" && request.training_samples == 1)
+        throw OptionError(
+            "--bound importance_weighted of one sample is the elbo: give --training-samples 2 or more as well");
 }
 
 /// @throws OptionError for what several processes do not have, before a mixture's plain model is trained by them

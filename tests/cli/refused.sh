@@ -52,6 +52,16 @@ refused 'two' train words.csv --out o
 refused 'negative.csv' train negative.csv --out o
 refused 'c1' train twice.csv --out o
 refused 'raw counts, not normalised values' train normalised.csv --out o
+refused '--merge would be ignored with --known-labels' train good.h5ad --out o --known-labels cell_type --merge 0.1
+refused '--resolution would be ignored without --cluster-by leiden' train good.h5ad --out o --resolution 2
+refused '--start-resolution would be ignored without --start leiden' train good.h5ad --out o --start kmeans --start-resolution 2
+refused '--least-genes would be ignored' train good.h5ad --out o --least-genes 3
+refused 'give --training-samples 2 or more' train good.h5ad --out o --bound importance_weighted
+refused 'must be zero or more' train good.h5ad --out o --seed -1
+refused 'expected gene sets' train good.h5ad --out o --decoder masked --gene-sets absent.gmt
+refused 'expected names, one a line' train good.h5ad --out o --keep-cells absent.txt
+"$program" baseline normalised.csv --out normalised --components 1 --clusters 1 --genes 0 >out 2>err || true
+grep -q 'normalised.csv: X holds 0.5, which is no whole count' err || { echo "refused.sh: nothing was said of normalised counts" >&2; failed=1; }
 mkfifo pipe
 refused 'is a device or a pipe' simulate --out pipe
 [ -p pipe ] || { echo "refused.sh: the pipe was replaced by a file" >&2; failed=1; }

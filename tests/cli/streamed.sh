@@ -59,7 +59,7 @@ same() {
 number=0
 for kind in '--genes 0 --epochs 4' '--genes 60 --epochs 4 --input log1p_normalised --prior gaussian --normalisation batch' \
     '--genes 60 --prior marginal_mixture --start kmeans --components 4 --start-epochs 2 --epochs 2' \
-    '--genes 0 --prior mixture --start random --components 4 --known-labels cell_type --epochs 2 --likelihood nb' \
+    '--genes 0 --prior mixture --start random --known-labels cell_type --epochs 2 --likelihood nb' \
     '--genes 0 --epochs 2 --likelihood cb --condition cell_type'; do
     number=$((number + 1))
     train "resident_$number" $kind $order --threads 2 --no-report

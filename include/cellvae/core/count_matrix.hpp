@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,10 +35,16 @@ struct AnnotationColumn {
 };
 
 /// A column's values as labels, in the order of their appearance where they are no labels yet; an empty text is
-/// missing. Nothing for decimal numbers.
+/// missing, and a number that is not finite. Nothing for decimal numbers, but whole ones are labels: pandas has them as
+/// floating-point numbers where some are missing.
 [[nodiscard]] inline std::optional<Categorical> as_labels(const AnnotationColumn& column) {
     if (const auto* categorical = std::get_if<Categorical>(&column.values)) return *categorical;
-    if (std::holds_alternative<std::vector<double>>(column.values)) return std::nullopt;
+    const auto* decimals = std::get_if<std::vector<double>>(&column.values);
+    constexpr double largest = 0x1p53;  // above it floating-point numbers leave whole ones out
+    if (decimals != nullptr && std::any_of(decimals->begin(), decimals->end(), [](double number) {
+            return std::isfinite(number) && (std::trunc(number) != number || std::abs(number) > largest);
+        }))
+        return std::nullopt;
     Categorical labels;
     std::unordered_map<std::string, std::int32_t> code_of;
     const auto add = [&](const std::string& text) {
@@ -44,7 +52,14 @@ struct AnnotationColumn {
         if (fresh) labels.categories.push_back(text);
         labels.codes.push_back(found->second);
     };
-    if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values))
+    if (decimals != nullptr)
+        for (const double number : *decimals) {
+            if (std::isfinite(number))
+                add(std::to_string(static_cast<std::int64_t>(number)));
+            else
+                labels.codes.push_back(-1);
+        }
+    else if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values))
         for (const auto& text : *texts) {
             if (text.empty())
                 labels.codes.push_back(-1);

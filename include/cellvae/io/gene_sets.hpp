@@ -26,6 +26,8 @@ struct GeneSet {
 /// @throws InputError with file and line for a line of fewer than three fields, an empty or a repeated name, or a file
 ///         without sets
 [[nodiscard]] inline std::vector<GeneSet> read_gene_sets(const std::filesystem::path& path) {
+    if (!std::filesystem::exists(path))
+        throw InputError(message(path.string(), ": no such file; expected gene sets in the form GMT"));
     io_detail::ByteSource source(path);
     std::string text;
     std::array<char, 1 << 14> buffer;
