@@ -3,6 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
+
 using namespace cellvae;
 
 TEST_CASE("a matrix without cells has no cells, genes or nonzeros") {
@@ -39,4 +41,15 @@ TEST_CASE("annotation columns are found by name, and one of the same name is rep
     CHECK(std::get<std::vector<std::int64_t>>(annotations.find("n_counts")->values) == std::vector<std::int64_t>{3, 4});
     CHECK(std::get<Categorical>(annotations.find("labels")->values).codes[1] == -1);
     CHECK(annotations.find("label") == nullptr);
+}
+
+TEST_CASE("whole numbers of which some are missing are labels, decimal numbers are none") {
+    const double missing = std::numeric_limits<double>::quiet_NaN();
+    const auto labels = as_labels({"cluster", std::vector<double>{3, missing, -1, 3}});
+    REQUIRE(labels);
+    CHECK(labels->categories == std::vector<std::string>{"3", "-1"});
+    CHECK(labels->codes == std::vector<std::int32_t>{0, -1, 1, 0});
+    CHECK_FALSE(as_labels({"weight", std::vector<double>{3, 0.5}}));
+    CHECK_FALSE(as_labels({"weight", std::vector<double>{1e300}}));
+    CHECK(as_labels({"none", std::vector<double>{missing, missing}})->categories.empty());
 }
