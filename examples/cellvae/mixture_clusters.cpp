@@ -55,12 +55,13 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
                                  pair.p_value > pair.level ? " are" : " are nearest to being",
                                  " unimodal together (dip test, p = ", pair.p_value, "): they become one"));
         for (int k = 0; k < merged.clusters; ++k) result.names.push_back(std::to_string(k));
-        result.from = message(trained.components, " components; those that overlap more than ", merge.overlap,
-                              " are one, and those that are unimodal together (dip test at ", merge.level,
-                              ", higher for few cells)");
+        result.from = message(counted(trained.components, "component"), "; those that overlap more than ",
+                              merge.overlap, " are one, and those that are unimodal together (dip test at ",
+                              merge.level, ", higher for few cells)");
         if (result.merges_taken_back > 0)
             result.from = message(result.from, "; not where that would blur what tells the cells apart");
-        if (merge.clusters > 0) result.from = message(trained.components, " components, merged to --clusters");
+        if (merge.clusters > 0)
+            result.from = message(counted(trained.components, "component"), ", merged to --clusters");
         if (merged.clusters < merge.clusters)
             print_notice(message("warning: ", merge.clusters, " clusters were asked for, and only ", merged.clusters,
                                  " components have cells; more --components or fewer --epochs may help"));
@@ -73,9 +74,9 @@ ComponentClusters cluster_components(const Trained& trained, const Annotated& an
         used[static_cast<std::size_t>(k)] = true;
     result.components_in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
     if (result.components_in_use < trained.components)
-        print_notice(message(result.components_in_use, " of ", trained.components,
-                             " components are in use; the others emptied"));
-    print_notice(message("clusters: ", result.names.size(), " of ", result.components_in_use, " components"));
+        print_notice(message(result.components_in_use, " of ", counted(trained.components, "component"),
+                             " are in use; the others emptied"));
+    print_notice(message("clusters: ", result.names.size(), " of ", counted(result.components_in_use, "component")));
     return result;
 }
 

@@ -114,6 +114,8 @@ CountsRead read_and_choose(const CountsRequest& request, const std::string& labe
             }
             coordinates.values = std::move(values);
         }
+    if (counts.cells() > 0 && std::none_of(counts.values.begin(), counts.values.end(), [](float v) { return v != 0; }))
+        throw InputError(message(request.counts, ": every count is 0; expected counts above 0"));
     if (counts.cells() < all || !kept.notes.empty())
         print_notice(message("  used: ", counts.cells(), " cells x ", counts.genes(), " genes"));
     return read;

@@ -60,8 +60,8 @@ StartedFrom groups_to_start_from(const Kokkos::DefaultHostExecutionSpace& host, 
         return from_k_means();
     }
     if (request.components == 0) groups = and_small_groups(groups, graph, 2 * resolution, request);
-    print_notice(
-        message("the mixture starts from ", groups.number, " groups of the neighbour graph (", groups.from, ")"));
+    print_notice(message("the mixture starts from ", counted(groups.number, "group"), " of the neighbour graph (",
+                         groups.from, ")"));
     return {groups.codes, "leiden"};
 }
 

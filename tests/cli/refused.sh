@@ -62,6 +62,14 @@ refused 'expected gene sets' train good.h5ad --out o --decoder masked --gene-set
 refused 'expected names, one a line' train good.h5ad --out o --keep-cells absent.txt
 "$program" baseline normalised.csv --out normalised --components 1 --clusters 1 --genes 0 >out 2>err || true
 grep -q 'normalised.csv: X holds 0.5, which is no whole count' err || { echo "refused.sh: nothing was said of normalised counts" >&2; failed=1; }
+printf 'cell,a,b,c\nc1,0,0,0\nc2,0,0,0\n' >zeros.csv
+refused 'zeros.csv: every count is 0' train zeros.csv --out o
+mkdir mex
+printf 'c1\nc2\n' >mex/barcodes.tsv
+printf 'a\tA\n' >mex/genes.tsv
+refused 'mex: is a 10x MEX folder whose matrix.mtx' info mex
+refused 'good.h5ad: has no genomes' info good.h5ad --genome hg19
+refused 'good.h5ad: has no kinds of features' info good.h5ad --features all
 mkfifo pipe
 refused 'is a device or a pipe' simulate --out pipe
 [ -p pipe ] || { echo "refused.sh: the pipe was replaced by a file" >&2; failed=1; }

@@ -70,6 +70,28 @@ TEST_CASE("the fit's likelihood rises with every pass") {
     }
 }
 
+TEST_CASE("responsibilities are those of the returned means, also where the iterations run out") {
+    const auto values = three_groups();
+    std::vector<std::int32_t> start(900);
+    for (std::size_t row = 0; row < 900; ++row) start[row] = values[row * 2] > 1 ? 1 : 0;
+    const auto fit = fit_mixture(host(), values, 900, 2, {.components = 2, .iterations = 1, .start = start});
+    double furthest = 0;
+    for (std::size_t row = 0; row < 900; ++row) {
+        double log_joint[2];
+        for (std::size_t k = 0; k < 2; ++k) {
+            log_joint[k] = std::log(fit.weights[k]);
+            for (std::size_t j = 0; j < 2; ++j) {
+                const double distance = static_cast<double>(values[row * 2 + j]) - fit.means[k * 2 + j];
+                const double variance = fit.variances[k * 2 + j];
+                log_joint[k] -= (distance * distance / variance + std::log(variance)) / 2;
+            }
+        }
+        const double expected = 1 / (1 + std::exp(log_joint[1] - log_joint[0]));
+        furthest = std::max(furthest, std::abs(expected - static_cast<double>(fit.responsibilities[row * 2])));
+    }
+    CHECK(furthest < 1e-6);
+}
+
 TEST_CASE("a fit refuses what does not fit") {
     const std::vector<float> values{0, 1, 2, 3};
     const std::vector<std::int32_t> start{0, 2};

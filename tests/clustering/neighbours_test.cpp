@@ -64,5 +64,5 @@ TEST_CASE("neighbours among values that are not finite are refused") {
     values[2] = std::numeric_limits<float>::quiet_NaN();
     CHECK_THROWS_MATCHES(
         cellvae::nearest_neighbours({}, values, 4, 1, 2), cellvae::InputError,
-        Catch::Matchers::Message("values to find neighbours in: one is not finite, or their mean is not"));
+        Catch::Matchers::Message("values to find neighbours in: row 2, column 0 is nan, expected a finite number"));
 }

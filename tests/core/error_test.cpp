@@ -4,6 +4,7 @@
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstddef>
 #include <string>
 #include <type_traits>
 
@@ -11,6 +12,12 @@ using namespace cellvae;
 
 TEST_CASE("a message joins text and numbers as a stream prints them") {
     CHECK(message("cell ", 12, ", value ", 1.5, std::string("!")) == "cell 12, value 1.5!");
+}
+
+TEST_CASE("things are counted in words") {
+    CHECK(counted(1, "component") == "1 component");
+    CHECK(counted(std::size_t{0}, "cell") == "0 cells");
+    CHECK(counted(3, "cell") == "3 cells");
 }
 
 TEMPLATE_TEST_CASE("every error is caught as an Error and as no other error of the library", "", InputError,

@@ -63,8 +63,7 @@ namespace clustering_detail {
     if (options.links < 2 || options.build_width < 1 || options.search_width < 1)
         throw OptionError(message("a graph of neighbours has 2 links or more and widths of 1 or more, found ",
                                   options.links, ", ", options.build_width, " and ", options.search_width));
-    for (const float value : values)
-        if (!std::isfinite(value)) throw InputError("values to find neighbours in: one is not finite");
+    require_finite(values, columns, "values to find neighbours in");
     const auto wanted = static_cast<std::size_t>(count);
     hnswlib::L2Space space(static_cast<std::size_t>(columns));
     hnswlib::HierarchicalNSW<float> graph(

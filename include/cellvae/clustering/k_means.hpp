@@ -278,10 +278,7 @@ private:
     if (!(options.tolerance >= 0))
         throw OptionError(message("tolerance of k-means: found ", options.tolerance, ", expected 0 or more"));
     const auto width = static_cast<std::size_t>(columns);
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (!std::isfinite(values[i]))
-            throw InputError(message("values given to k-means: row ", i / width, ", column ", i % width, " is ",
-                                     values[i], ", expected a finite number"));
+    require_finite(values, columns, "values given to k-means");
 
     const data_detail::RowBlocks blocks(values, static_cast<std::size_t>(rows), width);
     double variance = 0;

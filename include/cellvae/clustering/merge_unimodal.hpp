@@ -239,8 +239,7 @@ private:
                                                   const UnimodalMergeOptions& options = {}) {
     if (columns < 1) throw ShapeError(message("there are ", columns, " columns: one is the least"));
     require_size(static_cast<Index>(values.size()), static_cast<Index>(labels.size()) * columns, "values of clusters");
-    for (const float value : values)
-        if (!std::isfinite(value)) throw InputError("values of clusters: one is not finite");
+    require_finite(values, columns, "values of clusters");
     if (options.least_rows < 2 || options.draws < 1)
         throw OptionError(message("clusters of 2 rows or more are tested, with 1 draw or more, found least_rows ",
                                   options.least_rows, " and draws ", options.draws));

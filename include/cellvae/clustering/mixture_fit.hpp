@@ -63,8 +63,7 @@ struct MixtureFit {
         throw OptionError(message("the least variance of a component must be above 0, found ", options.least_variance));
     if (options.components < 1)
         throw OptionError(message("a mixture has at least one component, found ", options.components));
-    for (const float value : values)
-        if (!std::isfinite(value)) throw InputError("values to fit a mixture to: one is not finite");
+    require_finite(values, columns, "values to fit a mixture to");
     std::vector<std::int32_t> start(options.start.begin(), options.start.end());
     if (start.empty())
         start = k_means(exec, values, rows, columns,
@@ -165,7 +164,8 @@ struct MixtureFit {
     double before = -std::numeric_limits<double>::infinity();
     for (int pass = 0; pass < options.iterations; ++pass) {
         fit.log_likelihood = expect();
-        if (fit.log_likelihood - before < options.tolerance) break;
+        // what is returned belongs together: the last iteration ends with its responsibilities
+        if (fit.log_likelihood - before < options.tolerance || pass + 1 == options.iterations) break;
         before = fit.log_likelihood;
         maximise();
     }

@@ -40,6 +40,7 @@ struct Neighbours {
     Neighbours result{rows, count, {}, {}};
     result.index.resize(static_cast<std::size_t>(rows * count));
     result.distance.resize(static_cast<std::size_t>(rows * count));
+    require_finite(values, columns, "values to find neighbours in");
     // centred: distances of float coordinates far from the origin would cancel
     std::vector<float> centred(values.begin(), values.end());
     for (Index c = 0; c < columns; ++c) {
@@ -48,9 +49,7 @@ struct Neighbours {
         const auto mean = static_cast<float>(sum / static_cast<double>(rows));
         for (Index r = 0; r < rows; ++r) centred[static_cast<std::size_t>(r * columns + c)] -= mean;
     }
-    for (const float value : centred)
-        if (!std::isfinite(value))
-            throw InputError("values to find neighbours in: one is not finite, or their mean is not");
+    require_finite(centred, columns, "values to find neighbours in, less their mean");
     std::vector<float> square(static_cast<std::size_t>(rows), 0.0f);
     for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < columns; ++c) {

@@ -44,9 +44,8 @@ inline Grouping group_cells(std::span<const std::int32_t> labels) {
     for (const std::int32_t label : labels)
         if (label >= 0) ++sizes[label];
     if (sizes.size() < 2)
-        throw InputError(message("labels given to the silhouette: found ", sizes.size(),
-                                 sizes.size() == 1 ? " cluster" : " clusters", " among ", labels.size(),
-                                 " cells, expected at least 2"));
+        throw InputError(message("labels given to the silhouette: found ", counted(sizes.size(), "cluster"), " among ",
+                                 counted(labels.size(), "cell"), ", expected at least 2"));
     Grouping grouping;
     grouping.begin.push_back(0);
     std::map<std::int32_t, std::size_t> next;
@@ -152,7 +151,7 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
             float* tile = tiles.data() + (tile_begin[k] + inside / width) * width * dimensions;
             for (std::size_t column = 0; column < dimensions; ++column) {
                 const float value = values[cell * dimensions + column];
-                if (!std::isfinite(value))
+                if (!std::isfinite(value))  // those without a cluster are not looked at
                     throw InputError(message("values given to the silhouette: cell ", cell, ", column ", column, " is ",
                                              value, ", expected a finite number"));
                 tile[column * width + inside % width] = value;

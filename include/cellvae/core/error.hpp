@@ -71,4 +71,10 @@ template <class... Parts>
     return text.str();
 }
 
+/// "1 cluster", "3 clusters". @param noun takes an s
+template <class Number>
+[[nodiscard]] std::string counted(Number number, const char* noun) {
+    return message(number, ' ', noun, number == 1 ? "" : "s");
+}
+
 }  // namespace cellvae

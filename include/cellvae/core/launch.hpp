@@ -87,6 +87,18 @@ void for_each_element(const Exec& exec, KernelLabel name, Index rows, Index colu
         for_each_index(exec, name, rows * columns, cost, core_detail::ElementWork<Work>{work, columns});
 }
 
+namespace core_detail {
+
+/// values *= factor.
+template <class Exec, class Values>
+void scale(const Exec& exec, const Values& values, typename Values::const_value_type factor) {
+    const auto count = static_cast<Index>(values.extent(0));
+    for_each_index(
+        exec, KernelLabel("cellvae::scale"), count, count / 4, KOKKOS_LAMBDA(const Index i) { values(i) *= factor; });
+}
+
+}  // namespace core_detail
+
 /// A row of a kernel of rows x columns, as its author sees it: one thread on the host, a team of threads on a device,
 /// which share the columns. Every thread takes the same columns each time, so that what columns() wrote the next
 /// columns() of the same row may read, in the same column.

@@ -3,7 +3,10 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "cellvae/core/error.hpp"
 
@@ -38,6 +41,16 @@ inline constexpr bool runs_on_host =
 /// @throws ShapeError unless `found` equals `expected`; `what` names the size, as in "rows of the minibatch".
 inline void require_size(Index found, Index expected, const char* what) {
     if (found != expected) throw ShapeError(message(what, ": found ", found, ", expected ", expected));
+}
+
+/// @param values rows x columns, row-major @param what names them, as in "values given to k-means"
+/// @throws InputError for the first that is not finite
+inline void require_finite(std::span<const float> values, Index columns, const char* what) {
+    const auto width = static_cast<std::size_t>(columns);
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (!std::isfinite(values[i]))
+            throw InputError(message(what, ": row ", i / width, ", column ", i % width, " is ", values[i],
+                                     ", expected a finite number"));
 }
 
 }  // namespace cellvae

@@ -227,11 +227,7 @@ private:
     if (options.steps < 0 || options.exaggerated_steps < 0 || !(options.exaggeration > 0) ||
         !(options.learning_rate >= 0))
         throw OptionError("options of t-SNE: steps, exaggeration and learning rate are not negative");
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (!std::isfinite(values[i]))
-            throw InputError(message("values given to t-SNE: row ", i / static_cast<std::size_t>(columns), ", column ",
-                                     i % static_cast<std::size_t>(columns), " is ", values[i],
-                                     ", expected a finite number"));
+    require_finite(values, columns, "values given to t-SNE");
 
     const auto count = static_cast<std::size_t>(rows);
     double mean = 0, square = 0;

@@ -48,6 +48,8 @@ inline std::string folder_kind(const std::filesystem::path& path) {
     std::error_code code;
     const auto holds = [&](const char* name) { return std::filesystem::exists(path / name, code); };
     if (holds(".zgroup") || holds("zarr.json") || holds(".zattrs")) return "a Zarr store";
+    if (holds("barcodes.tsv") || holds("barcodes.tsv.gz"))
+        return "a 10x MEX folder whose matrix.mtx (or matrix.mtx.gz) is missing";
     return "a folder without a file of counts";
 }
 
@@ -102,6 +104,17 @@ inline Hdf5Form hdf5_form(const Hdf5File& file) {
     return Hdf5Form::h5ad;
 }
 
+/// @throws OptionError for options of 10x's forms, of which a file of another has none
+inline void require_no_tenx_options(const std::filesystem::path& path, const TenxOptions& options, bool has_features) {
+    if (!options.genome.empty())
+        throw OptionError(message(path.string(), ": has no genomes to choose '", options.genome,
+                                  "' from; expected 10x HDF5 of version 2"));
+    if (!has_features && options.feature_type != TenxOptions().feature_type)
+        throw OptionError(message(path.string(), ": has no kinds of features to choose '",
+                                  options.feature_type.empty() ? "all" : options.feature_type,
+                                  "' from; expected 10x HDF5 or MEX"));
+}
+
 /// Reads one file; its names may repeat.
 inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions& options) {
     require_regular_file(path);
@@ -112,6 +125,7 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
         const QuietHdf5 quiet;
         const Hdf5File file = open_hdf5(path);
         const Hdf5Form form = hdf5_form(file);
+        if (form != Hdf5Form::tenx) require_no_tenx_options(path, options.tenx, false);
         if (form == Hdf5Form::h5ad) return read_open_h5ad(file, options.h5ad, options.progress);
         if (form == Hdf5Form::loom) return read_open_loom(file, options.h5ad.matrix, options.progress);
         if (options.h5ad.matrix == "X") return read_open_tenx_hdf5(file, options.tenx, options.progress);
@@ -119,7 +133,9 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
     if (options.h5ad.matrix != "X")
         throw OptionError(message(path.string(), ": has one matrix only, so there is no '", options.h5ad.matrix,
                                   "'; expected an h5ad or a loom file"));
-    if (start.substr(0, matrix_market_sign.size()) == matrix_market_sign)
+    const bool is_matrix_market = start.substr(0, matrix_market_sign.size()) == matrix_market_sign;
+    require_no_tenx_options(path, options.tenx, is_matrix_market);
+    if (is_matrix_market)
         return read_matrix_market_with_notes(path, options.delimited.orientation, options.tenx, options.progress);
     if (const std::string kind = form_by_bytes(start); !kind.empty())
         throw InputError(message(path.string(), ": is ", kind, ", which is not read; ", readable_forms));

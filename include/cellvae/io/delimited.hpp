@@ -199,8 +199,8 @@ private:
     }
 
     [[noreturn]] void ragged(std::int64_t line, const std::string& name, std::size_t found) const {
-        throw InputError(message(place(line), " (row '", name, "') has ", found, found == 1 ? " field" : " fields",
-                                 "; expected ", headers_.size(), ", as the header has"));
+        throw InputError(message(place(line), " (row '", name, "') has ", counted(found, "field"), "; expected ",
+                                 headers_.size(), ", as the header has"));
     }
 
     void store(std::string_view text, std::int64_t line, std::size_t column, GeneIndex position) {

@@ -66,7 +66,7 @@ inline std::vector<std::filesystem::path> entries_of(const std::filesystem::path
 /// The files of counts below a folder, each with the name of the entry of `folder` that it lies in:
 ///   1. what 10x's own pipeline calls the filtered matrix, where there is one, and nothing else;
 ///   2. each Matrix Market file, each h5ad, HDF5 and loom file, and those of the folders below, down to four levels;
-///   3. where there is none of these, each CSV and TSV file.
+///   3. where there is none of these, each CSV and TSV file but the lists of names of a 10x MEX folder.
 inline std::vector<CountInput> inputs_below(const std::filesystem::path& folder, int levels = 4) {
     std::error_code code;
     static constexpr std::array<const char*, 5> filtered{
@@ -97,6 +97,8 @@ inline std::vector<CountInput> inputs_below(const std::filesystem::path& folder,
         if (ends(".mtx") || ends(".h5ad") || ends(".h5") || ends(".loom")) {
             const std::string label = label_of(path);
             inputs.push_back({path, label == "matrix" ? label_of(folder) : label, name});
+        } else if (ends("barcodes.tsv") || ends("genes.tsv") || ends("features.tsv")) {
+            continue;  // the names of a matrix.mtx
         } else if (ends(".csv") || ends(".tsv") || ends(".txt")) {
             texts.push_back({path, label_of(path), name});
         }

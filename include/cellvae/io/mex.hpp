@@ -93,7 +93,7 @@ inline std::vector<std::vector<std::string>> read_list(const std::filesystem::pa
             if (more) line.remove_prefix(tab + 1);
         }
         if (number < fields.size())
-            lines.fail("has ", number, number == 1 ? " field" : " fields", "; expected ", fields.size(),
+            lines.fail("has ", counted(number, "field"), "; expected ", fields.size(),
                        ", as the first line has, divided by tabs");
     }
     if (fields.empty()) throw InputError(message(lines.name(), ": holds no lines; expected one name a line"));

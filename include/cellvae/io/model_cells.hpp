@@ -43,7 +43,7 @@ namespace io_detail {
 
 /// "3 cells (AAC-1, ACG-1, ...)"
 inline std::string some_cells(const std::vector<std::string>& names) {
-    std::string text = message(names.size(), names.size() == 1 ? " cell (" : " cells (");
+    std::string text = counted(names.size(), "cell") + " (";
     for (std::size_t k = 0; k < std::min<std::size_t>(3, names.size()); ++k) text += (k > 0 ? ", " : "") + names[k];
     return text + (names.size() > 3 ? ", ...)" : ")");
 }

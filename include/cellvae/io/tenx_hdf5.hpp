@@ -35,6 +35,10 @@ inline std::string chosen_tenx_group(const Hdf5File& file, const TenxOptions& op
     const auto names = tenx_groups(file);
     std::string list;
     for (const auto& name : names) {
+        if (name == "matrix" && !options.genome.empty())
+            throw OptionError(message(file.name,
+                                      ": is of version 3, which has all genomes in one matrix; there is no '",
+                                      options.genome, "' to choose"));
         if (name == "matrix" || name == options.genome) return name;
         list += (list.empty() ? "" : ", ") + name;
     }

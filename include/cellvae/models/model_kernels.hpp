@@ -17,14 +17,6 @@ void add_base_measure(const Pass<Real, Exec>& pass, const LogProbView& log_prob)
         KOKKOS_LAMBDA(const Index row) { log_prob(row) += measure(row_cells.cell(row)); });
 }
 
-/// values *= factor.
-template <class Exec, class Slice>
-void scale(const Exec& exec, const Slice& values, typename Slice::value_type factor) {
-    for_each_index(
-        exec, KernelLabel("cellvae::scale"), static_cast<Index>(values.extent(0)),
-        static_cast<Index>(values.extent(0)) / 4, KOKKOS_LAMBDA(const Index i) { values(i) *= factor; });
-}
-
 /// input (rows x (latent + conditions)): z and the condition of each row's cell, one-hot.
 template <class Real, class Exec, class Slice>
 void append_conditions(const Pass<Real, Exec>& pass, const Slice& z, const Slice& input) {

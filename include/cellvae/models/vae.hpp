@@ -209,7 +209,7 @@ public:
             const Slice hidden = decoder_.forward(pass, z, static_cast<Index>(z.extent(0)));
             const VectorSlice<Real, Space> weights(weights_.data(), z.extent(0));
             inference_.row_weights(pass, weights);
-            models_detail::scale(exec, weights, static_cast<Real>(per_pass * batch.cells()));
+            core_detail::scale(exec, weights, static_cast<Real>(per_pass * batch.cells()));
             const Index wanted = std::min(per_pass, draws - done);
             const auto rows = static_cast<std::size_t>(wanted * rows_per_draw);
             visit(DecodedDraws<Real, Exec>{pass, Slice(hidden.data(), rows, hidden.extent(1)),

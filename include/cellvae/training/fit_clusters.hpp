@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -81,6 +82,9 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     Vae<Network, StandardGaussian, L, float, Exec> plain(exec, data.genes(), options.model);
     plain.start_from(exec, data);
     auto notices = train(exec, plain, data, split, options.plain).notices;
+    const auto add_notices = [&notices](std::vector<std::string> more) {
+        notices.insert(notices.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    };
     const auto before = latent_means(exec, plain, data);
     std::vector<std::int32_t> start;
     if (options.groups) start = options.groups(before, data.cells(), options.model.latent);
@@ -96,9 +100,7 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     copy_parameters(exec, plain.parameters(), model.parameters());
     copy_parameters(exec, plain.state(), model.state());
     start_mixture(exec, model.parameters(), fit);
-    found.notices = std::move(notices);
-    for (auto& notice : train(exec, model, data, split, options.training).notices)
-        found.notices.push_back(std::move(notice));
+    add_notices(train(exec, model, data, split, options.training).notices);
 
     Minibatch<typename decltype(plain)::real_type, Exec> batch(exec, data, options.training.minibatch);
     if (!split.held_out.empty())
@@ -107,11 +109,12 @@ template <class L, class Network = Mlp<Relu>, class Exec>
     found.responsibilities = responsibilities(exec, model, data, batch);
     found.clusters =
         merge_components(found.responsibilities, options.components, found.latent, options.model.latent, options.merge);
-    for (auto& notice : taken_back_notices(found.clusters)) found.notices.push_back(std::move(notice));
+    add_notices(taken_back_notices(found.clusters));
     const auto in_use = std::count_if(found.clusters.cluster_of.begin(), found.clusters.cluster_of.end(),
                                       [](std::int32_t cluster) { return cluster >= 0; });
     if (found.clusters.clusters == 1 && options.components > 1 && options.merge.clusters != 1)
-        found.notices.push_back(one_cluster_notice(options.components, in_use, options.training.kl_weight));
+        add_notices({one_cluster_notice(options.components, in_use, options.training.kl_weight)});
+    found.notices = std::move(notices);
     return found;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cellvae/core/launch.hpp"
 #include "cellvae/models/evaluate.hpp"
 
 namespace cellvae {
@@ -44,13 +45,6 @@ template <class Team>
     const Index rank = team.rank(), each = count / team.size(), rest = count % team.size();
     const Index begin = rank * each + std::min(rank, rest);
     return {begin, begin + each + (rank < rest ? 1 : 0)};
-}
-
-template <class Exec, class Values>
-void scale_values(const Exec& exec, const Values& values, typename Values::const_value_type factor) {
-    Kokkos::parallel_for(
-        KernelLabel("cellvae::team::scale"), Kokkos::RangePolicy<Exec>(exec, 0, static_cast<Index>(values.extent(0))),
-        KOKKOS_LAMBDA(const Index i) { values(i) *= factor; });
 }
 
 /// What one process does of the work of a team. Alone it is all of it, with no kernel or copy more.
@@ -95,7 +89,7 @@ public:
         const auto weight = static_cast<double>(end - begin) / static_cast<double>(count);
         for (const auto* store : {&model.parameters(), &model.state()}) {
             const auto& values = store == &model.state() ? store->values() : store->gradients();
-            scale_values(exec, values, static_cast<Real>(weight));
+            core_detail::scale(exec, values, static_cast<Real>(weight));
             team_->add(exec, values);
         }
         return sum(terms, weight);

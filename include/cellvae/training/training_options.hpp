@@ -25,8 +25,10 @@ struct TrainingOptions {
     std::optional<Index> cluster_warm_up{};     ///< epochs, of that weight; empty: as warm_up
     double balance = 0;  ///< weight of the balance of clusters at first (priors/cluster_balance.hpp); by half a cosine
                          ///< it is let go over all epochs
-    double free_nats = 0;           ///< a minibatch's mean KL of z that is not above this has no gradient,
-    double cluster_free_nats = 0;   ///< and one of y that is not above this
+    // A minibatch's mean KL that is not above its free nats has no gradient and is left out of the training bound that
+    // is reported; bounds of held-out cells have all of it.
+    double free_nats = 0;           ///< of the KL of z
+    double cluster_free_nats = 0;   ///< of that of y
     Index hold_prior = 0;           ///< epochs at first in which the prior's own parameters stay as they are
     double first_temperature = 1;   ///< of relaxed sums over clusters, at the first step,
     double last_temperature = 0.1;  ///< and at the last one of all epochs; between them it falls geometrically
