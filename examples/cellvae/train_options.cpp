@@ -232,40 +232,34 @@ void add_going_on(CLI::App& train, TrainRequest& request) {
         ->check(zero_or_more());
 }
 
-/// @throws OptionError for an option that was given and that the prior, or the sum over its clusters, would ignore
+/// @throws OptionError for an option that was given and that the others would have ignored
 void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
-    const bool network = request.prior == "mixture";
-    const bool clusters = request.has_clusters();
-    const bool vamp = request.prior == "vamp";
-    const bool relaxed = request.sum == "gumbel_softmax" || request.sum == "straight_through";
-    const auto only = [&](bool used, const char* of, std::initializer_list<const char*> names) {
+    const auto refuse = [&](bool ignored, const char* why, std::initializer_list<const char*> names) {
         for (const char* name : names)
-            if (!used && train.get_option(name)->count() > 0)
-                throw OptionError(message(name, " is of ", of, ", and would be ignored with --prior ", request.prior,
-                                          network ? " --sum " + request.sum : "", ": leave it out"));
+            if (ignored && train.get_option(name)->count() > 0)
+                throw OptionError(message(name, " would be ignored ", why, ": leave it out"));
     };
-    only(network, "--prior mixture",
-         {"--sum", "--balance", "--cluster-free-nats", "--cluster-kl-weight", "--cluster-warm-up"});
-    only(network && request.sum == "threshold", "--prior mixture --sum threshold", {"--threshold"});
-    only(network && relaxed, "--prior mixture with a sum gumbel_softmax or straight_through", {"--temperature"});
-    only(clusters, "--prior mixture and marginal_mixture",
-         {"--weights", "--start", "--start-resolution", "--start-epochs", "--components", "--merge", "--merge-level",
-          "--merge-silhouette"});
-    only(clusters || vamp, "a prior that is learned", {"--hold-prior"});
-    only(vamp, "--prior vamp", {"--pseudo-inputs"});
-    const auto refuse = [&](const char* name, bool ignored, const char* why) {
-        if (ignored && train.get_option(name)->count() > 0)
-            throw OptionError(message(name, " would be ignored ", why, ": leave it out"));
-    };
-    const bool known = request.known_labels != "none", masked = request.decoder == "masked";
-    for (const char* name :
-         {"--clusters", "--components", "--start-resolution", "--merge", "--merge-level", "--merge-silhouette"})
-        refuse(name, known, "with --known-labels, which says the clusters");
-    refuse("--start-resolution", request.start == "kmeans" || request.start == "random", "without --start leiden");
-    refuse("--resolution", request.cluster_by != "leiden", "without --cluster-by leiden");
-    refuse("--least-genes", !masked, "without --decoder masked");
-    refuse("--latent", masked, "with --decoder masked, whose latent dimensions are the gene sets");
-    refuse("--shuffle-chunks", request.shuffle_chunk == 0 && !request.stream, "without --shuffle-chunk or --stream");
+    const bool network = request.prior == "mixture", clusters = request.has_clusters(), vamp = request.prior == "vamp";
+    const bool relaxed = request.sum == "gumbel_softmax" || request.sum == "straight_through";
+    refuse(!network, "without --prior mixture",
+           {"--sum", "--balance", "--cluster-free-nats", "--cluster-kl-weight", "--cluster-warm-up"});
+    refuse(!(network && request.sum == "threshold"), "without --prior mixture --sum threshold", {"--threshold"});
+    refuse(!(network && relaxed), "without --prior mixture and --sum gumbel_softmax or straight_through",
+           {"--temperature"});
+    refuse(!clusters, "without --prior mixture or marginal_mixture",
+           {"--weights", "--start", "--start-resolution", "--start-epochs", "--components", "--merge", "--merge-level",
+            "--merge-silhouette"});
+    refuse(!(clusters || vamp), "with --prior gaussian, which learns nothing", {"--hold-prior"});
+    refuse(!vamp, "without --prior vamp", {"--pseudo-inputs"});
+    refuse(request.known_labels != "none", "with --known-labels, which says the clusters",
+           {"--clusters", "--components", "--start-resolution", "--merge", "--merge-level", "--merge-silhouette"});
+    refuse(request.start == "kmeans" || request.start == "random", "without --start leiden", {"--start-resolution"});
+    refuse(request.cluster_by != "leiden", "without --cluster-by leiden", {"--resolution"});
+    const bool masked = request.decoder == "masked";
+    refuse(!masked, "without --decoder masked", {"--gene-sets", "--least-genes"});
+    refuse(masked, "with --decoder masked, whose latent dimensions are the gene sets", {"--latent"});
+    refuse(!request.stream, "without --stream", {"--stream-memory"});
+    refuse(!request.stream && request.shuffle_chunk == 0, "without --shuffle-chunk or --stream", {"--shuffle-chunks"});
     if (request.bound == "importance_weighted" && request.training_samples == 1)
         throw OptionError(
             "--bound importance_weighted of one sample is the elbo: give --training-samples 2 or more as well");
@@ -282,11 +276,7 @@ void refuse_unshared(const TrainRequest& request) {
 /// @throws OptionError for an option that was given and that needs all counts in memory
 void refuse_unstreamed(const CLI::App& train, const TrainRequest& request) {
     const auto given = [&](const char* name) { return train.get_option(name)->count() > 0; };
-    if (!request.stream) {
-        if (given("--stream-memory"))
-            throw OptionError("--stream-memory is of --stream, and would be ignored: leave it out, or add --stream");
-        return;
-    }
+    if (!request.stream) return;
     for (const char* name : {"--keep-cells", "--keep-genes", "--min-counts", "--max-counts", "--min-genes",
                              "--max-mitochondrial", "--min-cells", "--subsample", "--subsample-by-label"})
         if (given(name))

@@ -95,14 +95,14 @@ refused '--epochs: must be zero or more; found -2' train good.h5ad --out o --epo
 refused '--resolution: found NaN, expected a number' train good.h5ad --out o --resolution NaN
 refused '--delta: found nan' de model.h5 good.h5ad --groupby a --group1 b --out o.csv --delta nan
 refused 'more than the 40 cells' train good.h5ad --out o --clusters 41
-refused '--sum is of --prior mixture, and would be ignored with --prior marginal_mixture' train good.h5ad --out o --sum threshold
-refused '--balance is of --prior mixture,' train good.h5ad --out o --prior marginal_mixture --balance 1
-refused '--threshold is of --prior mixture --sum threshold, and would be ignored with --prior mixture --sum exact' \
+refused '--sum would be ignored without --prior mixture' train good.h5ad --out o --sum threshold
+refused '--balance would be ignored without --prior mixture' train good.h5ad --out o --prior marginal_mixture --balance 1
+refused '--threshold would be ignored without --prior mixture --sum threshold' \
     train good.h5ad --out o --prior mixture --threshold 0.1
-refused '--temperature is of' train good.h5ad --out o --prior mixture --sum threshold --temperature 1,0.5
-refused '--components is of --prior mixture and marginal_mixture' train good.h5ad --out o --prior vamp --components 4
-refused '--hold-prior is of a prior that is learned' train good.h5ad --out o --prior gaussian --hold-prior 3
-refused '--pseudo-inputs is of --prior vamp' train good.h5ad --out o --prior mixture --pseudo-inputs 10
+refused '--temperature would be ignored' train good.h5ad --out o --prior mixture --sum threshold --temperature 1,0.5
+refused '--components would be ignored without --prior mixture or marginal_mixture' train good.h5ad --out o --prior vamp --components 4
+refused '--hold-prior would be ignored with --prior gaussian' train good.h5ad --out o --prior gaussian --hold-prior 3
+refused '--pseudo-inputs would be ignored without --prior vamp' train good.h5ad --out o --prior mixture --pseudo-inputs 10
 refused 'cannot make this folder' train good.h5ad --out a_file/o
 refused '--out is required' train good.h5ad
 refused '--epochs' train good.h5ad --out o --epochs many

@@ -143,7 +143,7 @@ refused '--keep-genes needs all counts in memory' $some --keep-genes "$folder/la
 refused '--subsample needs all counts in memory' $some --subsample 50
 refused '--prior vamp starts from cells in memory' $some --prior vamp
 refused '--stream-memory 60: 420 cells x 150 genes take about .* MB; give [0-9]* or more' $some --stream-memory 60
-refused '--stream-memory is of --stream' train "$folder/some.h5ad" --out "$folder/never" --stream-memory 500
+refused '--stream-memory would be ignored without --stream' train "$folder/some.h5ad" --out "$folder/never" --stream-memory 500
 refused 'the file has: X' $some --matrix layers/counts
 refused '--shuffle-chunk is 0 in .*model.h5 and 64 here' $some --genes 60 --epochs 6 $common --resume "$folder/whole" --shuffle-chunk 64
 "$program" simulate --cells 50 --genes 90 --types 3 --seed 2 --out "$folder/few.h5ad" >"$folder/out" 2>&1 || fail "no cells are simulated"
