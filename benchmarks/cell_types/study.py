@@ -78,7 +78,6 @@ ABLATIONS = {
         ("2,000 genes, standardised, no noise", MIXTURE),
         *((f"{genes or 'all'} genes", f"{MIXTURE} --genes {genes}") for genes in (500, 1000, 4000, 0)),
         *((f"noise {noise}", f"{MIXTURE} --input-noise {noise}") for noise in ("0.75", "1.5")),
-        ("500 genes, noise 0.75", f"{MIXTURE} --genes 500 --input-noise 0.75"),
         ("500 genes, batch normalisation", f"{MIXTURE} --genes 500 --normalisation batch"),
         ("not standardised", f"{without_input(MIXTURE)} --input log1p_normalised"),
     ],
@@ -86,7 +85,6 @@ ABLATIONS = {
         ("25 + 10, more of few cells", MIXTURE),
         *((f"{plain} + 10", longer(plain, 10)) for plain in (5, 10, 20, 40)),
         *((f"25 + {mixture}", longer(25, mixture)) for mixture in (5, 20)),
-        ("5 + 20", longer(5, 20)),
     ],
     "6. Prior, likelihood and networks": [
         ("mixture, ZINB, layer normalisation", MIXTURE),
@@ -108,17 +106,6 @@ ABLATIONS = {
         ("balance 100", f"{NETWORK} --balance 100"),
         ("free nats of KL_y 1", f"{NETWORK} --cluster-free-nats 1"),
         ("weight of both .5", f"{NETWORK} --kl-weight 0.5"),
-    ],
-    "11. What was best, together": [
-        ("25 + 10 epochs, more of few cells", MIXTURE),
-        ("5 + 10", longer(5, 10)),
-        ("5 + 10, batch normalisation", f"{longer(5, 10)} --normalisation batch"),
-        ("5 + 10, noise 0.75", f"{longer(5, 10)} --input-noise 0.75"),
-        ("5 + 10, both", f"{longer(5, 10)} --normalisation batch --input-noise 0.75"),
-        ("10 + 10, both", f"{longer(10, 10)} --normalisation batch --input-noise 0.75"),
-        ("5 + 10, 500 genes, batch normalisation", f"{longer(5, 10)} --genes 500 --normalisation batch"),
-        ("5 + 10, 1,000 genes, batch normalisation", f"{longer(5, 10)} --genes 1000 --normalisation batch"),
-        ("5 + 10, from Leiden at 1", start("--start-resolution 1", longer(5, 10))),
     ],
 }
 
