@@ -43,10 +43,10 @@ Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& host, std::spa
     return nearest_neighbours(host, values, cells, columns, count, ProgressLine("neighbours", cells));
 }
 
-KnownLabels known_labels(const AnnotationColumn& column, const std::string& file) {
+/// Nothing for decimal numbers, which are no labels.
+std::optional<KnownLabels> known_labels(const AnnotationColumn& column) {
     auto values = as_labels(column);
-    if (!values)
-        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
+    if (!values) return std::nullopt;
     KnownLabels labels{column.name, std::move(*values), 0};
     std::vector<bool> used(labels.values.categories.size());
     for (const auto code : labels.values.codes)
@@ -57,11 +57,13 @@ KnownLabels known_labels(const AnnotationColumn& column, const std::string& file
 
 /// A column that the user named. @throws OptionError
 KnownLabels named_labels(const AnnotationColumn& column, const std::string& file) {
-    auto labels = known_labels(column, file);
-    if (labels.in_use == 0)
+    auto labels = known_labels(column);
+    if (!labels)
+        throw OptionError(message(file, ": the column ", column.name, " holds decimal numbers, which are no labels"));
+    if (labels->in_use == 0)
         throw OptionError(message(file, ": no cell has a value in the column ", column.name,
                                   "; name one that some cells have, or leave it out"));
-    return labels;
+    return *std::move(labels);
 }
 
 }  // namespace
@@ -77,8 +79,8 @@ std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::str
     }
     for (const auto candidate : label_columns) {
         const auto* column = counts.obs.find(candidate);
-        if (column == nullptr || !as_labels(*column)) continue;
-        if (auto labels = known_labels(*column, file); labels.in_use > 0) return labels;
+        if (column == nullptr) continue;
+        if (auto labels = known_labels(*column); labels && labels->in_use > 0) return labels;
     }
     return std::nullopt;
 }

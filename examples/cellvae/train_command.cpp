@@ -288,10 +288,6 @@ void run_train(const TrainRequest& request) {
     }
     RunCells cells = read_cells(request);
     const auto cell_count = static_cast<Index>(cells.counts().obs.names.size());
-    const bool explains_counts =
-        request.target == "counts" || (request.target == "auto" && request.likelihood != "gaussian" &&
-                                       request.likelihood != "cb" && request.likelihood != "bernoulli");
-    if (!cells.file && !explains_counts) warn_of_normalised(cells.counts(), request);
     if (cell_count < 2) throw InputError(message(request.counts, ": there is one cell, and two are the least"));
     const auto labels = find_labels(cells.counts(), request.labels, request.counts);
     const ClusteringRequest clustering = clustering_of(request, cell_count);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cellvae/training/epochs.hpp"
+#include "report.hpp"
 
 namespace cellvae::program {
 
@@ -123,7 +124,9 @@ Plan plan_of(const LikelihoodDefaults& likelihood, const TrainCells& cells, cons
              const Annotated& annotated) {
     Plan plan;
     plan.data = data_options(request, annotated);
-    plan.model = model_options(request, likelihood, plan.data.target.value_or(likelihood.target), annotated);
+    const Target target = plan.data.target.value_or(likelihood.target);
+    if (target != Target::counts) warn_of_normalised(cells.counts, request);
+    plan.model = model_options(request, likelihood, target, annotated);
     plan.training = training_options(request, cells.cells());
     if (request.has_clusters() && request.start != "random")
         plan.start_epochs = request.start_epochs > 0

@@ -60,8 +60,12 @@ refused 'give --training-samples 2 or more' train good.h5ad --out o --bound impo
 refused 'must be zero or more' train good.h5ad --out o --seed -1
 refused 'expected gene sets' train good.h5ad --out o --decoder masked --gene-sets absent.gmt
 refused 'expected names, one a line' train good.h5ad --out o --keep-cells absent.txt
-"$program" baseline normalised.csv --out normalised --components 1 --clusters 1 --genes 0 >out 2>err || true
-grep -q 'normalised.csv: X holds 0.5, which is no whole count' err || { echo "refused.sh: nothing was said of normalised counts" >&2; failed=1; }
+for command in 'baseline --components 1 --clusters 1' 'train --likelihood gaussian --prior gaussian --epochs 1'; do
+    "$program" $command normalised.csv --out normalised --genes 0 >out 2>err || true
+    grep -q 'normalised.csv: X holds 0.5, which is no whole count' err || { echo "refused.sh: $command said nothing of normalised counts" >&2; failed=1; }
+done
+"$program" train good.h5ad --likelihood gaussian --prior gaussian --epochs 1 --genes 0 --out whole >out 2>err || true
+! grep 'no whole count' err >&2 || failed=1
 printf 'cell,a,b,c\nc1,0,0,0\nc2,0,0,0\n' >zeros.csv
 refused 'zeros.csv: every count is 0' train zeros.csv --out o
 mkdir mex
