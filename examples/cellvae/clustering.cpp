@@ -47,12 +47,8 @@ Neighbours neighbours_of(const Kokkos::DefaultHostExecutionSpace& host, std::spa
 std::optional<KnownLabels> known_labels(const AnnotationColumn& column) {
     auto values = as_labels(column);
     if (!values) return std::nullopt;
-    KnownLabels labels{column.name, std::move(*values), 0};
-    std::vector<bool> used(labels.values.categories.size());
-    for (const auto code : labels.values.codes)
-        if (code >= 0) used[static_cast<std::size_t>(code)] = true;
-    labels.in_use = static_cast<int>(std::count(used.begin(), used.end(), true));
-    return labels;
+    const auto in_use = static_cast<int>(used_categories(*values).categories.size());
+    return KnownLabels{column.name, std::move(*values), in_use};
 }
 
 /// A column that the user named. @throws OptionError
@@ -67,6 +63,22 @@ KnownLabels named_labels(const AnnotationColumn& column, const std::string& file
 }
 
 }  // namespace
+
+Categorical used_categories(const Categorical& column) {
+    std::vector<std::int32_t> number(column.categories.size(), -1);
+    for (const auto code : column.codes)
+        if (code >= 0) number[static_cast<std::size_t>(code)] = 0;
+    Categorical used = column;
+    used.categories.clear();
+    for (std::size_t k = 0; k < number.size(); ++k) {
+        if (number[k] < 0) continue;
+        number[k] = static_cast<std::int32_t>(used.categories.size());
+        used.categories.push_back(column.categories[k]);
+    }
+    for (auto& code : used.codes)
+        if (code >= 0) code = number[static_cast<std::size_t>(code)];
+    return used;
+}
 
 std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::string& asked, const std::string& file) {
     if (asked == "none") return std::nullopt;

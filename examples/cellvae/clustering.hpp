@@ -59,6 +59,9 @@ struct Clusters {
     std::string from;  ///< why so many
 };
 
+/// A column without the categories that no row has.
+[[nodiscard]] Categorical used_categories(const Categorical& column);
+
 /// The labels that the user named, or with "auto" a well-known column's, or with "none" none.
 /// @throws OptionError if there is no such column in `file`
 [[nodiscard]] std::optional<KnownLabels> find_labels(const CountMatrix& counts, const std::string& asked,

@@ -139,6 +139,7 @@ std::vector<std::int32_t> NeighbourGraph::leiden(double resolution, std::uint64_
         status = igraph_community_leiden(&graph, &weights.values, &strength.values, resolution / total, 0.01, call > 0,
                                          iterations, &membership.values, &clusters, nullptr);
 #endif
+        if (!may_not_end) break;
         const auto* first = VECTOR(membership.values);
         std::vector<igraph_integer_t> now(first, first + igraph_vector_int_size(&membership.values));
         if (now == before) break;

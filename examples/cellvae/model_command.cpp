@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cellvae/io/model_file.hpp"
+#include "cellvae/io/read_result.hpp"
 #include "report.hpp"
 #include "request.hpp"
 #include "streaming.hpp"
@@ -39,8 +40,7 @@ void add_stream(CLI::App& command, ModelRequest& request) {
 }
 
 std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
-    if (!std::filesystem::exists(request.model))
-        throw InputError(message(request.model, ": no such file; expected the model.h5 of cellvae train"));
+    io_detail::require_regular_file(request.model, "the model.h5 of cellvae train");
     auto result = std::make_unique<ModelAndCells>();
     result->description = read_model_description(request.model);
     const auto& table = likelihoods();

@@ -31,8 +31,7 @@ double peak_memory_mb() {
 std::vector<std::string> listed_names(const std::string& file) {
     std::vector<std::string> names;
     if (file.empty()) return names;
-    if (!std::filesystem::exists(file)) throw InputError(message(file, ": no such file; expected names, one a line"));
-    io_detail::TextLines lines(file);
+    io_detail::TextLines lines(file, "names, one a line");
     std::string_view line;
     while (lines.next(line))
         if (!line.empty()) names.emplace_back(line);

@@ -66,23 +66,6 @@ KnownLabels required_labels(const CountMatrix& counts, const std::string& asked,
     return std::move(*labels);
 }
 
-/// A column without the categories that no row has.
-Categorical used_categories(const Categorical& column) {
-    std::vector<std::int32_t> number(column.categories.size(), -1);
-    for (const auto code : column.codes)
-        if (code >= 0) number[static_cast<std::size_t>(code)] = 0;
-    Categorical used = column;
-    used.categories.clear();
-    for (std::size_t k = 0; k < number.size(); ++k) {
-        if (number[k] < 0) continue;
-        number[k] = static_cast<std::int32_t>(used.categories.size());
-        used.categories.push_back(column.categories[k]);
-    }
-    for (auto& code : used.codes)
-        if (code >= 0) code = number[static_cast<std::size_t>(code)];
-    return used;
-}
-
 /// Known labels, conditions and gene sets, as the request names them.
 Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const TrainRequest& request) {
     Annotated annotated;

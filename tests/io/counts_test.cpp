@@ -80,7 +80,7 @@ TEST_CASE("other forms are named") {
           "a.tar: is a tar archive" + refused_end);
     CHECK(read_refusal(folder.text("a.csv", "<!DOCTYPE html>\n")) == "a.csv: is a web page" + refused_end);
     CHECK(read_refusal(folder.text("a.csv", "")) ==
-          "a.csv: the file is empty (0 bytes); expected counts of cells and genes");
+          "a.csv: the file is empty (0 bytes); expected a file of counts");
     CHECK(read_refusal(folder.text("a.bin", std::string("\1\2\0\3", 4))) ==
           "a.bin: byte 3 is zero, so this is no text; expected CSV or TSV, plain or gzip");
     cellvae::ReadOptions layer;

@@ -204,7 +204,7 @@ TEST_CASE("tables larger than any buffer") {
 TEST_CASE("wrong tables are refused with file, line and column") {
     const Folder folder;
     const auto says = [&](const std::string& text) { return read_refusal(folder.text("t.csv", text)); };
-    CHECK(says("") == "t.csv: the file is empty (0 bytes); expected counts of cells and genes");
+    CHECK(says("") == "t.csv: the file is empty (0 bytes); expected a file of counts");
     CHECK(says("\n\n") == "t.csv: line 1 has one field only; expected names separated by commas, tabs or semicolons");
     CHECK(says(",Actb,Ins1\n") ==
           "t.csv: line 1: is the only line, a header of 3 names; expected one more line for each cell or gene");

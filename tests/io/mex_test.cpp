@@ -209,7 +209,7 @@ TEST_CASE("lists that do not fit the matrix are refused") {
           "features.tsv: has 2 lines, but matrix.mtx has 4 rows; expected one line for each");
     CHECK(says("E0\tg0\nE1\nE2\tg2\nE3\tg3\n") ==
           "features.tsv: line 2: has 1 field; expected 2, as the first line has, divided by tabs");
-    CHECK(says("") == "features.tsv: the file is empty (0 bytes); expected counts of cells and genes");
+    CHECK(says("") == "features.tsv: the file is empty (0 bytes); expected a file of counts");
     CHECK(says("E0\nE1\nE2\nE3\n") == "(accepted)");  // ids alone
     folder.text("barcodes.tsv", "c0\nc1\n");
     CHECK(says(features) ==

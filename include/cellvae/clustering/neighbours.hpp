@@ -35,12 +35,12 @@ struct Neighbours {
     require_size(static_cast<Index>(values.size()), rows * columns, "values to find neighbours in");
     if (count < 1 || count >= rows)
         throw OptionError(message("each row has 1 to ", rows - 1, " neighbours, found ", count));
+    require_finite(values, columns, "values to find neighbours in");
     using Exec = Kokkos::DefaultHostExecutionSpace;
     constexpr Index block = 64;
     Neighbours result{rows, count, {}, {}};
     result.index.resize(static_cast<std::size_t>(rows * count));
     result.distance.resize(static_cast<std::size_t>(rows * count));
-    require_finite(values, columns, "values to find neighbours in");
     // centred: distances of float coordinates far from the origin would cancel
     std::vector<float> centred(values.begin(), values.end());
     for (Index c = 0; c < columns; ++c) {
@@ -49,7 +49,7 @@ struct Neighbours {
         const auto mean = static_cast<float>(sum / static_cast<double>(rows));
         for (Index r = 0; r < rows; ++r) centred[static_cast<std::size_t>(r * columns + c)] -= mean;
     }
-    require_finite(centred, columns, "values to find neighbours in, less their mean");
+    require_finite(centred, columns, "values to find neighbours in, less their mean");  // they may overflow
     std::vector<float> square(static_cast<std::size_t>(rows), 0.0f);
     for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < columns; ++c) {

@@ -2,17 +2,17 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
-#include "cellvae/io/text_fields.hpp"
+#include "cellvae/io/text_lines.hpp"
 
 namespace cellvae {
 
@@ -26,30 +26,19 @@ struct GeneSet {
 /// @throws InputError with file and line for a line of fewer than three fields, an empty or a repeated name, or a file
 ///         without sets
 [[nodiscard]] inline std::vector<GeneSet> read_gene_sets(const std::filesystem::path& path) {
-    if (!std::filesystem::exists(path))
-        throw InputError(message(path.string(), ": no such file; expected gene sets in the form GMT"));
-    io_detail::ByteSource source(path);
-    std::string text;
-    std::array<char, 1 << 14> buffer;
-    while (const std::size_t read = source.read(buffer.data(), buffer.size())) text.append(buffer.data(), read);
+    io_detail::TextLines lines(path, "gene sets in the form GMT");
     std::vector<GeneSet> sets;
     std::unordered_set<std::string> names;
-    std::size_t line_number = 0;
-    for (std::size_t begin = 0; begin < text.size();) {
-        const std::size_t end = std::min(text.find('\n', begin), text.size());
-        std::string line = text.substr(begin, end - begin);
-        begin = end + 1;
-        ++line_number;
-        if (!line.empty() && line.back() == '\r') line.pop_back();
+    for (std::string_view line; lines.next(line);) {
         if (line.empty()) continue;
         std::vector<std::string> fields;
         for (std::size_t at = 0; at <= line.size();) {
             const std::size_t tab = std::min(line.find('\t', at), line.size());
-            fields.push_back(line.substr(at, tab - at));
+            fields.emplace_back(line.substr(at, tab - at));
             at = tab + 1;
         }
         const auto refuse = [&](const std::string& what) {
-            throw InputError(message(path.string(), ", line ", line_number, ": ", what,
+            throw InputError(message(path.string(), ", line ", lines.line(), ": ", what,
                                      "; a GMT file has a line a set: name, description and genes, with tabs between"));
         };
         if (fields.size() < 3) refuse(message("found ", fields.size(), " fields, expected at least 3"));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -30,19 +31,20 @@ struct CountsRead {
 
 namespace io_detail {
 
+/// @param expected what it should be, in words for the error
 /// @throws InputError unless `path` is a regular file with at least one byte.
-inline void require_regular_file(const std::filesystem::path& path) {
+inline void require_regular_file(const std::filesystem::path& path, std::string_view expected = "a file of counts") {
     std::error_code code;
     const auto status = std::filesystem::status(path, code);
     if (!std::filesystem::exists(status))
-        throw InputError(message(path.string(), ": no such file; expected a file of counts"));
+        throw InputError(message(path.string(), ": no such file; expected ", expected));
     if (std::filesystem::is_directory(status))
-        throw InputError(message(path.string(), ": is a folder; expected a file of counts"));
+        throw InputError(message(path.string(), ": is a folder; expected ", expected));
     if (!std::filesystem::is_regular_file(status))
         throw InputError(
             message(path.string(), ": is a pipe or a device; expected a regular file, which can be read twice"));
     if (std::filesystem::file_size(path, code) == 0 && !code)
-        throw InputError(message(path.string(), ": the file is empty (0 bytes); expected counts of cells and genes"));
+        throw InputError(message(path.string(), ": the file is empty (0 bytes); expected ", expected));
 }
 
 /// A list that grows by blocks, so that growing never holds the old and the new copy at once.

@@ -23,9 +23,11 @@ namespace cellvae::io_detail {
 /// The bytes of a file, decompressed where it is gzip (decided by its content, never by its name).
 class ByteSource {
 public:
+    /// @param expected what the file should be, in words for the error
     /// @throws InputError where the file cannot be opened.
-    explicit ByteSource(const std::filesystem::path& path) : name_(path.string()) {
-        require_regular_file(path);
+    explicit ByteSource(const std::filesystem::path& path, std::string_view expected = "a file of counts")
+        : name_(path.string()) {
+        require_regular_file(path, expected);
         file_.reset(gzopen(path.c_str(), "rb"));
         if (!file_) throw InputError(message(name_, ": cannot be opened; expected a file that this user may read"));
         gzbuffer(file_.get(), 1U << 17);

@@ -17,7 +17,9 @@ namespace cellvae::io_detail {
 /// Reads a text, plain or gzip, line by line through one buffer of fixed size. LF and CRLF end a line.
 class TextLines {
 public:
-    explicit TextLines(const std::filesystem::path& path) : source_(path), buffer_(buffer_size) {}
+    /// As ByteSource(path, expected).
+    explicit TextLines(const std::filesystem::path& path, std::string_view expected = "a file of counts")
+        : source_(path, expected), buffer_(buffer_size) {}
 
     [[nodiscard]] const std::string& name() const { return source_.name(); }
     /// The number of the line that next() gave last, from 1.
