@@ -30,6 +30,16 @@ struct BaselineRequest : CountsRequest {
 /// Principal components of the log-normalised variable genes and their clusters; writes DIR/cells.h5ad and scores.json.
 void run_baseline(const BaselineRequest& request) {
     const auto start = std::chrono::steady_clock::now();
+    require_other_folder(request.out, request.files);
+    const auto& by = request.clustering.by;
+    refuse_ignored(by != "leiden" && request.clustering.resolution != ClusteringRequest().resolution, "--resolution",
+                   "without --cluster-by leiden");
+    refuse_ignored(by != "kmeans" && request.clustering.clusters != 0, "--clusters", "without --cluster-by kmeans");
+    for (const char* name : {"model.h5", "history.csv"})
+        if (const auto file = std::filesystem::path(request.out) / name; std::filesystem::exists(file))
+            throw OptionError(message("--out ", request.out, ": holds ", name,
+                                      " of a training, which would lie beside results that are not its own; name "
+                                      "another folder"));
     CountsRead read = read_and_choose(request, request.labels, request.clustering.seed);
     CountMatrix& counts = read.counts;
     warn_of_normalised(counts, request);
@@ -74,9 +84,10 @@ void run_baseline(const BaselineRequest& request) {
     scores["seed"] = request.clustering.seed;
     scores["threads"] = host.concurrency();
 
+    H5adExtras extras{.obsm = std::move(read.obsm)};
+    forget_results(counts, extras.obsm);
     counts.obs.set({"cellvae_cluster", cluster_column(clusters)});
     counts.var.set({"highly_variable", chosen});
-    H5adExtras extras{.obsm = std::move(read.obsm)};
     set_coordinates(extras, {"X_pca", components.components, components.scores});
     write_cells(folder / "cells.h5ad", counts, std::move(extras));
     write_scores(scores, folder, start);

@@ -279,7 +279,11 @@ std::string comparison_page(const std::vector<ComparedRun>& runs, const Json& fo
 
 void run_compare(const CompareRequest& request) {
     std::vector<ComparedRun> runs;
-    for (const auto& folder : request.folders) runs.push_back({folder, read_scores(folder)});
+    for (const auto& folder : request.folders) {
+        runs.push_back({folder, read_scores(folder)});
+        auto& scores = runs.back().scores;  // the groups that were found decide how many components are placed there
+        if (scores.value("started_from", Json()) == "leiden") scores.erase("components");
+    }
     std::vector<const char*> differing;
     for (const char* setting : settings)
         if (std::any_of(runs.begin(), runs.end(), [&](const ComparedRun& run) {

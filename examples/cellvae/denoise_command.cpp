@@ -5,6 +5,7 @@
 #include "cellvae/data/gene_matching.hpp"
 #include "cellvae/io/h5ad.hpp"
 #include "model_command.hpp"
+#include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -22,6 +23,7 @@ struct DenoiseRequest {
 };
 
 void run_denoise(const DenoiseRequest& request) {
+    require_other_file(request.out, {request.model.model, request.model.counts});
     const auto both = read_model_and_cells(request.model);
     const auto genes = genes_by_name(request.genes, both->description, request.model.model);
     const Index cells = both->cells.counts.cells();

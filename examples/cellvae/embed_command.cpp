@@ -18,11 +18,11 @@ struct EmbedRequest {
 };
 
 void run_embed(const EmbedRequest& request) {
+    require_other_file(request.out, {request.model.model, request.model.counts});
     const auto both = read_model_and_cells(request.model);
     const Index cells = both->cell_count();
     H5adExtras extras{.obsm = {}, .counts = !both->file};
-    extras.obsm.push_back(
-        {"X_cellvae", both->description.options.latent, both->model->latent(ProgressLine("encode", cells))});
+    auto latent = both->model->latent(ProgressLine("encode", cells));
     nlohmann::ordered_json result{{"cells", cells},
                                   {"latent", both->description.options.latent},
                                   {"genes_in_common", both->description.genes.size() - both->cells.absent.size()},
@@ -34,6 +34,8 @@ void run_embed(const EmbedRequest& request) {
     if (both->model->clusters() > 0) responsibilities = both->model->responsibilities(ProgressLine("clusters", cells));
     CountMatrix& counts = both->counts;
     if (both->file) counts.obs = both->file->release_annotations().obs;  // nothing is read any more
+    forget_results(counts, extras.obsm);
+    extras.obsm.push_back({"X_cellvae", both->description.options.latent, std::move(latent)});
     if (both->model->clusters() > 0) {
         const auto found = mixture_clusters(responsibilities, cluster_components(both->description));
         counts.obs.set({"cellvae_cluster", found.column});

@@ -5,6 +5,7 @@
 #include "cellvae/io/atomic_file.hpp"
 #include "mixture_clusters.hpp"
 #include "model_command.hpp"
+#include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -20,6 +21,9 @@ struct EvaluateRequest {
 };
 
 void run_evaluate(const EvaluateRequest& request) {
+    if (!request.out.empty()) require_other_file(request.out, {request.model.model, request.model.counts});
+    refuse_ignored(request.clustering.resolution != ClusteringRequest().resolution && request.clustering.by != "leiden",
+                   "--resolution", "without --cluster-by leiden");
     const auto both = read_model_and_cells(request.model);
     auto& model = *both->model;
     const Index cells = both->cell_count();
@@ -27,6 +31,7 @@ void run_evaluate(const EvaluateRequest& request) {
     ClusteringRequest clustering = request.clustering;
     clustering.seed = request.model.seed;
     if (clustering.by == "auto") clustering.by = model.clusters() > 0 ? "mixture" : "kmeans";
+    refuse_ignored(clustering.clusters != 0 && clustering.by != "kmeans", "--clusters", "without --cluster-by kmeans");
     if (clustering.by != "mixture")
         check_clustering(clustering, cells, request.model.counts);
     else if (model.clusters() == 0)
@@ -57,7 +62,7 @@ void run_evaluate(const EvaluateRequest& request) {
     }
     if (cells > 1) scores["active_units"] = active_units(std::span<const float>(latent), cells, width).count;
     scores["seed"] = request.model.seed;
-    if (!request.out.empty()) write_text_atomically(request.out, scores.dump(2) + "\n");
+    if (!request.out.empty()) write_text_atomically(request.out, json_text(scores, 2) + "\n");
     print_result(scores);
 }
 

@@ -20,6 +20,9 @@ struct FilterRequest : CountsRequest {
 
 /// Writes the cells and genes that are kept, of one input or of several that are merged.
 void run_filter(const FilterRequest& request) {
+    require_other_file(request.out, request.files);
+    refuse_ignored(request.labels != FilterRequest().labels && request.subsample_by_label == 0, "--labels",
+                   "without --subsample-by-label");
     CountsRead read = read_and_choose(request, request.labels, request.seed);
     CountMatrix& counts = read.counts;
     Index held_out = 0;

@@ -109,11 +109,8 @@ std::string every_score(const RunResults& run) {
     std::string html = "<section><h2>Every score and option</h2>\n";
     html += "<table class=\"scores columns\"><tbody>\n";
     for (const auto& [name, value] : run.scores.items())
-        html +=
-            "<tr><td>" + escaped(name) + "</td><td><data class=\"whole\" data-name=\"" + escaped(name) + "\">" +
-            escaped(value.is_string() ? value.get<std::string>()
-                                      : value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
-            "</data></td></tr>\n";
+        html += "<tr><td>" + escaped(name) + "</td><td><data class=\"whole\" data-name=\"" + escaped(name) + "\">" +
+                escaped(value.is_string() ? value.get<std::string>() : json_text(value)) + "</data></td></tr>\n";
     html += "</tbody></table>\n";
     if (!run.options.empty()) html += "<h3>Options</h3>\n<pre>" + escaped(run.options) + "</pre>\n";
     return html + "</section>\n";

@@ -50,6 +50,7 @@ Json info_of_model(const std::string& file, const ModelDescription& model) {
     if (!model.cluster_of.empty())
         info["clusters"] = 1 + *std::max_element(model.cluster_of.begin(), model.cluster_of.end());
     info["conditions"] = model.condition_names;
+    info["condition_column"] = model.condition_column.empty() ? Json() : Json(model.condition_column);
     info["label_names"] = model.label_names;
     info["latent_names"] = model.latent_names;
     info["trained_on_cells"] = model.cells;
@@ -133,6 +134,10 @@ void run_info(const InfoRequest& request) {
             if (std::filesystem::exists(path / name)) files.emplace_back(name);
         info["files"] = files;
         info.update(read_scores(request.file));
+        print_result(info);
+    } else if (std::filesystem::is_directory(path) && is_model_file(path / "model.h5")) {
+        Json info = info_of_model((path / "model.h5").string(), read_model_description(path / "model.h5"));
+        info["what"] = "folder of a training that has not ended; --resume goes on";
         print_result(info);
     } else if (is_model_file(path)) {
         print_result(info_of_model(request.file, read_model_description(path)));

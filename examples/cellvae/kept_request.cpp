@@ -5,6 +5,7 @@
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/model_file.hpp"
+#include "terminal.hpp"
 
 namespace cellvae::program {
 
@@ -81,8 +82,8 @@ Stage require_same_request(const std::string& kept, const TrainRequest& request,
         if (name == "epochs") continue;  // there may be more: the library compares what they come to
         const Json found = there.contains(name) ? there[name] : defaults[name];
         if (found != value)
-            throw OptionError(message("--resume: --", name, " is ", found.dump(), " in ", file, " and ", value.dump(),
-                                      " here; expected the same options"));
+            throw OptionError(message("--resume: --", name, " is ", json_text(found), " in ", file, " and ",
+                                      json_text(value), " here; expected the same options"));
     }
     return parsed["stage"] == "start" ? Stage::start : Stage::model;
 }
@@ -90,7 +91,7 @@ Stage require_same_request(const std::string& kept, const TrainRequest& request,
 }  // namespace
 
 std::string kept_request(const TrainRequest& request, Stage stage) {
-    return Json{{"stage", stage == Stage::start ? "start" : "model"}, {"options", options_of(request)}}.dump();
+    return json_text({{"stage", stage == Stage::start ? "start" : "model"}, {"options", options_of(request)}});
 }
 
 std::optional<KeptModel> kept_model(const TrainRequest& request, const CountMatrix& counts) {

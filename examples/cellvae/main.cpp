@@ -73,17 +73,32 @@ int fail(const std::string& text, int code) {
     return code;
 }
 
-/// "nan" is a number to the command line's library, and within any range.
-void refuse_nan(CLI::App& app) {
+/// Refuses what the command line's library would take: "nan", which it holds to be within any range, a whole number
+/// that begins with 0, which it reads as an octal one, and a text that is empty, as of a variable that a shell does not
+/// know. The empty name of a group is one.
+void refuse_odd_values(CLI::App& app) {
     const auto is_number = [](const std::string& text) {
         std::string small = text;
         std::transform(small.begin(), small.end(), small.begin(), [](unsigned char c) { return std::tolower(c); });
         const bool nan = small == "nan" || small == "-nan" || small == "+nan";
         return nan ? "found " + text + ", expected a number" : std::string();
     };
+    const auto is_decimal = [](const std::string& text) {
+        const std::size_t first = text.find_first_not_of("+-");
+        const bool octal = first != std::string::npos && text[first] == '0' && first + 1 < text.size() &&
+                           std::isdigit(static_cast<unsigned char>(text[first + 1])) != 0;
+        return octal ? "found " + text + ", expected a number that does not begin with 0" : std::string();
+    };
+    const auto is_there = [](const std::string& text) {
+        return text.empty() ? std::string("the value is empty; give one, or leave the option out") : std::string();
+    };
     for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-        for (CLI::Option* option : command->get_options())
-            if (option->get_type_name().find("FLOAT") != std::string::npos) option->check(is_number);
+        for (CLI::Option* option : command->get_options()) {
+            const std::string type = option->get_type_name(), name = option->get_name();
+            if (type.find("FLOAT") != std::string::npos) option->check(is_number);
+            if (type.find("INT") != std::string::npos) option->check(is_decimal);
+            if (type.find("TEXT") != std::string::npos && name.find("--group") != 0) option->check(is_there);
+        }
 }
 
 /// The threads of a process that is not told how many: a core each, which processes of one machine share unless their
@@ -104,7 +119,7 @@ int run(int argc, char* argv[]) {
     for (AddCommand* add : {add_train, add_report, add_compare, add_info, add_simulate, add_filter, add_baseline,
                             add_embed, add_de, add_denoise, add_sample, add_evaluate, add_completion, add_man})
         add(app, invocation);
-    refuse_nan(app);
+    refuse_odd_values(app);
     app.footer(
         "cellvae simulate --out cells.h5ad     # or any count file of yours: h5ad, 10x, loom, Matrix Market, CSV\n"
         "cellvae train cells.h5ad --out run    # latent coordinates, clusters, scores, a model\n"

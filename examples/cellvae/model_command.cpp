@@ -19,8 +19,8 @@ void add_model_and_cells(CLI::App& command, ModelRequest& request, bool cells_re
     if (!cells_required) command.get_option("counts")->required(false);
     begin_group(command, "Where cells and model differ");
     command.add_option("--condition", request.condition,
-                       "Column of the cells' conditions, for a model that has some; auto: the one whose values are the "
-                       "model's conditions");
+                       "Column of the cells' conditions, for a model that has some; auto: the one that it was trained "
+                       "with, or where there is none of its name the one whose values are the model's conditions");
     command
         .add_option("--missing-genes", request.missing_genes,
                     "Genes of the model that the cells do not have: refuse them, or take them as zero")
@@ -53,6 +53,8 @@ std::unique_ptr<ModelAndCells> read_model(const ModelRequest& request) {
 }
 
 std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request) {
+    refuse_ignored(request.least_common != ModelRequest().least_common && request.missing_genes != "zero",
+                   "--least-common", "without --missing-genes zero");
     auto both = read_model(request);
     if (both->description.condition_names.empty() && request.condition != "auto")
         throw OptionError(message("--condition ", request.condition, ": the model ", request.model,
@@ -86,6 +88,8 @@ std::unique_ptr<ModelAndCells> read_model_and_cells(const ModelRequest& request)
         print_notice(message("warning: ", absent.size(), " of the model's ", both->description.genes.size(),
                              " genes are absent and taken as zero:", names, absent.size() > 5 ? " ..." : ""));
     }
+    if (!both->cells.condition_column.empty())
+        print_notice(message("conditions: the column ", both->cells.condition_column));
     if (both->cells.unknown > 0)
         print_notice(message(both->cells.unknown, " genes of ", request.counts, " are not in the model and not used"));
     try {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <charconv>
 #include <cmath>
+#include <system_error>
+
+#include "cellvae/core/error.hpp"
 
 namespace cellvae::program {
 
@@ -21,6 +25,10 @@ CLI::Validator not_negative(bool zero_too, const char* type) {
 }
 
 }  // namespace
+
+void refuse_ignored(bool ignored, const std::string& option, const std::string& why) {
+    if (ignored) throw OptionError(message(option, " would be ignored ", why, ": leave it out"));
+}
 
 CLI::Validator above_zero() { return not_negative(false, "POSITIVE"); }
 
@@ -100,7 +108,16 @@ void add_clustering(CLI::App& command, ClusteringRequest& request, const std::st
 }
 
 void add_seed(CLI::App& command, std::uint64_t& seed) {
-    command.add_option("--seed", seed, "Same seed, same result, for any number of threads")->check(zero_or_more());
+    const auto check = [](const std::string& text) {
+        std::uint64_t value = 0;
+        const auto end = text.data() + text.size();
+        const auto [last, error] = std::from_chars(text.data(), end, value);
+        return error == std::errc() && last == end
+                   ? std::string()
+                   : "must be a whole number from 0 to 18446744073709551615; found " + text;
+    };
+    command.add_option("--seed", seed, "Same seed, same result, for any number of threads")
+        ->check(CLI::Validator(check, "NONNEGATIVE"));
 }
 
 }  // namespace cellvae::program

@@ -40,6 +40,9 @@ CLI::App& add_command(CLI::App& app, Invocation& invocation, const CommandText& 
     return *command;
 }
 
+/// @throws OptionError where an option was given and would be ignored; `why` as in "without --stream"
+void refuse_ignored(bool ignored, const std::string& option, const std::string& why);
+
 /// Of a number above 0, and of one that is not below it; neither is infinite. CLI11's own say the largest double in
 /// full.
 [[nodiscard]] CLI::Validator above_zero();

@@ -15,6 +15,8 @@
 #include "cellvae/io/atomic_file.hpp"
 #include "cellvae/io/text_lines.hpp"
 #include "clustering.hpp"
+#include "html_report.hpp"
+#include "options.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -77,6 +79,9 @@ CountsRead read_and_describe(const std::string& file, const CountsPlace& place) 
 }
 
 CountsRead read_and_choose(const CountsRequest& request, const std::string& labels, std::uint64_t seed) {
+    refuse_ignored(request.filter.mitochondrial_prefix != FilterOptions().mitochondrial_prefix &&
+                       request.filter.max_mitochondrial == FilterOptions().max_mitochondrial,
+                   "--mitochondrial-prefix", "without --max-mitochondrial");
     CountsRead read = read_described(request);
     CountMatrix& counts = read.counts;
 
@@ -84,7 +89,16 @@ CountsRead read_and_choose(const CountsRequest& request, const std::string& labe
     FilterOptions filter = request.filter;
     filter.cells = listed_names(request.keep_cells);
     filter.genes = listed_names(request.keep_genes);
-    auto kept = filter_counts(counts, filter);
+    auto kept = [&] {
+        try {
+            return filter_counts(counts, filter);
+        } catch (const InputError& error) {
+            std::string lists;
+            for (const auto& list : {request.keep_cells, request.keep_genes})
+                if (!list.empty()) lists += message(" and ", list);
+            throw InputError(message(request.counts, lists, ": ", error.what()));
+        }
+    }();
     for (const auto& note : kept.notes) print_notice("  " + note);
     const auto draw = [&](const std::vector<GeneIndex>& drawn, const std::string& how) {
         if (static_cast<Index>(drawn.size()) == counts.cells()) return;
@@ -129,6 +143,37 @@ void warn_of_normalised(const CountMatrix& counts, const CountsRequest& request)
                              other_matrices(request)));
 }
 
+void require_other_file(const std::filesystem::path& out, const std::vector<std::string>& inputs) {
+    std::error_code code;
+    if (!std::filesystem::exists(out, code)) return;
+    const auto refuse = [&](const std::string& what) {
+        throw OptionError(message("--out: ", out.string(), " is ", what,
+                                  ", which is read and would be lost; name another file or folder to write"));
+    };
+    for (const auto& input : inputs) {
+        if (std::filesystem::equivalent(out, input, code)) refuse(input);
+        if (!std::filesystem::is_directory(input, code)) continue;
+        const auto within = std::filesystem::proximate(out, input, code);
+        if (!within.empty() && within.is_relative() && *within.begin() != "..") refuse("in the folder " + input);
+    }
+}
+
+void require_other_folder(const std::string& out, const std::vector<std::string>& inputs) {
+    for (const char* name : {"cells.h5ad", "model.h5", "scores.json", "history.csv", "options.toml", "markers.csv"})
+        require_other_file(std::filesystem::path(out) / name, inputs);
+}
+
+void forget_results(CountMatrix& counts, std::vector<CellCoordinates>& obsm) {
+    const auto drop = [](auto& from, std::initializer_list<std::string_view> names) {
+        std::erase_if(from, [&](const auto& column) {
+            return std::find(names.begin(), names.end(), column.name) != names.end();
+        });
+    };
+    drop(counts.obs.columns, {"cellvae_cluster", "cellvae_certainty"});
+    drop(obsm, {"X_cellvae", "X_cellvae_responsibility"});
+    for (const auto& kind : predictive_columns) drop(counts.var.columns, {kind[0], kind[1], kind[2]});
+}
+
 void set_coordinates(H5adExtras& extras, CellCoordinates coordinates) {
     std::erase_if(extras.obsm, [&](const auto& present) { return present.name == coordinates.name; });
     extras.obsm.push_back(std::move(coordinates));
@@ -153,7 +198,7 @@ nlohmann::ordered_json write_scores(nlohmann::ordered_json scores, const std::fi
     scores["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     scores["peak_memory_mb"] = peak_memory_mb();
     scores["version"] = message(version_major, '.', version_minor, '.', version_patch);
-    write_text_atomically(folder / "scores.json", scores.dump(2) + "\n");
+    write_text_atomically(folder / "scores.json", json_text(scores, 2) + "\n");
     print_result(scores);
     return scores;
 }

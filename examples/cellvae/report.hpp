@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "cellvae/io/counts.hpp"
 #include "counts_request.hpp"
@@ -23,6 +24,15 @@ namespace cellvae::program {
 
 /// Says so where counts that a command log-normalises are not whole: they may have been already.
 void warn_of_normalised(const CountMatrix& counts, const CountsRequest& request);
+
+/// @throws OptionError where what is to be written is one of the files that are read, or in one of the folders
+void require_other_file(const std::filesystem::path& out, const std::vector<std::string>& inputs);
+
+/// The same of every file that a run leaves in its folder.
+void require_other_folder(const std::string& out, const std::vector<std::string>& inputs);
+
+/// Drops the clusters and coordinates that an earlier run of cellvae found, which are not those of this one.
+void forget_results(CountMatrix& counts, std::vector<CellCoordinates>& obsm);
 
 /// Adds coordinates, in the place of those of the same name where there are some.
 void set_coordinates(H5adExtras& extras, CellCoordinates coordinates);

@@ -273,7 +273,7 @@ std::string option_of(const std::string& options, const std::string& name) {
 std::string score_text(const nlohmann::ordered_json& scores, const std::string& name) {
     std::string text = brief_score(scores, name);
     if (!has_score(scores, name)) return text;
-    const std::string whole = scores[name].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    const std::string whole = json_text(scores[name]);
     return message("<data class=\"score\" data-name=\"", escaped(name), "\" value=\"", escaped(whole), "\">",
                    escaped(text), "</data>");
 }
@@ -504,12 +504,11 @@ Section marker_section(Run& run) {
                               "%)</td>");
         }
         table += "<td>";
+        const std::string cluster = csv_field(run.clusters.categories[k]);
         for (std::size_t rank = 0; rank < std::min<std::size_t>(50, markers[k].size()); ++rank) {
             const auto& marker = markers[k][rank];
             const auto& name = counts.var.names[static_cast<std::size_t>(marker.gene)];
-            std::string quoted;
-            for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-            run.markers += message(run.clusters.categories[k], ',', rank + 1, ",\"", quoted, "\",", marker.score, ',',
+            run.markers += message(cluster, ',', rank + 1, ',', csv_field(name), ',', marker.score, ',',
                                    marker.log2_fold_change, ',', marker.p_value, ',', marker.adjusted_p_value, ',',
                                    marker.share_inside, ',', marker.share_outside, '\n');
             if (!(marker.score > 0)) continue;

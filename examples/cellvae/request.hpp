@@ -152,6 +152,7 @@ struct Annotated {
     std::vector<std::string> label_names;
     std::vector<std::int32_t> condition;  ///< of each cell; empty without
     std::vector<std::string> condition_names;
+    std::string condition_column;
     std::vector<std::uint8_t> mask;  ///< genes x sets
     Index sets = 0;
     std::vector<std::string> latent_names;  ///< of the sets

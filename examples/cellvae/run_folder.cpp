@@ -28,6 +28,13 @@ nlohmann::ordered_json read_scores(const std::string& folder) {
     return scores;
 }
 
+std::string csv_field(const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
+}
+
 Columns read_history(const std::string& csv) {
     Columns columns;
     std::istringstream lines(csv);

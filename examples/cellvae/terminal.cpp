@@ -127,10 +127,14 @@ void WaitingLine::wait() {
 void print_results_as_json(bool json) { results_as_json = json; }
 bool results_are_json() { return results_as_json; }
 
+std::string json_text(const nlohmann::ordered_json& json, int indent) {
+    return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 void print_result(const nlohmann::ordered_json& result) {
     close_line();
     if (results_as_json) {
-        std::printf("%s\n", result.dump(2).c_str());
+        std::printf("%s\n", json_text(result, 2).c_str());
         std::fflush(stdout);
         return;
     }
@@ -140,7 +144,7 @@ void print_result(const nlohmann::ordered_json& result) {
         if (value.is_null()) continue;  // what is not known is left out
         const std::string text = value.is_number_float() ? rounded(value.get<double>())
                                  : value.is_string()     ? value.get<std::string>()
-                                                         : value.dump();
+                                                         : json_text(value);
         std::printf("  %-*s  %s\n", static_cast<int>(width), name.c_str(), text.c_str());
     }
     std::fflush(stdout);

@@ -62,6 +62,9 @@ private:
 void print_results_as_json(bool json);
 [[nodiscard]] bool results_are_json();
 
+/// JSON as text; bytes of names that are not UTF-8 are replaced. @param indent of each level; below 0: one line
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& json, int indent = -1);
+
 /// What a command found, on the standard output: one JSON object where that was asked for, else names and values in two
 /// columns, numbers rounded and without what is not known (null).
 void print_result(const nlohmann::ordered_json& result);

@@ -85,12 +85,19 @@ Annotated annotations(const CountMatrix& counts, const CountMatrix& used, const 
                                          request.condition, ": every cell needs its condition"));
         annotated.condition = condition.values.codes;
         annotated.condition_names = condition.values.categories;
+        annotated.condition_column = condition.column;
     }
     if ((request.decoder == "masked") != !request.gene_sets.empty())
         throw OptionError("--decoder masked and --gene-sets FILE.gmt go together: each latent dimension is a set");
     if (request.decoder == "masked") {
         const auto sets = read_gene_sets(request.gene_sets);
-        const auto mask = gene_set_mask(sets, used.var.names, {.least_genes = request.least_genes});
+        const auto mask = [&] {
+            try {
+                return gene_set_mask(sets, used.var.names, {.least_genes = request.least_genes});
+            } catch (const InputError& error) {
+                throw InputError(message(request.gene_sets, ": ", error.what()));
+            }
+        }();
         annotated.mask = mask.mask;
         annotated.sets = static_cast<Index>(mask.names.size());
         annotated.latent_names = mask.names;
@@ -143,6 +150,8 @@ RunCells read_cells(const TrainRequest& request) {
     RunCells cells;
     if (request.stream) {
         cells.file = open_streamed(request);
+        if (cells.file->nonzeros() == 0 && !cells.counts().obs.names.empty())
+            throw InputError(message(request.counts, ": every count is 0; expected counts above 0"));
         print_notice(message(request.counts, ": ", cells.counts().obs.names.size(), " cells x ", cells.counts().genes(),
                              " genes (h5ad, ", request.matrix, ", which stays there)"));
     } else {
@@ -269,9 +278,16 @@ void run_train(const TrainRequest& request) {
         for (const auto& row : table) names += (names.empty() ? "" : ", ") + std::string(row.option);
         throw OptionError(message("--likelihood is one of ", names, "; found ", request.likelihood));
     }
+    require_other_folder(request.out, request.files);
+    const auto kept = std::filesystem::path(request.out) / "model.h5";
+    if (request.save == "none" && std::filesystem::exists(kept))
+        throw OptionError(message("--save none: ", kept.string(),
+                                  " of an earlier run would lie beside results that are not its own; name another "
+                                  "folder with --out, or leave --save none out"));
     RunCells cells = read_cells(request);
     const auto cell_count = static_cast<Index>(cells.counts().obs.names.size());
-    if (cell_count < 2) throw InputError(message(request.counts, ": there is one cell, and two are the least"));
+    if (cell_count < 2)
+        throw InputError(message(request.counts, ": has ", counted(cell_count, "cell"), ", and two are the least"));
     const auto labels = find_labels(cells.counts(), request.labels, request.counts);
     const ClusteringRequest clustering = clustering_of(request, cell_count);
     UsedGenes genes = choose_genes(cells, request);
@@ -306,11 +322,14 @@ void run_train(const TrainRequest& request) {
     scores["genes_used"] = genes_used;
     add_fit_scores(scores, trained, request);
     H5adExtras extras{.obsm = std::move(cells.read.obsm), .counts = !request.stream};
+    forget_results(counts, extras.obsm);
     set_coordinates(extras, {"X_cellvae", trained.latent_size, trained.latent});
     add_clusters_of_cells(counts, extras, scores, trained, annotated, clustering, labels, folder / "model.h5", request);
     add_training_scores(scores, trained, annotated, counts.cells(), request);
     add_predictive(scores, counts, genes.is_used, *trained.predictive);
     counts.var.set({"highly_variable", genes.is_used});
+    for (const char* earlier : {"report.html", "markers.csv"}) std::filesystem::remove(folder / earlier);
+    std::filesystem::remove_all(folder / "pictures");  // of an earlier run, which --report none would leave
     write_cells(folder / "cells.h5ad", counts, std::move(extras));
     write_text_atomically(folder / "history.csv", trained.history);
     scores["model"] = trained.model;

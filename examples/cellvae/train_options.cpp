@@ -236,8 +236,7 @@ void add_going_on(CLI::App& train, TrainRequest& request) {
 void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
     const auto refuse = [&](bool ignored, const char* why, std::initializer_list<const char*> names) {
         for (const char* name : names)
-            if (ignored && train.get_option(name)->count() > 0)
-                throw OptionError(message(name, " would be ignored ", why, ": leave it out"));
+            program::refuse_ignored(ignored && train.get_option(name)->count() > 0, name, why);
     };
     const bool network = request.prior == "mixture", clusters = request.has_clusters(), vamp = request.prior == "vamp";
     const bool relaxed = request.sum == "gumbel_softmax" || request.sum == "straight_through";

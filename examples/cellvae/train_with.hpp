@@ -160,6 +160,7 @@ private:
         auto description = describe_model(exec_, model, data, split_, options, cells_.counts.var.names);
         description.label_names = annotated_.label_names;
         description.condition_names = annotated_.condition_names;
+        description.condition_column = annotated_.condition_column;
         description.latent_names = annotated_.latent_names;
         description.program = kept_request(request_, stage);
         std::optional<TrainingState<float, Model::term_count>> state;

@@ -115,7 +115,7 @@ refused 'no such file' baseline missing.h5ad --out o
 refused 'negative.csv' baseline negative.csv --out o
 refused 'there is no column clusters' baseline good.h5ad --out o --labels clusters
 refused 'more than the 40 cells' baseline good.h5ad --out o --clusters 41
-refused 'found 1 cells' baseline one_cell.csv --out o --orientation cells-in-rows
+refused 'found 1 cell,' baseline one_cell.csv --out o --orientation cells-in-rows
 refused 'every gene has the same count' baseline constant.csv --out o --orientation cells-in-rows
 refused 'cannot make this folder' baseline good.h5ad --out a_file/o
 refused '--components' baseline good.h5ad --out o --components 0
@@ -126,6 +126,30 @@ refused 'types' simulate --cells 3 --types 5 --out o.h5ad
 refused 'no folder' simulate --out nowhere/o.h5ad
 refused 'not expected: --colour' train good.h5ad --out o --colour red
 refused 'A subcommand is required' --json
+refused '--resolution would be ignored without --cluster-by leiden' baseline good.h5ad --out o --resolution 3
+refused '--clusters would be ignored without --cluster-by kmeans' baseline good.h5ad --out o --cluster-by leiden --clusters 3
+refused '--labels would be ignored without --subsample-by-label' filter good.h5ad --out o.h5ad --labels cell_type
+refused '--mitochondrial-prefix would be ignored without --max-mitochondrial' filter good.h5ad --out o.h5ad --mitochondrial-prefix zz
+refused 'good.h5ad: says itself what its rows are' train good.h5ad --out o --orientation genes-in-rows
+refused '--epochs: found 010, expected a number that does not begin with 0' train good.h5ad --out o --epochs 010
+refused '--seed: must be a whole number from 0 to 18446744073709551615' train good.h5ad --out o --seed 18446744073709551616
+refused '--resume: the value is empty' train good.h5ad --out o --resume ''
+# what is read is not what is written
+cp good.h5ad own.h5ad
+refused '--out: own.h5ad is ./own.h5ad, which is read and would be lost' filter ./own.h5ad --out own.h5ad
+mkdir own
+cp good.h5ad own/cells.h5ad
+refused 'which is read and would be lost' train own/cells.h5ad --out own --stream
+refused 'own/cells.h5ad is in the folder own' baseline own --out own
+cmp -s good.h5ad own/cells.h5ad || { echo "refused.sh: what was read is not what it was" >&2; failed=1; }
+mkdir earlier
+: >earlier/model.h5
+refused '--save none: earlier/model.h5 of an earlier run' train good.h5ad --out earlier --save none
+refused 'holds model.h5 of a training' baseline good.h5ad --out earlier
+printf 'cell_1\nno_such_cell\n' >keep.txt
+refused 'good.h5ad and keep.txt: 1 of the 2 cells to keep are not there: no_such_cell' filter good.h5ad --out o.h5ad --keep-cells keep.txt
+printf 'one\tsource\tnot_a_gene\n' >few.gmt
+refused 'few.gmt: none of the 1 gene sets' train good.h5ad --out o --decoder masked --gene-sets few.gmt
 [ ! -e o ] || { echo "refused.sh: a folder was made for work that was refused" >&2; failed=1; }
 [ $failed -eq 0 ] && echo "refused.sh: right"
 exit $failed

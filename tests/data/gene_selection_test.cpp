@@ -101,7 +101,7 @@ TEST_CASE("what the choice of genes refuses") {
     CHECK_THROWS_MATCHES(choose({{1, 2}, {3, 4}}, {.span = 2}), OptionError,
                          Message("share of the points of a local regression: found 2, expected above 0 and at most 1"));
     CHECK_THROWS_MATCHES(choose({{1, 2}}), InputError,
-                         Message("choice of variable genes: found 1 cells, expected 2 or more"));
+                         Message("choice of variable genes: found 1 cell, expected 2 or more"));
     CHECK_THROWS_MATCHES(choose({{1, 2}, {1, 2}}), InputError,
                          Message("choice of variable genes: every gene has the same count in all cells"));
     CHECK_THROWS_MATCHES(choose({{1, 2}, {3, -4}}), InputError,

@@ -46,6 +46,10 @@ TEST_CASE("the content decides the form, not the name") {
     cellvae::ReadOptions options;
     options.delimited.orientation = cellvae::Orientation::genes_by_cells;
     CHECK(read_counts(folder.path("b.h5ad"), options).cells() == 4);
+    CHECK(refusal<cellvae::OptionError>(folder.path("a.csv"), [&](const auto& path) {
+              return read_counts(path, options);
+          }) == "a.csv: says itself what its rows are; an orientation is of CSV, TSV and Matrix Market");
+    options.delimited.orientation = cellvae::Orientation::automatic;
     options.h5ad.matrix = "layers/counts";
     CHECK(refusal(folder.path("a.csv"), [&](const auto& path) { return read_counts(path, options); }) ==
           "a.csv: layers/counts: is missing; expected a matrix of counts of that name (the file has: X; counts: "
@@ -67,6 +71,19 @@ TEST_CASE("counts that went through arithmetic are rounded, and values that are 
     CHECK(far.notes.back().find("rounded") == std::string::npos);
 }
 
+TEST_CASE("names that are not UTF-8 are taken as Latin-1") {
+    const Folder folder;
+    const auto read = read_counts_with_notes(folder.text("latin.csv", "cell,g\xe9n,Gapdh\nc1,2,0\nc\xfc,6,1\n"));
+    CHECK(read.counts.var.names == std::vector<std::string>{"gén", "Gapdh"});
+    CHECK(read.counts.obs.names == std::vector<std::string>{"c1", "cü"});
+    CHECK(read.notes.back() == "1 text of the cells are not UTF-8 and were taken as Latin-1: cü");
+    for (const char* text : {"", "plain", "gén", "€", "𝄞", "\x7f", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"})
+        CHECK(cellvae::io_detail::is_utf8(text));
+    for (const char* text : {"\x80", "\xc0\xaf", "\xc3", "a\xc3z", "\xe0\x80\xaf", "\xed\xa0\x80", "\xe2\x82",
+                             "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
+        CHECK_FALSE(cellvae::io_detail::is_utf8(text));
+}
+
 TEST_CASE("other forms are named") {
     const Folder folder;
     using namespace std::string_literals;
@@ -79,8 +96,7 @@ TEST_CASE("other forms are named") {
     CHECK(read_refusal(folder.text("a.tar", std::string(257, 'x') + "ustar")) ==
           "a.tar: is a tar archive" + refused_end);
     CHECK(read_refusal(folder.text("a.csv", "<!DOCTYPE html>\n")) == "a.csv: is a web page" + refused_end);
-    CHECK(read_refusal(folder.text("a.csv", "")) ==
-          "a.csv: the file is empty (0 bytes); expected a file of counts");
+    CHECK(read_refusal(folder.text("a.csv", "")) == "a.csv: the file is empty (0 bytes); expected a file of counts");
     CHECK(read_refusal(folder.text("a.bin", std::string("\1\2\0\3", 4))) ==
           "a.bin: byte 3 is zero, so this is no text; expected CSV or TSV, plain or gzip");
     cellvae::ReadOptions layer;

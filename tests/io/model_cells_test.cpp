@@ -57,6 +57,28 @@ TEST_CASE("cells come to a model by the names of genes and conditions, whatever 
     CHECK(cells_for_model(plain, matrix).conditions.empty());
 }
 
+TEST_CASE("of several columns with a model's conditions that of its training is taken, or none") {
+    auto matrix = cells();
+    CHECK(cells_for_model(model(), matrix).condition_column == "donor");
+    matrix.obs.columns.insert(matrix.obs.columns.begin(),
+                              {"replicate", std::vector<std::string>{"a", "a", "b", "b", "c", "c"}});
+    CHECK_THROWS_MATCHES(cells_for_model(model(), matrix), InputError,
+                         MessageMatches(ContainsSubstring("the columns replicate and donor both have the model's "
+                                                          "conditions as their values (a, b, c), and not the same of "
+                                                          "each cell")));
+    CHECK(cells_for_model(model(), matrix, {.condition = "replicate"}).conditions ==
+          std::vector<std::int32_t>{0, 0, 1, 1, 2, 2});
+    auto named = model();
+    named.condition_column = "donor";
+    const auto found = cells_for_model(named, matrix);
+    CHECK(found.condition_column == "donor");
+    CHECK(found.conditions == std::vector<std::int32_t>{1, 0, 2, 1, 0, 2});
+    named.condition_column = "patient";  // which these cells do not have
+    CHECK_THROWS_AS(cells_for_model(named, matrix), InputError);
+    matrix.obs.columns.front() = {"again", std::vector<std::string>{"b", "a", "c", "b", "a", "c"}};
+    CHECK(cells_for_model(named, matrix).conditions == found.conditions);  // both say the same
+}
+
 TEST_CASE("cells that stay in their file come to a model as those in memory") {
     const io_files::Folder folder;
     const auto path = folder.path("cells.h5ad");

@@ -45,7 +45,8 @@ GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count
     if (options.genes < 1)
         throw OptionError(message("variable genes to choose: found ", options.genes, ", expected 1 or more"));
     if (cell_count < 2)
-        throw InputError(message("choice of variable genes: found ", cell_count, " cells, expected 2 or more"));
+        throw InputError(
+            message("choice of variable genes: found ", counted(cell_count, "cell"), ", expected 2 or more"));
     const auto genes = static_cast<std::size_t>(gene_count);
     const auto count = static_cast<double>(cell_count);
     GeneSelection result;

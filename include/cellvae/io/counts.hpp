@@ -27,6 +27,7 @@
 #include "cellvae/io/tenx_hdf5.hpp"
 #include "cellvae/io/text_fields.hpp"
 #include "cellvae/io/unique_names.hpp"
+#include "cellvae/io/utf8.hpp"
 
 namespace cellvae {
 
@@ -115,6 +116,13 @@ inline void require_no_tenx_options(const std::filesystem::path& path, const Ten
                                   "' from; expected 10x HDF5 or MEX"));
 }
 
+/// @throws OptionError where the form of a file says what its rows are
+inline void require_no_orientation(const std::filesystem::path& path, const ReadOptions& options) {
+    if (options.delimited.orientation != Orientation::automatic)
+        throw OptionError(
+            message(path.string(), ": says itself what its rows are; an orientation is of CSV, TSV and Matrix Market"));
+}
+
 /// Reads one file; its names may repeat.
 inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions& options) {
     require_regular_file(path);
@@ -125,6 +133,7 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
         const QuietHdf5 quiet;
         const Hdf5File file = open_hdf5(path);
         const Hdf5Form form = hdf5_form(file);
+        require_no_orientation(path, options);
         if (form != Hdf5Form::tenx) require_no_tenx_options(path, options.tenx, false);
         if (form == Hdf5Form::h5ad) return read_open_h5ad(file, options.h5ad, options.progress);
         if (form == Hdf5Form::loom) return read_open_loom(file, options.h5ad.matrix, options.progress);
@@ -189,6 +198,8 @@ inline CountsRead read_one(const std::filesystem::path& path, const ReadOptions&
             }
             result = merge_counts(std::move(parts), options.merged_genes);
         }
+        make_utf8(result.counts.var, "genes", result.notes);
+        make_utf8(result.counts.obs, "cells", result.notes);
         make_unique(result.counts.var.names, "gene", result.notes);
         make_unique(result.counts.obs.names, "cell", result.notes);
         if (const auto rounded = round_counts(result.counts); rounded.values > 0)

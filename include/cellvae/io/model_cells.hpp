@@ -20,8 +20,8 @@ public:
 
 struct ModelCellsOptions {
     double least_genes = 1;   ///< share of the model's genes that the cells must have; those absent are taken as zero
-    std::string condition{};  ///< column of obs with each cell's condition; empty: the one whose values are conditions
-                              ///< of the model
+    std::string condition{};  ///< column of obs with each cell's condition; empty: that of the training, or where there
+                              ///< is none of its name the one whose values are conditions of the model
 };
 
 /// Cells brought to a model: its genes in its order, its conditions' numbers.
@@ -30,6 +30,7 @@ struct ModelCells {
     std::vector<std::string> absent;       ///< genes of the model that the cells do not have
     Index unknown = 0;                     ///< genes of the cells that the model does not have
     std::vector<std::int32_t> conditions;  ///< of each cell; empty for a model without
+    std::string condition_column{};        ///< which they are from
 
     /// How make_dataset is to read them. Valid while both live.
     [[nodiscard]] DatasetOptions dataset_options(const ModelDescription& description) const {
@@ -84,10 +85,16 @@ inline std::vector<std::int32_t> condition_codes(const CountMatrix& cells, const
     return codes;
 }
 
-/// @throws InputError where a cell has no condition of the model
-inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& description, const CountMatrix& cells,
-                                                      const std::string& asked) {
+struct FoundConditions {
+    std::vector<std::int32_t> codes;  ///< of each cell
+    std::string column;
+};
+
+/// @throws InputError where a cell has no condition of the model, or several columns say different ones
+inline FoundConditions conditions_for_model(const ModelDescription& description, const CountMatrix& cells,
+                                            std::string asked) {
     std::string known;
+    if (asked.empty() && cells.obs.find(description.condition_column) != nullptr) asked = description.condition_column;
     for (const auto& name : description.condition_names) known += (known.empty() ? "" : ", ") + name;
     if (!asked.empty()) {
         const auto* const column = cells.obs.find(asked);
@@ -96,18 +103,35 @@ inline std::vector<std::int32_t> conditions_for_model(const ModelDescription& de
         if (!labels) throw InputError(message("the column ", asked, " holds decimal numbers, which are no conditions"));
         std::string complaint;
         auto codes = condition_codes(cells, *labels, description.condition_names, complaint);
-        if (complaint.empty()) return codes;
+        if (complaint.empty()) return {std::move(codes), asked};
         throw InputError(message("in the column ", asked, " ", complaint, "; the model knows the conditions ", known));
     }
+    FoundConditions found;
     for (const auto& column : cells.obs.columns) {
         std::string complaint;
         const auto labels = as_labels(column);
         if (!labels) continue;
         auto codes = condition_codes(cells, *labels, description.condition_names, complaint);
-        if (complaint.empty()) return codes;
+        if (!complaint.empty()) continue;
+        if (!found.column.empty() && codes != found.codes)
+            throw InputError(message("the columns ", found.column, " and ", column.name,
+                                     " both have the model's conditions as their values (", known,
+                                     "), and not the same of each cell; name the one that says each cell's condition"));
+        if (found.column.empty()) found = {std::move(codes), column.name};
     }
-    throw InputError(message("no column has the model's conditions as its values in all cells (", known,
-                             "); name the column that says each cell's condition"));
+    if (found.column.empty())
+        throw InputError(message("no column has the model's conditions as its values in all cells (", known,
+                                 "); name the column that says each cell's condition"));
+    return found;
+}
+
+/// The conditions of a model that has some. @throws InputError
+inline void take_conditions(ModelCells& result, const ModelDescription& description, const CountMatrix& cells,
+                            const std::string& asked) {
+    if (description.options.conditions == 0) return;
+    auto found = conditions_for_model(description, cells, asked);
+    result.conditions = std::move(found.codes);
+    result.condition_column = std::move(found.column);
 }
 
 /// @throws MissingGenes
@@ -129,10 +153,9 @@ inline void require_most_genes(const ModelDescription& description, const std::v
 [[nodiscard]] inline ModelCells cells_for_model(const ModelDescription& description, const CountMatrix& cells,
                                                 const ModelCellsOptions& options = {}) {
     auto matched = match_genes(cells, description.genes, 0);
-    ModelCells result{std::move(matched.counts), std::move(matched.absent), matched.unknown, {}};
+    ModelCells result{std::move(matched.counts), std::move(matched.absent), matched.unknown, {}, {}};
     io_detail::require_most_genes(description, result.absent, options);
-    if (description.options.conditions > 0)
-        result.conditions = io_detail::conditions_for_model(description, cells, options.condition);
+    io_detail::take_conditions(result, description, cells, options.condition);
     return result;
 }
 
@@ -141,10 +164,9 @@ inline void require_most_genes(const ModelDescription& description, const std::v
 [[nodiscard]] inline ModelCells cells_for_model(const ModelDescription& description, H5adCells& cells,
                                                 const ModelCellsOptions& options = {}) {
     auto found = find_genes(cells.annotations().var.names, description.genes, 0);
-    ModelCells result{{}, std::move(found.absent), found.unknown, {}};
+    ModelCells result{{}, std::move(found.absent), found.unknown, {}, {}};
     io_detail::require_most_genes(description, result.absent, options);
-    if (description.options.conditions > 0)
-        result.conditions = io_detail::conditions_for_model(description, cells.annotations(), options.condition);
+    io_detail::take_conditions(result, description, cells.annotations(), options.condition);
     result.counts.var.names = description.genes;
     cells.take_genes(std::move(found.place), result.counts.var);
     return result;

@@ -54,6 +54,8 @@ inline void write_description(const ModelFileWriter& writer, const ModelDescript
                       {"nonzeros", description.nonzeros},
                       {"total_count", description.total_count}};
     PutOption{&table}("mean_library", description.mean_library);
+    PutOption{&table}("cells_digest", description.cells_digest);
+    if (!description.condition_column.empty()) table.emplace_back("condition_column", description.condition_column);
     writer.options("", table);
     writer.texts("genes", description.genes);
     writer.texts("names/labels", description.label_names);
@@ -124,6 +126,10 @@ inline ModelDescription read_description(const ModelFileReader& reader) {
     take("nonzeros", description.nonzeros);
     take("total_count", description.total_count);
     take("mean_library", description.mean_library);
+    take("cells_digest", description.cells_digest);
+    std::optional<std::string> condition_column;
+    take("condition_column", condition_column);
+    description.condition_column = condition_column.value_or("");
     description.genes = reader.texts("genes");
     description.label_names = reader.texts("names/labels");
     description.condition_names = reader.texts("names/conditions");

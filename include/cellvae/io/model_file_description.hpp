@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bit>
+#include <cstdint>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -32,8 +34,11 @@ struct ModelDescription {
     std::vector<std::int32_t> cluster_of;  ///< of each component of a mixture the number of the cluster that it is part
                                            ///< of, -1: of none; empty: each component is its own cluster
     std::vector<std::string> condition_names;
-    std::vector<std::string> latent_names;  ///< as of gene sets; empty: they have none
-    std::string program;                    ///< what the program that trained it keeps for itself
+    std::string condition_column;  ///< of the cells' annotations that the conditions were; empty: not known
+    std::optional<std::uint64_t> cells_digest{};  ///< cells_digest() of the data, cells in their order; files of
+                                                  ///< earlier versions do not have it
+    std::vector<std::string> latent_names;        ///< as of gene sets; empty: they have none
+    std::string program;                          ///< what the program that trained it keeps for itself
 
     // only in a description that was read
     std::int64_t steps = 0;       ///< of the optimiser
@@ -51,6 +56,29 @@ struct ModelDescription {
         return result;
     }
 };
+
+/// A number that other cells, the same ones in another order, or with other known labels or conditions hardly have: of
+/// each cell's total counts, its number of counts above zero, its label and its condition.
+template <class Exec>
+[[nodiscard]] std::uint64_t cells_digest(const Exec& exec, const CellStatistics<Exec>& data) {
+    std::uint64_t digest = 0;
+    const auto add = [&digest](std::uint64_t value) {  // the mixing function of SplitMix64, public domain
+        digest += value + 0x9e3779b97f4a7c15;
+        digest = (digest ^ (digest >> 30)) * 0xbf58476d1ce4e5b9;
+        digest = (digest ^ (digest >> 27)) * 0x94d049bb133111eb;
+        digest ^= digest >> 31;
+    };
+    const KernelLabel kernel("cellvae::cells_digest");
+    const auto label = to_host(exec, kernel, data.label), condition = to_host(exec, kernel, data.condition);
+    for (std::size_t cell = 0; cell < static_cast<std::size_t>(data.cells()); ++cell) {
+        add(std::bit_cast<std::uint64_t>(data.host_total[cell]));
+        add(std::bit_cast<std::uint64_t>(data.host_library[cell]));
+        add(static_cast<std::uint64_t>(data.host_offsets[cell + 1]));
+        if (cell < label.extent(0)) add(static_cast<std::uint64_t>(label(cell)));
+        if (cell < condition.extent(0)) add(static_cast<std::uint64_t>(condition(cell)));
+    }
+    return digest;
+}
 
 /// Describes a model and the data that it is trained on; names of labels, conditions and latent dimensions, and what
 /// the program wants to keep, are the caller's to add.
@@ -80,6 +108,7 @@ template <class Model, class Exec>
     description.mean_library =
         std::accumulate(data.host_library.begin(), data.host_library.end(), 0.0) / static_cast<double>(data.cells());
     description.held_out = split.held_out;
+    description.cells_digest = cells_digest(exec, data);
     return description;
 }
 
@@ -97,8 +126,8 @@ inline void require_genes(const ModelDescription& description, const std::string
                                      "; expected the same genes in the same order"));
 }
 
-/// The same of the cells, as training that is resumed needs them: their number, that of their counts above zero, and
-/// those counts' sum. @throws InputError
+/// The same of the cells, as training that is resumed needs them: their number, that of their counts above zero, those
+/// counts' sum, and their digest. @throws InputError
 inline void require_cells(const ModelDescription& description, const std::string& file, const ModelDescription& found,
                           const std::string& data) {
     if (description.cells != found.cells || description.nonzeros != found.nonzeros ||
@@ -108,6 +137,10 @@ inline void require_cells(const ModelDescription& description, const std::string
             " held out) with ", description.nonzeros, " counts above zero that add up to ", description.total_count,
             ", and ", data, " has ", found.cells, " (", found.held_out.size(), " held out) with ", found.nonzeros,
             " that add up to ", found.total_count, "; expected the same cells and the same split"));
+    if (description.cells_digest && found.cells_digest && *description.cells_digest != *found.cells_digest)
+        throw InputError(message(file, ": the cells of ", data,
+                                 " are not those that the model was trained on, or are in another order, or have other "
+                                 "known labels or conditions; expected the same cells"));
 }
 
 }  // namespace cellvae

@@ -229,13 +229,18 @@ private:
         return text.empty() ? "one value" : text + " values";
     }
 
-    /// The object of that path, invalid where there is none; the last part may be anything.
+    /// The object of that path, invalid where there is none; the last part may be anything. Fails where there is one
+    /// that cannot be opened: what is damaged is not missing.
     [[nodiscard]] Handle open(const std::string& path) const {
         Handle at(H5Gopen2(file_.handle.get(), "/", H5P_DEFAULT));
         for (std::size_t begin = 0; begin < path.size() && at.valid();) {
             const std::size_t end = std::min(path.find('/', begin), path.size());
             if (!is_group(at)) return Handle();
-            at = open_object(at.get(), path.substr(begin, end - begin));
+            const std::string part = path.substr(begin, end - begin);
+            Handle next = open_object(at.get(), part);
+            if (!next.valid() && H5Lexists(at.get(), part.c_str(), H5P_DEFAULT) != 0)
+                file_.fail(path, "cannot be opened (", hdf5_reason(), "); expected undamaged data");
+            at = std::move(next);
             begin = end + 1;
         }
         return at;
