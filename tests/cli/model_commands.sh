@@ -161,6 +161,51 @@ P
     refused "no column has the model's conditions" embed donors/model.h5 strangers.h5ad --out o.h5ad
     "$python" "$here/model_output_check.py" "$folder" "$gene" cells || fail "model_output_check.py: other cells"
 fi
+# cells with two columns of the same values, and a type whose name is no plain field of CSV
+awk 'BEGIN { srand(1); printf "cell,batch,other,type"; for (g = 1; g <= 30; ++g) printf ",g\351%d", g; print "";
+    for (c = 1; c <= 60; ++c) { printf "c%d,%s,%s,%s", c, c % 2 ? "a" : "b", c % 3 ? "a" : "b", c % 4 ? "\"T, naive\"" : "B";
+        for (g = 1; g <= 30; ++g) printf ",%d", rand() < 0.5 ? 0 : 1 + int(5 * rand()) + (c % 4 && g < 9 ? 6 : 0); print "" } }' >two.csv
+small='--genes 0 --epochs 2 --hidden 8 --latent 2 --samples 2'
+train_small() {
+    name=$1
+    shift
+    "$program" train two.csv --out "$name" $small "$@" >/dev/null 2>train.err || fail "train: $(cat train.err)"
+}
+train_small batches --prior gaussian --condition batch
+grep -q '30 texts of the genes are not UTF-8 and were taken as Latin-1: gé1' train.err || fail "Latin-1: $(cat train.err)"
+has '"condition_column": "batch"' info batches/model.h5 --json
+has 'latent' embed batches/model.h5 two.csv --out two.h5ad
+grep -q 'conditions: the column batch' err || fail "the column of the conditions was not said: $(cat err)"
+sed '1s/batch/donor/' two.csv >donor.csv
+refused "the columns donor and other both have the model's conditions as their values (a, b)" embed batches/model.h5 donor.csv --out o.h5ad
+has 'latent' embed batches/model.h5 donor.csv --condition donor --out donor.h5ad
+{ head -n 1 two.csv; tail -n +2 two.csv | tac; } >turned.csv
+for cells in turned donor; do
+    column=batch
+    [ $cells = turned ] || { sed 's/^\(c[0-9]*\),\([ab]\),\([ab]\)/\1,\3,\2/' two.csv >donor.csv; }
+    refused 'or are in another order, or have other known labels or conditions' train $cells.csv --out turned --prior gaussian \
+        --condition $column $small --epochs 3 --resume batches
+done
+train_small known --prior marginal_mixture --known-labels type --start-epochs 2
+grep -q '^"T, naive",1,' known/markers.csv || fail "markers.csv: $(sed -n 2p known/markers.csv)"
+mkdir ended
+cp batches/model.h5 ended/
+has 'folder of a training that has not ended' info ended --json
+# what is read is not written over, and what an earlier model found does not stay beside what another finds
+for kind in embed denoise sample evaluate de; do
+    group=
+    [ $kind != de ] || group='--groupby cell_type --group type_1'
+    cp mixture.h5ad own.h5ad
+    refused 'which is read and would be lost' $kind "$model" own.h5ad $group --out ./own.h5ad
+    refused 'which is read and would be lost' $kind "$model" own.h5ad $group --out "$model"
+    cmp -s own.h5ad mixture.h5ad || fail "$kind: what was read is not what it was"
+done
+"$program" embed "$model" mixture.h5ad --out plain.h5ad >/dev/null 2>err || fail "embed: $(cat err)"
+"$program" info plain.h5ad --json >out 2>err
+if grep -q 'cellvae_c' out; then fail "clusters of another model stayed: $(cat out)"; fi
+refused '--least-common would be ignored without --missing-genes zero' embed "$model" "$counts" --out o.h5ad --least-common 0.2
+refused '--clusters would be ignored without --cluster-by kmeans' evaluate mixture/model.h5 "$counts" --clusters 3
+refused '--resolution would be ignored without --cluster-by leiden' evaluate "$model" "$counts" --resolution 3
 [ ! -e o.h5ad ] && [ ! -e o.csv ] || fail "a file was written for what was refused"
 [ $failed -eq 0 ] && echo "model_commands.sh: right"
 exit $failed
