@@ -22,6 +22,7 @@ struct DenoiseRequest {
 };
 
 void run_denoise(const DenoiseRequest& request) {
+    evaluation_detail::check_library(request.library);
     const auto both = read_model_and_cells(request.model);
     const auto genes = genes_by_name(request.genes, both->description, request.model.model);
     const Index cells = both->cells.counts.cells();
