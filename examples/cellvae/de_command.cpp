@@ -4,11 +4,14 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string_view>
+#include <unordered_set>
 
 #include "cellvae/io/atomic_file.hpp"
 #include "clustering.hpp"
 #include "model_command.hpp"
 #include "ranked_genes.hpp"
+#include "report.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -18,6 +21,7 @@ namespace {
 struct DifferenceRequest {
     ModelRequest model;
     std::string column, group, reference = "rest", out;
+    bool reference_named = false;  ///< by its option
     DifferentialExpressionOptions options;
 };
 
@@ -58,36 +62,96 @@ std::string table_of(std::span<const RankedGenes> groups, const std::vector<std:
     return table;
 }
 
-void run_de(const DifferenceRequest& request) {
-    const auto both = read_model_and_cells(request.model);
-    const auto labels = find_labels(both->counts, request.column, request.model.counts);
-    if (!labels) throw OptionError(message("--groupby: name the column that the groups are values of"));
+/// The values of the column whose cells are compared.
+struct ComparedValues {
+    std::vector<std::int32_t> groups;  ///< each against the reference
+    std::int32_t reference = -1;       ///< -1: all others
+};
+
+/// @throws OptionError for a value that the column does not have, one that may be meant in two ways, and where there
+/// are no cells to compare
+ComparedValues compared_values(const DifferenceRequest& request, const KnownLabels& labels) {
+    const auto& categories = labels.values.categories;
+    const std::string column = message(request.model.counts, ": the column ", labels.column);
+    std::vector<Index> cells(categories.size());
+    Index with_value = 0;
+    for (const auto code : labels.values.codes)
+        if (code >= 0) {
+            ++cells[static_cast<std::size_t>(code)];
+            ++with_value;
+        }
+    const auto refuse_second_meaning = [&](const char* option, const std::string& name, const char* meaning) {
+        const auto found = std::find(categories.begin(), categories.end(), name);
+        if (found != categories.end() && cells[static_cast<std::size_t>(found - categories.begin())] > 0)
+            throw OptionError(message(column, " has a value ", name, ", and ", option, " ", name, " means ", meaning,
+                                      ": give those cells another value"));
+    };
     const auto code_of = [&](const std::string& name) {
-        const auto& categories = labels->values.categories;
         const auto found = std::find(categories.begin(), categories.end(), name);
         if (found != categories.end()) return static_cast<std::int32_t>(found - categories.begin());
         std::string list;
         for (const auto& category : categories) list += (list.empty() ? "" : ", ") + category;
-        throw OptionError(
-            message(request.model.counts, ": the column ", request.column, " has no value ", name, "; it has ", list));
+        throw OptionError(message(column, " has no value ", name, "; it has ", list));
     };
-    const bool several = request.group == "all";
-    const auto reference_code = request.reference == "rest" ? -1 : code_of(request.reference);
-    const auto& codes = labels->values.codes;
-    std::vector<std::int32_t> group_codes;
-    if (several) {
-        for (std::int32_t code = 0; code < static_cast<std::int32_t>(labels->values.categories.size()); ++code)
-            if (code != reference_code && std::find(codes.begin(), codes.end(), code) != codes.end())
-                group_codes.push_back(code);
-    } else {
-        group_codes.push_back(code_of(request.group));
+    const auto require_cells = [&](std::int32_t code) {
+        if (cells[static_cast<std::size_t>(code)] == 0)
+            throw OptionError(
+                message(column, " has the value ", categories[static_cast<std::size_t>(code)], " in no cell"));
+    };
+    const bool several = request.group == "all", rest = request.reference == "rest";
+    if (several) refuse_second_meaning("--group1", "all", "each value in turn");
+    if (rest && request.reference_named) refuse_second_meaning("--group2", "rest", "all others with a value");
+    ComparedValues result;
+    if (!rest) {
+        result.reference = code_of(request.reference);
+        require_cells(result.reference);
     }
-    if (group_codes.empty())
-        throw OptionError(
-            message(request.model.counts, ": the column ", request.column, " has no value but ", request.reference));
-    if (group_codes.front() == reference_code) throw OptionError("--group1 and --group2 are the same");
+    if (several) {
+        for (std::size_t code = 0; code < categories.size(); ++code)
+            if (static_cast<std::int32_t>(code) != result.reference && cells[code] > 0)
+                result.groups.push_back(static_cast<std::int32_t>(code));
+        if (result.groups.empty()) throw OptionError(message(column, " has no value but ", request.reference));
+    } else {
+        result.groups.push_back(code_of(request.group));
+        require_cells(result.groups.front());
+    }
+    if (result.groups.front() == result.reference) throw OptionError("--group1 and --group2 are the same");
+    const auto first = static_cast<std::size_t>(result.groups.front());
+    if (rest && cells[first] == with_value)
+        throw OptionError(message(column, " has no value but ", categories[first],
+                                  ": there are no other cells to compare those with"));
+    return result;
+}
+
+/// Numbers of the model's genes that the cells have; empty: all of them.
+std::vector<GeneIndex> genes_there(const std::vector<std::string>& genes, const std::vector<std::string>& absent) {
+    std::vector<GeneIndex> there;
+    if (absent.empty()) return there;
+    const std::unordered_set<std::string_view> not_there(absent.begin(), absent.end());
+    for (std::size_t gene = 0; gene < genes.size(); ++gene)
+        if (!not_there.contains(genes[gene])) there.push_back(static_cast<GeneIndex>(gene));
+    return there;
+}
+
+void run_de(const DifferenceRequest& request) {
+    require_other_file(request.out, {request.model.model, request.model.counts});
+    evaluation_detail::check_library(request.options.library);
+    const auto both = read_model_and_cells(request.model);
+    const auto labels = find_labels(both->counts, request.column, request.model.counts);
+    if (!labels) throw OptionError(message("--groupby: name the column that the groups are values of"));
+    const auto [group_codes, reference_code] = compared_values(request, *labels);
+    const bool several = request.group == "all", as_h5ad = request.out.ends_with(".h5ad");
+    const auto& codes = labels->values.codes;
+    if (as_h5ad) {
+        std::vector<std::string> names;
+        for (const auto code : group_codes) names.push_back(labels->values.categories[static_cast<std::size_t>(code)]);
+        check_ranked_groups(names, message(request.model.counts, ": the column ", labels->column), request.out);
+    }
     auto options = request.options;
     options.seed = request.model.seed;
+    options.genes = genes_there(both->description.genes, both->cells.absent);
+    if (!both->cells.absent.empty())
+        print_notice(message("absent genes are not compared: ", request.out, " has the other ", options.genes.size()));
     std::vector<RankedGenes> groups;
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (const std::int32_t group_code : group_codes) {
@@ -126,7 +190,7 @@ void run_de(const DifferenceRequest& request) {
                            {"first", top},
                            {"file", request.out}});
     }
-    if (request.out.ends_with(".h5ad"))
+    if (as_h5ad)
         write_ranked_genes(request.out, both->counts, groups, both->description.genes, labels->column,
                            request.reference);
     else
@@ -153,8 +217,9 @@ void add_de(CLI::App& app, Invocation& invocation) {
     de.add_option("--groupby", request->column, "Column of the groups")->required();
     de.add_option("--group1,--group", request->group, "The value of the cells in question; all: each value in turn")
         ->required();
-    de.add_option("--group2,--reference", request->reference,
-                  "The value of those compared with; rest: all others with a value");
+    auto* const reference = de.add_option("--group2,--reference", request->reference,
+                                          "The value of those compared with; rest: all others with a value");
+    reference->each([request](const std::string&) { request->reference_named = true; });
     de.add_option("--out", request->out,
                   "Table to write, the surest genes first: TSV or, with uns/rank_genes_groups for scanpy, h5ad if it "
                   "ends so, else CSV")

@@ -24,6 +24,7 @@ struct DenoiseRequest {
 
 void run_denoise(const DenoiseRequest& request) {
     require_other_file(request.out, {request.model.model, request.model.counts});
+    evaluation_detail::check_library(request.library);
     const auto both = read_model_and_cells(request.model);
     const auto genes = genes_by_name(request.genes, both->description, request.model.model);
     const Index cells = both->cells.counts.cells();

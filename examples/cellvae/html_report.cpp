@@ -180,8 +180,9 @@ void report_on_folder(const std::filesystem::path& folder, const std::vector<std
                                  text.empty() ? ": is missing or empty" : ": is no JSON object",
                                  "; expected what cellvae train writes"));
     if (!scores_read.contains("prior"))
-        throw InputError(message(folder.string(), ": is not of a training (its scores.json names no prior); a report is "
-                                                  "of what cellvae train wrote"));
+        throw InputError(message(folder.string(),
+                                 ": is not of a training (its scores.json names no prior); a report is "
+                                 "of what cellvae train wrote"));
     const auto counts = read_run_cells(folder / "cells.h5ad");
     const auto latent = read_latent(folder / "cells.h5ad", counts.cells());
     write_report(folder, {counts, latent, std::move(scores_read), text_of_file(folder / "history.csv"),

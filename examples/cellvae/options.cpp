@@ -30,6 +30,11 @@ void refuse_ignored(bool ignored, const std::string& option, const std::string& 
     if (ignored) throw OptionError(message(option, " would be ignored ", why, ": leave it out"));
 }
 
+void refuse_ignored(const CLI::App& command, bool ignored, const std::string& why,
+                    std::initializer_list<const char*> options) {
+    for (const char* option : options) refuse_ignored(ignored && command.get_option(option)->count() > 0, option, why);
+}
+
 CLI::Validator above_zero() { return not_negative(false, "POSITIVE"); }
 
 CLI::Validator zero_or_more() { return not_negative(true, "NONNEGATIVE"); }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -42,6 +43,10 @@ CLI::App& add_command(CLI::App& app, Invocation& invocation, const CommandText& 
 
 /// @throws OptionError where an option was given and would be ignored; `why` as in "without --stream"
 void refuse_ignored(bool ignored, const std::string& option, const std::string& why);
+
+/// The same of the options of a command that were given.
+void refuse_ignored(const CLI::App& command, bool ignored, const std::string& why,
+                    std::initializer_list<const char*> options);
 
 /// Of a number above 0, and of one that is not below it; neither is infinite. CLI11's own say the largest double in
 /// full.

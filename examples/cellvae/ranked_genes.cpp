@@ -3,6 +3,7 @@
 
 #include <hdf5.h>
 
+#include <cstddef>
 #include <utility>
 
 #include "cellvae/io/atomic_file.hpp"
@@ -17,9 +18,8 @@ using io_detail::Handle;
 
 void write_text(const H5adWriter& writer, hid_t parent, const char* name, const std::string& text) {
     const char* const pointer = text.c_str();
-    const Handle type = H5adWriter::text_type(), space(H5Screate(H5S_SCALAR));
-    const Handle dataset = writer.check(
-        Handle(H5Dcreate2(parent, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)), name);
+    const Handle type = H5adWriter::text_type();
+    const Handle dataset = writer.make_dataset(parent, name, type.get(), {});
     writer.check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer), name);
     writer.encode(dataset.get(), "string", "0.2.0");
 }
@@ -35,15 +35,34 @@ void write_records(const H5adWriter& writer, hid_t parent, const char* name, hid
         H5Tinsert(record.get(), groups[g].group.c_str(), g * sizeof(Value), type);
         for (std::size_t rank = 0; rank < ranks; ++rank) values[rank * groups.size() + g] = of(groups[g].genes[rank]);
     }
-    const hsize_t shape[] = {ranks};
-    const Handle space(H5Screate_simple(1, shape, nullptr));
-    const Handle dataset = writer.check(
-        Handle(H5Dcreate2(parent, name, record.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)), name);
+    const Handle dataset = writer.make_dataset(parent, name, record.get(), {ranks});
     writer.check(H5Dwrite(dataset.get(), record.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), name);
     writer.encode(dataset.get(), "rec-array", "0.2.0");
 }
 
+/// The fields of a record are one message of an object's header, whose size is a multiple of 8 and has 16 bits; libhdf5
+/// 1.10 writes 65532 bytes into a file that cannot be read. The message has 8 bytes and, in the longest of its forms,
+/// 52 a field beside its name, which is ended by a zero and filled up to a multiple of 8.
+constexpr std::size_t most_for_fields = 65528;
+
+std::size_t bytes_of_fields(std::span<const std::string> names) {
+    std::size_t bytes = 8;
+    for (const auto& name : names) bytes += 52 + (name.size() / 8 + 1) * 8;
+    return bytes;
+}
+
 }  // namespace
+
+void check_ranked_groups(std::span<const std::string> groups, const std::string& column, const std::string& file) {
+    for (const auto& group : groups)
+        if (group.empty())
+            throw OptionError(message(column, " has an empty value, which cannot be the name of a group in ", file,
+                                      ": give those cells another value, or write CSV or TSV (--out FILE.csv)"));
+    if (const auto bytes = bytes_of_fields(groups); bytes > most_for_fields)
+        throw OptionError(message(column, ": the names of ", counted(groups.size(), "group"), " take ", bytes,
+                                  " bytes in ", file, ", where HDF5 has room for ", most_for_fields,
+                                  ": write CSV or TSV (--out FILE.csv)"));
+}
 
 void write_ranked_genes(const std::string& file, const CountMatrix& cells, std::span<const RankedGenes> groups,
                         std::span<const std::string> names, const std::string& groupby, const std::string& reference) {

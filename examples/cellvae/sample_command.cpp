@@ -23,33 +23,61 @@ struct SampleRequest {
     std::string out;
     std::vector<std::string> genes;
     Index draws = 1;
-    Index cells = 0;              ///< new ones from the prior
-    std::vector<Index> clusters;  ///< of a mixture, that new cells are of; empty: all
-    double library = 0;           ///< of new cells; 0: the mean of the training
-    std::string of_condition;     ///< of new cells; empty: the model's first
+    Index cells = 0;                    ///< new ones from the prior
+    std::vector<std::string> clusters;  ///< of a mixture, that new cells are of; empty: all
+    double library = 0;                 ///< of new cells; 0: the mean of the training
+    std::string of_condition;           ///< of new cells; empty: the model's first
 };
 
-/// Numbers of the components that make up the clusters, by the names that the training gave them.
-std::vector<Index> components_of(const std::vector<Index>& clusters, const ModelDescription& description,
+/// For messages: the names, of many the first twenty.
+std::string first_names(const std::vector<std::string>& names) {
+    constexpr std::size_t most = 20;
+    std::string list;
+    for (std::size_t i = 0; i < std::min(names.size(), most); ++i) list += (i > 0 ? ", " : "") + names[i];
+    return names.size() > most ? message(list, ", ... (", names.size(), ")") : list;
+}
+
+/// Numbers of the components that make up the clusters.
+/// @param asked names, as the training gave them; a text that is none may be several, separated by commas
+/// @throws OptionError for a cluster that the model does not have
+std::vector<Index> components_of(const std::vector<std::string>& asked, const ModelDescription& description,
                                  const std::string& file) {
     std::vector<Index> components;
-    if (clusters.empty()) return components;
+    if (asked.empty()) return components;
     if (!has_clusters(description.options.prior))
         throw OptionError(message("--cluster: the model ", file, " has no clusters"));
     const auto of = cluster_components(description);
-    for (const Index cluster : clusters) {
+    const auto take = [&](const std::string& name) {
         const auto before = components.size();
         for (std::size_t k = 0; k < of.cluster_of.size(); ++k)
-            if (static_cast<Index>(of.cluster_of[k]) == cluster) components.push_back(static_cast<Index>(k));
-        if (components.size() == before)
-            throw OptionError(
-                message("--cluster ", cluster, ": the model ", file, " has the clusters 0 to ", of.names.size() - 1));
+            if (const auto cluster = of.cluster_of[k];
+                cluster >= 0 && of.names[static_cast<std::size_t>(cluster)] == name)
+                components.push_back(static_cast<Index>(k));
+        return components.size() > before;
+    };
+    const auto refuse = [&](const std::string& name) {
+        std::vector<std::string> names;  // of those that cells can be of
+        for (std::size_t cluster = 0; cluster < of.names.size(); ++cluster)
+            if (std::find(of.cluster_of.begin(), of.cluster_of.end(), static_cast<std::int32_t>(cluster)) !=
+                of.cluster_of.end())
+                names.push_back(of.names[cluster]);
+        throw OptionError(message("--cluster ", name, ": the model ", file, " has the clusters ", first_names(names)));
+    };
+    for (const auto& text : asked) {
+        if (take(text)) continue;
+        for (std::size_t begin = 0; begin <= text.size();) {
+            const auto end = std::min(text.find(',', begin), text.size());
+            const auto name = text.substr(begin, end - begin);
+            if (!take(name)) refuse(name);
+            begin = end + 1;
+        }
     }
     return components;
 }
 
 /// New cells, with a library size and a condition, of which the model knows nothing else.
 void run_generate(const SampleRequest& request) {
+    evaluation_detail::check_library(request.library);
     const auto both = read_model(request.model);
     const auto& description = both->description;
     const auto genes = genes_by_name(request.genes, description, request.model.model);
@@ -63,9 +91,12 @@ void run_generate(const SampleRequest& request) {
         const auto found = request.of_condition.empty()
                                ? conditions.begin()
                                : std::find(conditions.begin(), conditions.end(), request.of_condition);
+        if (conditions.empty())
+            throw OptionError(message("--of-condition ", request.of_condition, ": the model ", request.model.model,
+                                      " was trained without conditions; leave it out"));
         if (found == conditions.end())
             throw OptionError(message("--of-condition: the model ", request.model.model, " knows no condition ",
-                                      request.of_condition));
+                                      request.of_condition, "; it knows ", first_names(conditions)));
         cells.conditions.assign(static_cast<std::size_t>(request.cells),
                                 static_cast<std::int32_t>(found - conditions.begin()));
         cells.counts.obs.set({"condition", std::vector<std::string>(static_cast<std::size_t>(request.cells), *found)});
@@ -116,6 +147,7 @@ void run_sample(const SampleRequest& request) {
         throw OptionError("give either counts, to sample for their cells, or --cells N, for new cells from the prior");
     if (request.cells > 0 && request.draws != 1)
         throw OptionError("--draws is of counts: of new cells give their number, --cells N");
+    require_other_file(request.out, {request.model.model, request.model.counts});
     if (request.cells > 0) return run_generate(request);
     if (!request.clusters.empty() || request.library > 0 || !request.of_condition.empty())
         throw OptionError("--cluster, --library and --of-condition are for new cells: give --cells N and no counts");
@@ -180,13 +212,21 @@ void add_sample(CLI::App& app, Invocation& invocation) {
     sample.add_option("--draws", request->draws, "Of every cell")->check(CLI::Range(1, 100000));
     sample.add_option("--cells", request->cells, "In place of counts: so many new cells, their latent from the prior")
         ->check(CLI::Range(1, 1000000000));
-    sample
-        .add_option("--cluster", request->clusters,
-                    "Of new cells under a mixture: the numbers of their clusters, separated by commas; all by default")
-        ->delimiter(',');
+    sample.add_option("--cluster", request->clusters,
+                      "Of new cells under a mixture: their clusters, by the names in obs/cellvae_cluster, separated by "
+                      "commas; all by default");
     sample.add_option("--library", request->library, "Library size of new cells; 0: the mean of the training")
         ->check(zero_or_more());
     sample.add_option("--of-condition", request->of_condition, "Condition of new cells; the model's first by default");
+    sample.callback([&sample, request, &invocation] {
+        invocation.run = [&sample, request] {
+            refuse_ignored(sample, request->cells > 0 && request->model.counts.empty(),
+                           "with --cells, which takes no counts",
+                           {"--orientation", "--matrix", "--genome", "--features", "--condition", "--missing-genes",
+                            "--least-common"});
+            run_sample(*request);
+        };
+    });
 }
 
 }  // namespace cellvae::program

@@ -235,8 +235,7 @@ void add_going_on(CLI::App& train, TrainRequest& request) {
 /// @throws OptionError for an option that was given and that the others would have ignored
 void refuse_ignored(const CLI::App& train, const TrainRequest& request) {
     const auto refuse = [&](bool ignored, const char* why, std::initializer_list<const char*> names) {
-        for (const char* name : names)
-            program::refuse_ignored(ignored && train.get_option(name)->count() > 0, name, why);
+        program::refuse_ignored(train, ignored, why, names);
     };
     const bool network = request.prior == "mixture", clusters = request.has_clusters(), vamp = request.prior == "vamp";
     const bool relaxed = request.sum == "gumbel_softmax" || request.sum == "straight_through";

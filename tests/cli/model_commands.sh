@@ -63,6 +63,17 @@ grep '^type_1,' all.csv | cut -d, -f2- >all_1.csv
 tail -n +2 de.csv | cmp -s - all_1.csv || fail "de: type_1 among all is not type_1 alone"
 has genes_called de "$model" "$counts" --groupby cell_type --group1 all --group2 type_2 --out ranked.h5ad --pairs 300
 [ "$(grep -c genes_called out)" -eq 2 ] || fail "de: of three values two are not the reference: $(cat out)"
+sleep 1  # a time stamp would be another
+has genes_called de "$model" "$counts" --groupby cell_type --group1 all --group2 type_2 --out ranked_again.h5ad --pairs 300
+cmp -s ranked.h5ad ranked_again.h5ad || fail "de: another h5ad file with the same seed"
+# genes that the cells do not have are not compared
+sed -n '2,91s/,.*//p' de.csv >ninety.txt
+"$program" filter "$counts" --keep-genes ninety.txt --out ninety.h5ad >/dev/null 2>err || fail "filter: $(cat err)"
+has '"genes": 90' de "$model" ninety.h5ad --groupby cell_type --group type_1 --out ninety.csv --pairs 300 --missing-genes zero --json
+grep -q 'absent genes are not compared: ninety.csv has the other 90' err || fail "de does not say that absent genes are left out: $(cat err)"
+tr -d '\n' <out | grep -q '"genes_absent": \[ *"' || fail "de does not name the absent genes: $(cat out)"
+sed -n '2,$s/,.*//p' ninety.csv | sort >compared.txt
+sort ninety.txt | cmp -s - compared.txt || fail "de: the table has not the genes that are there"
 has '"genes": 1' denoise "$model" "$counts" --out one.h5ad --genes "$gene" --json
 has '"draws": 2' sample "$model" "$counts" --out sampled.h5ad --draws 2 --json
 has '"what": "probability of a structural zero"' denoise "$model" "$counts" --out zeros.h5ad --structural-zeros --json
@@ -113,8 +124,17 @@ refused '--draws' sample "$model" "$counts" --out o.h5ad --draws 0
 refused 'give either counts' sample "$model" --out o.h5ad
 refused 'give either counts' sample "$model" "$counts" --cells 5 --out o.h5ad
 refused 'has no clusters' sample "$model" --cells 5 --cluster 0 --out o.h5ad
-refused '--cluster 9: the model mixture/model.h5 has the clusters 0 to' sample mixture/model.h5 --cells 5 --cluster 9 --out o.h5ad
+refused '--cluster 9: the model mixture/model.h5 has the clusters 0, 1' sample mixture/model.h5 --cells 5 --cluster 9 --out o.h5ad
+refused '--cluster : the model mixture/model.h5 has the clusters 0, 1' sample mixture/model.h5 --cells 5 --cluster= --out o.h5ad
+refused '--of-condition c: the model run 1/model.h5 was trained without conditions' sample "$model" --cells 5 --of-condition c --out o.h5ad
 refused 'are for new cells' sample "$model" "$counts" --library 5 --out o.h5ad
+for option in '--missing-genes zero' '--matrix raw/X' '--condition foo' '--features zz' '--genome hg19' '--orientation genes-in-rows' '--least-common .2'; do
+    refused "${option%% *} would be ignored with --cells, which takes no counts: leave it out" sample "$model" --cells 5 $option --out o.h5ad
+done
+refused '--least-common would be ignored without --missing-genes zero' sample "$model" "$counts" --least-common .2 --out o.h5ad
+refused 'a library size is at most 1e+08, found 1e+12' sample "$model" --cells 5 --library 1e12 --out o.h5ad
+refused 'a library size is at most 1e+08, found 1e+300' denoise "$model" "$counts" --library 1e300 --out o.h5ad
+refused 'a library size is at most 1e+08, found 1e+300' de "$model" "$counts" --groupby cell_type --group type_1 --library 1e300 --out o.csv
 refused 'has no value type_9' de "$model" "$counts" --groupby cell_type --group type_9 --out o.csv
 refused 'there is no column kind' de "$model" "$counts" --groupby kind --group a --out o.csv
 refused 'are the same' de "$model" "$counts" --groupby cell_type --group type_1 --reference type_1 --out o.csv
@@ -132,6 +152,16 @@ cells = anndata.read_h5ad(sys.argv[1])
 cells.obs["known"] = pandas.Categorical([None] * cells.n_obs, categories=["type_1"])
 cells.write_h5ad("none_known.h5ad")
 del cells.obs["known"]
+odd = cells.copy()
+odd.obs["odd"] = ["all", "rest", "b"] * 40
+odd.obs["empty"] = ["", "a", "b"] * 40
+odd.obs["long"] = ["0" * 70000, "a", "b"] * 40
+odd.obs["most"] = ["0" * 32700, "1" * 32711] * 60
+odd.obs["more"] = ["0" * 32700, "1" * 32712] * 60
+odd.obs["one"] = ["only"] * 120
+odd.obs["unused"] = pandas.Categorical(["a", "b"] * 60, categories=["a", "b", "none"])
+odd.obs["minus"] = pandas.Categorical(["-1", "0", "a", "b, c"] * 30, categories=["-1", "0", "a", "b, c"])
+odd.write_h5ad("odd.h5ad")
 cells.layers["counts"] = cells.X.copy()
 cells.X = numpy.log1p(cells.X.toarray())
 cells.write_h5ad("normalised.h5ad")
@@ -139,6 +169,37 @@ P
     refused 'raw counts, not normalised values' embed "$model" normalised.h5ad --out o.h5ad
     grep -q 'layers/counts' err || fail "the layer with counts was not named: $(cat err)"
     has '"latent"' embed "$model" normalised.h5ad --matrix layers/counts --out layer.h5ad --json
+    # values of a column that mean something else, cannot be names in an h5ad file, or are all there is
+    refused "odd.h5ad: the column odd has a value all, and --group1 all means each value in turn" de "$model" odd.h5ad --groupby odd --group1 all --out o.csv
+    refused "odd.h5ad: the column odd has a value rest, and --group2 rest means all others" de "$model" odd.h5ad --groupby odd --group1 b --group2 rest --out o.csv
+    has '"group": "rest"' de "$model" odd.h5ad --groupby odd --group1 rest --out odd.csv --pairs 20 --json
+    refused "odd.h5ad: the column empty has an empty value, which cannot be the name of a group in o.h5ad" de "$model" odd.h5ad --groupby empty --group1 all --out o.h5ad
+    refused "odd.h5ad: the column empty has an empty value" de "$model" odd.h5ad --groupby empty --group1 '' --out o.h5ad
+    has '"group": ""' de "$model" odd.h5ad --groupby empty --group1 '' --out odd.csv --pairs 20 --json
+    refused "odd.h5ad: the column long: the names of 1 group take 70068 bytes in o.h5ad, where HDF5 has room for 65528: write CSV or TSV" \
+        de "$model" odd.h5ad --groupby long --group1 "$(printf '%070000d' 0)" --out o.h5ad
+    refused "odd.h5ad: the column more: the names of 2 groups take 65536 bytes" de "$model" odd.h5ad --groupby more --group1 all --out o.h5ad
+    has '"groups"' de "$model" odd.h5ad --groupby most --group1 all --out most.h5ad --pairs 20 --json
+    refused "odd.h5ad: the column one has no value but only: there are no other cells to compare those with" de "$model" odd.h5ad --groupby one --group1 only --out o.csv
+    refused "odd.h5ad: the column one has no value but only: there are no other cells" de "$model" odd.h5ad --groupby one --group1 all --out o.csv
+    refused "odd.h5ad: the column unused has the value none in no cell" de "$model" odd.h5ad --groupby unused --group1 none --out o.csv
+
+    # new cells of clusters by their names
+    "$program" train odd.h5ad --out named --prior mixture --known-labels minus --epochs 2 --hidden 16 --latent 4 --samples 2 --genes 100 \
+        >/dev/null 2>train.err || fail "train: $(cat train.err)"
+    has '"cells": 30' sample named/model.h5 --cells 30 --cluster 0 --out of_0.h5ad --json
+    has '"cells": 30' sample named/model.h5 --cells 30 --cluster=-1,a --out of_two.h5ad --json
+    has '"cells": 30' sample named/model.h5 --cells 30 --cluster 'b, c' --out of_comma.h5ad --json
+    refused 'has the clusters -1, 0, a, b, c' sample named/model.h5 --cells 30 --cluster type_1 --out o.h5ad
+    "$python" - <<'P' || fail "what de and sample wrote for odd names"
+import anndata
+for file, names in (("of_0", {"0"}), ("of_two", {"-1", "a"}), ("of_comma", {"b, c"})):
+    found = set(anndata.read_h5ad(f"{file}.h5ad").obs["cellvae_cluster"])
+    assert found and found <= names, (file, found)
+names = anndata.read_h5ad("most.h5ad").uns["rank_genes_groups"]["names"].dtype.names
+assert names == ("0" * 32700, "1" * 32711), [len(name) for name in names]
+P
+
     refused 'none_known.h5ad: no cell has a value in the column known' train none_known.h5ad --known-labels known --out o.h5ad
     refused 'no cell has a value in the column known' evaluate "$model" none_known.h5ad --labels known
 
@@ -157,7 +218,7 @@ P
     "$program" embed donors/model.h5 donors.h5ad --out donors_embedded.h5ad >/dev/null 2>err || fail "embed: $(cat err)"
     "$program" embed donors/model.h5 recoded.h5ad --out recoded_embedded.h5ad >/dev/null 2>err || fail "embed: $(cat err)"
     has '"condition": "c"' sample donors/model.h5 --cells 30 --of-condition c --out of_c.h5ad --json
-    refused 'knows no condition d' sample donors/model.h5 --cells 30 --of-condition d --out o.h5ad
+    refused 'knows no condition d; it knows a, b, c' sample donors/model.h5 --cells 30 --of-condition d --out o.h5ad
     refused "no column has the model's conditions" embed donors/model.h5 strangers.h5ad --out o.h5ad
     "$python" "$here/model_output_check.py" "$folder" "$gene" cells || fail "model_output_check.py: other cells"
 fi

@@ -122,6 +122,10 @@ refused '--components' baseline good.h5ad --out o --components 0
 refused '--cluster-by' baseline good.h5ad --out o --cluster-by louvain
 refused '--resolution' baseline good.h5ad --out o --resolution 0
 refused '--out is required' baseline good.h5ad
+refused 'a library size is at most 1e+08, found 1e+09' sample model.h5 --cells 5 --library 1e9 --out o.h5ad
+refused 'a library size is at most 1e+08, found 1e+09' denoise model.h5 good.h5ad --library 1e9 --out o.h5ad
+refused '--condition would be ignored with --cells, which takes no counts' sample model.h5 --cells 5 --condition foo --out o.h5ad
+refused '--least-common would be ignored without --missing-genes zero' sample model.h5 good.h5ad --least-common 0.2 --out o.h5ad
 refused 'types' simulate --cells 3 --types 5 --out o.h5ad
 refused 'no folder' simulate --out nowhere/o.h5ad
 refused 'not expected: --colour' train good.h5ad --out o --colour red

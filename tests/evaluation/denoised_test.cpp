@@ -149,6 +149,9 @@ TEST_CASE("denoising refuses what it cannot do") {
                          Message("denoising needs at least one draw, found 0"));
     CHECK_THROWS_MATCHES(denoise_with({.library = -1}), OptionError,
                          Message("a library size is a finite number from 0 on, found -1"));
+    CHECK_THROWS_MATCHES(
+        denoise_with({.library = 2e8}), OptionError,
+        Message("a library size is at most 1e+08, found 2e+08: the mean count of a gene ends at 4.9e8"));
     small.data.target = Target::log_normalised;
     CHECK_THROWS_MATCHES(denoise_with({.library = 100}), OptionError,
                          Message("the model explains the target log_normalised, which is normalised already: it has no "

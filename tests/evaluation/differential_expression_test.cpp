@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -118,6 +119,31 @@ TEST_CASE("the same seed gives the same differences, and uncertainty about z is 
     CHECK(differs);
 }
 
+TEST_CASE("of the genes asked for each has its own numbers, and the others have no part in what is called") {
+    Certain certain;
+    const std::vector<Index> group{0, 3, 8}, reference{1, 2, 5, 9};
+    const auto all = certain.compare(group, reference, {.pairs = 24});
+    const std::vector<GeneIndex> asked{7, 2, 4};
+    const auto some = certain.compare(group, reference, {.genes = asked, .pairs = 24});
+    REQUIRE(some.size() == asked.size());
+    double wrong = 0;
+    for (std::size_t i = 0; i < some.size(); ++i) {
+        const auto& gene = some[i];
+        CAPTURE(gene.gene);
+        CHECK(std::count(asked.begin(), asked.end(), gene.gene) == 1);
+        const auto same = std::find_if(all.begin(), all.end(), [&](const auto& of) { return of.gene == gene.gene; });
+        REQUIRE(same != all.end());
+        CHECK(std::abs(gene.mean_change - same->mean_change) < 1e-5);
+        CHECK(std::abs(gene.standard_error - same->standard_error) < 1e-5);
+        CHECK(std::abs(gene.mean_group - same->mean_group) < 1e-4 * same->mean_group);
+        CHECK(gene.share_group == same->share_group);
+        CHECK(gene.share_reference == same->share_reference);
+        wrong += 1 - gene.probability;
+        CHECK(std::abs(gene.expected_fdr - wrong / static_cast<double>(i + 1)) < 1e-12);
+    }
+    CHECK_THROWS_AS(certain.compare(group, reference, {.genes = {9}}), ShapeError);
+}
+
 TEST_CASE("the change that counts is estimated where none is given") {
     Certain certain;
     Minibatch<double, HostExec> minibatch(certain.exec, certain.data, cells);
@@ -188,6 +214,9 @@ TEST_CASE("groups that cannot be compared are refused") {
     CHECK_THROWS_MATCHES(certain.compare({1}, {2}, {.pairs = 0}), OptionError,
                          Message("pairs of cells: found 0, at least 1 is needed"));
     CHECK_THROWS_AS(certain.compare({1}, {2}, {.delta = -1}), OptionError);
+    CHECK_THROWS_MATCHES(
+        certain.compare({1}, {2}, {.library = 1e300}), OptionError,
+        Message("a library size is at most 1e+08, found 1e+300: the mean count of a gene ends at 4.9e8"));
 }
 
 }  // namespace differential_expression_test

@@ -166,6 +166,8 @@ TEST_CASE("new cells come from the clusters that are named alone, the same whate
                          MessageMatches(ContainsSubstring("the model has 0")));
     CHECK_THROWS_AS(cells_without_counts(0, plain.matrix.var.names, 10), OptionError);
     CHECK_THROWS_AS(cells_without_counts(3, plain.matrix.var.names, 0), OptionError);
+    CHECK_THROWS_AS(cells_without_counts(3, plain.matrix.var.names, 1.01e8), OptionError);
+    CHECK(cells_without_counts(3, plain.matrix.var.names, 1e8).library_sizes.back() == 1e8);
 }
 
 }  // namespace prior_predictive_test

@@ -10,6 +10,17 @@
 
 namespace cellvae::evaluation_detail {
 
+/// The likelihoods of counts bound the log of a gene's mean by 20, which is a count of 4.9e8: at a larger library size
+/// what is drawn falls short of it, and what is expected soon is infinite in single precision.
+inline constexpr double largest_library = 1e8;
+
+/// @throws OptionError for a library size above that
+inline void check_library(double library) {
+    if (library > largest_library)
+        throw OptionError(message("a library size is at most ", largest_library, ", found ", number_text(library),
+                                  ": the mean count of a gene ends at 4.9e8"));
+}
+
 /// What an expected count is multiplied with so that it is that of a cell of another library size.
 template <class Real, class Exec>
 struct ToLibrary {
@@ -130,12 +141,14 @@ void scaled_values(const Exec& exec, const SumsView& sums, double factor, const 
 }
 
 /// How a model's expected counts come to another library size.
-/// @throws OptionError for a target that is not counts: those values are normalised already
+/// @throws OptionError for a target that is not counts: those values are normalised already; for a library size that
+/// check_library() refuses
 template <class Model, class Real, class Exec>
 [[nodiscard]] ToLibrary<Real, Exec> to_library(const Model& model, const Dataset<Exec>& data,
                                                const Minibatch<Real, Exec>& batch, double library) {
     if (!(library >= 0) || library == std::numeric_limits<double>::infinity())
         throw OptionError(message("a library size is a finite number from 0 on, found ", library));
+    check_library(library);
     if (library > 0 && data.target != Target::counts)
         throw OptionError(message("the model explains the target ", name_of(data.target),
                                   ", which is normalised already: it has no expected counts of another library size"));

@@ -16,11 +16,12 @@
 namespace cellvae {
 
 struct DifferentialExpressionOptions {
-    Index pairs = 5000;        ///< of a cell of the group and one of the reference, each with a draw of z
-    double delta = 0.25;       ///< smallest log2 fold change that counts as one; 0: estimated_delta()
-    double library = 1e4;      ///< library size at which expression is compared
-    double pseudocount = 0.1;  ///< added to both sides of a fold change, in counts at that library size; above 0
-    double fdr = 0.05;         ///< expected share of false discoveries among the genes that are called
+    std::vector<GeneIndex> genes{};  ///< numbers of the genes that are compared; empty: all
+    Index pairs = 5000;              ///< of a cell of the group and one of the reference, each with a draw of z
+    double delta = 0.25;             ///< smallest log2 fold change that counts as one; 0: estimated_delta()
+    double library = 1e4;            ///< library size at which expression is compared
+    double pseudocount = 0.1;        ///< added to both sides of a fold change, in counts at that library size; above 0
+    double fdr = 0.05;               ///< expected share of false discoveries among the genes that are called
     std::uint64_t seed = 0;
 };
 
@@ -107,13 +108,16 @@ private:
 /// false as are expected to be (tests/evaluation/differential_expression_calibration_test.cpp). The expected share of
 /// false discoveries is that of Boyeau et al.: the mean of 1 - probability of the genes called.
 ///
+/// Genes that were not measured are best left out: counts of zero that nobody counted say that a gene is off, and are
+/// part of the distribution of changes and of the expected share of false discoveries.
+///
 /// Cells keep their own condition, if the model has some: differences of conditions between the groups are not taken
 /// out. The same seed gives the same numbers.
 ///
 /// @param group, reference numbers of cells in the data set; none in both
 /// @param progress is told how many pairs are done, if it is not empty
 /// @throws OptionError for options outside their ranges, an empty group, a cell that is in both or not there, or a
-/// target that is not counts
+/// target that is not counts @throws ShapeError for a gene that the model does not have
 template <class Model, class Real, class Exec>
 [[nodiscard]] Differences differential_expression(const Exec& exec, Model& model, const Dataset<Exec>& data,
                                                   Minibatch<Real, Exec>& batch, std::span<const Index> group,
@@ -138,7 +142,7 @@ template <class Model, class Real, class Exec>
         }
     model.require_fit(data);
     const auto to = evaluation_detail::to_library(model, data, batch, options.library);
-    DecodedGenes<Model> genes(exec, model, {});
+    DecodedGenes<Model> genes(exec, model, options.genes);
     const auto width = static_cast<std::size_t>(genes.size());
     const auto most = static_cast<std::size_t>(batch.most_cells());
     evaluation_detail::ExpectedCounts<Space> values[2];
@@ -182,7 +186,7 @@ template <class Model, class Real, class Exec>
         result.delta = estimated_delta(changes);
     }
     result.genes = evaluation_detail::gene_differences(
-        sample(options.pairs, result.delta, progress), options.pairs, options.pseudocount,
+        sample(options.pairs, result.delta, progress), genes.genes(), options.pairs, options.pseudocount,
         evaluation_detail::group_counts(data.cells_view, data.host_library, group),
         evaluation_detail::group_counts(data.cells_view, data.host_library, reference));
     result.typical_change = evaluation_detail::add_posteriors(result.genes, result.delta);

@@ -36,7 +36,7 @@ struct GeneDifference {
 
 /// What was found.
 struct Differences {
-    std::vector<GeneDifference> genes;  ///< all genes of the model, the surest change first
+    std::vector<GeneDifference> genes;  ///< those that were asked for, the surest change first
     double delta = 0;                   ///< log2 fold change that counted
     double typical_change = 0;          ///< of the genes: not 0 where a few abundant genes take counts from all others
 };
@@ -107,15 +107,18 @@ struct GroupCounts {
 }
 
 /// What the sums over pairs (genes x pair_sums) say of each gene, but for what needs all genes.
+/// @param numbers of the genes in the model, whose counts those of the groups are
 template <class SumsView>
-[[nodiscard]] std::vector<GeneDifference> gene_differences(const SumsView& sums, Index pairs, double pseudocount,
-                                                           const GroupCounts& group, const GroupCounts& reference) {
+[[nodiscard]] std::vector<GeneDifference> gene_differences(const SumsView& sums, std::span<const GeneIndex> numbers,
+                                                           Index pairs, double pseudocount, const GroupCounts& group,
+                                                           const GroupCounts& reference) {
     std::vector<GeneDifference> result(sums.extent(0));
     const auto independent = static_cast<double>(std::min({group.cells, reference.cells, pairs}));
-    for (std::size_t gene = 0; gene < result.size(); ++gene) {
-        auto& found = result[gene];
-        const auto mean = [&](PairSum sum) { return sums(gene, sum) / static_cast<double>(pairs); };
-        found.gene = static_cast<GeneIndex>(gene);
+    for (std::size_t row = 0; row < result.size(); ++row) {
+        auto& found = result[row];
+        const auto mean = [&](PairSum sum) { return sums(row, sum) / static_cast<double>(pairs); };
+        found.gene = numbers[row];
+        const auto gene = static_cast<std::size_t>(found.gene);
         found.share_of_pairs = mean(pairs_beyond);
         found.mean_change = mean(changes);
         const double spread = std::max(0.0, mean(squared_changes) - found.mean_change * found.mean_change);

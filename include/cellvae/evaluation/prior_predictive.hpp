@@ -59,11 +59,12 @@ void sample_prior_predictive(const Exec& exec, Model& model, const Dataset<Exec>
 }
 
 /// Cells of those genes without a count, each with a library size: what new cells are drawn for.
-/// @throws OptionError unless there is a cell and the library size is above 0
+/// @throws OptionError unless there is a cell and the library size is above 0 and none that check_library() refuses
 [[nodiscard]] inline CountMatrix cells_without_counts(Index cells, std::span<const std::string> genes,
                                                       double library_size) {
     if (cells < 1) throw OptionError(message("at least one new cell is needed, found ", cells));
     if (!(library_size > 0)) throw OptionError(message("a library size is above 0, found ", library_size));
+    evaluation_detail::check_library(library_size);
     CountMatrix result;
     result.row_offsets.assign(static_cast<std::size_t>(cells) + 1, 0);
     result.var.names.assign(genes.begin(), genes.end());

@@ -130,8 +130,7 @@ public:
         return group;
     }
 
-private:
-    /// An empty dataset; in chunks and compressed where it is large enough to gain by it.
+    /// An empty dataset, of no shape a single value; in chunks and compressed where it is large enough to gain by it.
     Handle make_dataset(hid_t parent, const std::string& name, hid_t type, const std::vector<hsize_t>& shape) const {
         const Handle space =
             check(Handle(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr)), name);
@@ -152,6 +151,7 @@ private:
             name);
     }
 
+private:
     /// @param tell is called with the number of values of each part that is compressed; others are written at once
     template <class Value>
     Handle write_array(
