@@ -125,7 +125,7 @@ refused 'give either counts' sample "$model" --out o.h5ad
 refused 'give either counts' sample "$model" "$counts" --cells 5 --out o.h5ad
 refused 'has no clusters' sample "$model" --cells 5 --cluster 0 --out o.h5ad
 refused '--cluster 9: the model mixture/model.h5 has the clusters 0, 1' sample mixture/model.h5 --cells 5 --cluster 9 --out o.h5ad
-refused '--cluster : the model mixture/model.h5 has the clusters 0, 1' sample mixture/model.h5 --cells 5 --cluster= --out o.h5ad
+refused '--cluster: the value is empty' sample mixture/model.h5 --cells 5 --cluster= --out o.h5ad
 refused '--of-condition c: the model run 1/model.h5 was trained without conditions' sample "$model" --cells 5 --of-condition c --out o.h5ad
 refused 'are for new cells' sample "$model" "$counts" --library 5 --out o.h5ad
 for option in '--missing-genes zero' '--matrix raw/X' '--condition foo' '--features zz' '--genome hg19' '--orientation genes-in-rows' '--least-common .2'; do

@@ -57,7 +57,7 @@ refused '--resolution would be ignored without --cluster-by leiden' train good.h
 refused '--start-resolution would be ignored without --start leiden' train good.h5ad --out o --start kmeans --start-resolution 2
 refused '--least-genes would be ignored' train good.h5ad --out o --least-genes 3
 refused 'give --training-samples 2 or more' train good.h5ad --out o --bound importance_weighted
-refused 'must be zero or more' train good.h5ad --out o --seed -1
+refused 'must be a whole number from 0 to' train good.h5ad --out o --seed -1
 refused 'expected gene sets' train good.h5ad --out o --decoder masked --gene-sets absent.gmt
 refused 'expected names, one a line' train good.h5ad --out o --keep-cells absent.txt
 for command in 'baseline --components 1 --clusters 1' 'train --likelihood gaussian --prior gaussian --epochs 1'; do
