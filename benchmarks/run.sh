@@ -7,7 +7,7 @@ set -eu
 cd -- "$(dirname -- "$0")/.."
 
 sh cmake/set-up.sh
-cmake --preset release -DCELLVAE_BUILD_BENCHMARKS=ON
+cmake --preset release -DCELLVAE_BUILD_BENCHMARKS=ON -DCELLVAE_QUICK_PROGRAMS=OFF
 cmake --build --preset release --target cellvae_program benchmark_kernels benchmark_math benchmark_training_step
 class=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1 | tr -cs 'A-Za-z0-9.\n' '-' | sed 's/-$//')
 class=${class:-$(uname -m)}_$(getconf _NPROCESSORS_ONLN)_cores
