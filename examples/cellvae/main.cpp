@@ -133,6 +133,10 @@ int run(int argc, char* argv[]) {
     print_results_as_json(std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; }));
     std::shared_ptr<Processes> started;  // MPI, until all is done
     try {
+        for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
+            if (const std::string_view word = argv[i]; word.starts_with("--") && word.find('=') == word.size() - 1)
+                throw OptionError(message(word.substr(0, word.size() - 1),
+                                          ": the value is empty; give one, or leave the option out"));
         started = start_processes(argc, argv);
         app.parse(argc, argv);
         const bool is_first = processes().rank() == 0;
