@@ -31,15 +31,8 @@ struct BaselineRequest : CountsRequest {
 void run_baseline(const BaselineRequest& request) {
     const auto start = std::chrono::steady_clock::now();
     require_other_folder(request.out, request.files);
-    const auto& by = request.clustering.by;
-    refuse_ignored(by != "leiden" && request.clustering.resolution != ClusteringRequest().resolution, "--resolution",
-                   "without --cluster-by leiden");
-    refuse_ignored(by != "kmeans" && request.clustering.clusters != 0, "--clusters", "without --cluster-by kmeans");
-    for (const char* name : {"model.h5", "history.csv"})
-        if (const auto file = std::filesystem::path(request.out) / name; std::filesystem::exists(file))
-            throw OptionError(message("--out ", request.out, ": holds ", name,
-                                      " of a training, which would lie beside results that are not its own; name "
-                                      "another folder"));
+    refuse_ignored(request.clustering);
+    require_no_earlier(request.out, {"model.h5", "history.csv", "report.html", "markers.csv"});
     CountsRead read = read_and_choose(request, request.labels, request.clustering.seed);
     CountMatrix& counts = read.counts;
     warn_of_normalised(counts, request);

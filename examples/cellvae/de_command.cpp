@@ -12,6 +12,7 @@
 #include "model_command.hpp"
 #include "ranked_genes.hpp"
 #include "report.hpp"
+#include "run_folder.hpp"
 #include "terminal.hpp"
 
 namespace cellvae::program {
@@ -31,14 +32,6 @@ std::string number(double value) {
     return text.data();
 }
 
-/// A field of a table, in quotes where it needs them.
-std::string field(const std::string& text, char separator) {
-    if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
-}
-
 /// @param several whether a first column says the group
 std::string table_of(std::span<const RankedGenes> groups, const std::vector<std::string>& genes, bool several,
                      char separator) {
@@ -50,8 +43,8 @@ std::string table_of(std::span<const RankedGenes> groups, const std::vector<std:
     table += "called\n";
     for (const auto& [group, found] : groups)
         for (const auto& gene : found) {
-            if (several) table += field(group, separator) + separator;
-            table += field(genes[static_cast<std::size_t>(gene.gene)], separator) + separator;
+            if (several) table += table_field(group, separator) + separator;
+            table += table_field(genes[static_cast<std::size_t>(gene.gene)], separator) + separator;
             for (const double value :
                  {gene.probability, gene.bayes_factor, gene.mean_change, gene.standard_error, gene.shrunken_change,
                   gene.probability_up, gene.deviation_change, gene.share_of_pairs, gene.mean_group, gene.mean_reference,

@@ -22,8 +22,6 @@ struct EvaluateRequest {
 
 void run_evaluate(const EvaluateRequest& request) {
     if (!request.out.empty()) require_other_file(request.out, {request.model.model, request.model.counts});
-    refuse_ignored(request.clustering.resolution != ClusteringRequest().resolution && request.clustering.by != "leiden",
-                   "--resolution", "without --cluster-by leiden");
     const auto both = read_model_and_cells(request.model);
     auto& model = *both->model;
     const Index cells = both->cell_count();
@@ -31,7 +29,7 @@ void run_evaluate(const EvaluateRequest& request) {
     ClusteringRequest clustering = request.clustering;
     clustering.seed = request.model.seed;
     if (clustering.by == "auto") clustering.by = model.clusters() > 0 ? "mixture" : "kmeans";
-    refuse_ignored(clustering.clusters != 0 && clustering.by != "kmeans", "--clusters", "without --cluster-by kmeans");
+    refuse_ignored(clustering);
     if (clustering.by != "mixture")
         check_clustering(clustering, cells, request.model.counts);
     else if (model.clusters() == 0)

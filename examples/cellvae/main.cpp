@@ -73,6 +73,8 @@ int fail(const std::string& text, int code) {
     return code;
 }
 
+constexpr const char* empty_value = "the value is empty; give one, or leave the option out";
+
 /// Refuses what the command line's library would take: "nan", which it holds to be within any range, a whole number
 /// that begins with 0, which it reads as an octal one, and a text that is empty, as of a variable that a shell does not
 /// know. The empty name of a group is one.
@@ -89,9 +91,7 @@ void refuse_odd_values(CLI::App& app) {
                            std::isdigit(static_cast<unsigned char>(text[first + 1])) != 0;
         return octal ? "found " + text + ", expected a number that does not begin with 0" : std::string();
     };
-    const auto is_there = [](const std::string& text) {
-        return text.empty() ? std::string("the value is empty; give one, or leave the option out") : std::string();
-    };
+    const auto is_there = [](const std::string& text) { return std::string(text.empty() ? empty_value : ""); };
     for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
         for (CLI::Option* option : command->get_options()) {
             const std::string type = option->get_type_name(), name = option->get_name();
@@ -135,8 +135,7 @@ int run(int argc, char* argv[]) {
     try {
         for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
             if (const std::string_view word = argv[i]; word.starts_with("--") && word.find('=') == word.size() - 1)
-                throw OptionError(message(word.substr(0, word.size() - 1),
-                                          ": the value is empty; give one, or leave the option out"));
+                throw OptionError(message(word.substr(0, word.size() - 1), ": ", empty_value));
         started = start_processes(argc, argv);
         app.parse(argc, argv);
         const bool is_first = processes().rank() == 0;

@@ -35,6 +35,12 @@ void refuse_ignored(const CLI::App& command, bool ignored, const std::string& wh
     for (const char* option : options) refuse_ignored(ignored && command.get_option(option)->count() > 0, option, why);
 }
 
+void refuse_ignored(const ClusteringRequest& request) {
+    refuse_ignored(request.by != "leiden" && request.resolution != ClusteringRequest().resolution, "--resolution",
+                   "without --cluster-by leiden");
+    refuse_ignored(request.by != "kmeans" && request.clusters != 0, "--clusters", "without --cluster-by kmeans");
+}
+
 CLI::Validator above_zero() { return not_negative(false, "POSITIVE"); }
 
 CLI::Validator zero_or_more() { return not_negative(true, "NONNEGATIVE"); }

@@ -48,6 +48,9 @@ void refuse_ignored(bool ignored, const std::string& option, const std::string& 
 void refuse_ignored(const CLI::App& command, bool ignored, const std::string& why,
                     std::initializer_list<const char*> options);
 
+/// The same of the options by which clusters are found.
+void refuse_ignored(const ClusteringRequest& request);
+
 /// Of a number above 0, and of one that is not below it; neither is infinite. CLI11's own say the largest double in
 /// full.
 [[nodiscard]] CLI::Validator above_zero();

@@ -163,6 +163,14 @@ void require_other_folder(const std::string& out, const std::vector<std::string>
         require_other_file(std::filesystem::path(out) / name, inputs);
 }
 
+void require_no_earlier(const std::string& out, std::initializer_list<const char*> names) {
+    for (const char* name : names)
+        if (const auto file = std::filesystem::path(out) / name; std::filesystem::exists(file))
+            throw OptionError(message("--out ", out, ": holds ", name,
+                                      " of an earlier run, which would lie beside results that are not its own; name "
+                                      "another folder, or remove it"));
+}
+
 void forget_results(CountMatrix& counts, std::vector<CellCoordinates>& obsm) {
     const auto drop = [](auto& from, std::initializer_list<std::string_view> names) {
         std::erase_if(from, [&](const auto& column) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -30,6 +31,10 @@ void require_other_file(const std::filesystem::path& out, const std::vector<std:
 
 /// The same of every file that a run leaves in its folder.
 void require_other_folder(const std::string& out, const std::vector<std::string>& inputs);
+
+/// @throws OptionError where a folder holds one of these files, which an earlier run left and this one would not
+/// replace
+void require_no_earlier(const std::string& out, std::initializer_list<const char*> names);
 
 /// Drops the clusters and coordinates that an earlier run of cellvae found, which are not those of this one.
 void forget_results(CountMatrix& counts, std::vector<CellCoordinates>& obsm);

@@ -504,11 +504,11 @@ Section marker_section(Run& run) {
                               "%)</td>");
         }
         table += "<td>";
-        const std::string cluster = csv_field(run.clusters.categories[k]);
+        const std::string cluster = table_field(run.clusters.categories[k], ',');
         for (std::size_t rank = 0; rank < std::min<std::size_t>(50, markers[k].size()); ++rank) {
             const auto& marker = markers[k][rank];
             const auto& name = counts.var.names[static_cast<std::size_t>(marker.gene)];
-            run.markers += message(cluster, ',', rank + 1, ',', csv_field(name), ',', marker.score, ',',
+            run.markers += message(cluster, ',', rank + 1, ',', table_field(name, ','), ',', marker.score, ',',
                                    marker.log2_fold_change, ',', marker.p_value, ',', marker.adjusted_p_value, ',',
                                    marker.share_inside, ',', marker.share_outside, '\n');
             if (!(marker.score > 0)) continue;

@@ -23,13 +23,13 @@ nlohmann::ordered_json read_scores(const std::string& folder) {
     if (!file)
         throw InputError(
             message(path.string(), ": cannot be read; expected the folder that cellvae train or baseline wrote"));
-    const auto scores = nlohmann::ordered_json::parse(file, nullptr, false);
+    auto scores = nlohmann::ordered_json::parse(file, nullptr, false);
     if (!scores.is_object()) throw InputError(message(path.string(), ": is no JSON object; expected a run's scores"));
     return scores;
 }
 
-std::string csv_field(const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+std::string table_field(const std::string& text, char separator) {
+    if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
     std::string quoted = "\"";
     for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
     return quoted + "\"";

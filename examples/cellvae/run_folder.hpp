@@ -20,8 +20,8 @@ namespace cellvae::program {
 /// The scores.json of a run's folder. @throws InputError where it is missing or no such object
 [[nodiscard]] nlohmann::ordered_json read_scores(const std::string& folder);
 
-/// A text as a field of a CSV line: in quotes where it has to be.
-[[nodiscard]] std::string csv_field(const std::string& text);
+/// A text as a field of a table, CSV or TSV: in quotes where it has to be.
+[[nodiscard]] std::string table_field(const std::string& text, char separator);
 
 /// Columns of numbers, by their names.
 using Columns = std::vector<std::pair<std::string, std::vector<double>>>;

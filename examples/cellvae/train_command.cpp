@@ -279,11 +279,8 @@ void run_train(const TrainRequest& request) {
         throw OptionError(message("--likelihood is one of ", names, "; found ", request.likelihood));
     }
     require_other_folder(request.out, request.files);
-    const auto kept = std::filesystem::path(request.out) / "model.h5";
-    if (request.save == "none" && std::filesystem::exists(kept))
-        throw OptionError(message("--save none: ", kept.string(),
-                                  " of an earlier run would lie beside results that are not its own; name another "
-                                  "folder with --out, or leave --save none out"));
+    if (request.save == "none") require_no_earlier(request.out, {"model.h5"});
+    if (request.report == "none") require_no_earlier(request.out, {"report.html", "markers.csv"});
     RunCells cells = read_cells(request);
     const auto cell_count = static_cast<Index>(cells.counts().obs.names.size());
     if (cell_count < 2)
@@ -328,8 +325,6 @@ void run_train(const TrainRequest& request) {
     add_training_scores(scores, trained, annotated, counts.cells(), request);
     add_predictive(scores, counts, genes.is_used, *trained.predictive);
     counts.var.set({"highly_variable", genes.is_used});
-    for (const char* earlier : {"report.html", "markers.csv"}) std::filesystem::remove(folder / earlier);
-    std::filesystem::remove_all(folder / "pictures");  // of an earlier run, which --report none would leave
     write_cells(folder / "cells.h5ad", counts, std::move(extras));
     write_text_atomically(folder / "history.csv", trained.history);
     scores["model"] = trained.model;

@@ -148,8 +148,13 @@ refused 'own/cells.h5ad is in the folder own' baseline own --out own
 cmp -s good.h5ad own/cells.h5ad || { echo "refused.sh: what was read is not what it was" >&2; failed=1; }
 mkdir earlier
 : >earlier/model.h5
-refused '--save none: earlier/model.h5 of an earlier run' train good.h5ad --out earlier --save none
-refused 'holds model.h5 of a training' baseline good.h5ad --out earlier
+refused '--out earlier: holds model.h5 of an earlier run' train good.h5ad --out earlier --save none
+refused '--out earlier: holds model.h5 of an earlier run' baseline good.h5ad --out earlier
+mv earlier/model.h5 earlier/report.html
+mkdir earlier/pictures
+: >earlier/pictures/own.png
+refused '--out earlier: holds report.html of an earlier run' train good.h5ad --out earlier --report none
+refused '--out: the value is empty' train good.h5ad --out= --stream
 printf 'cell_1\nno_such_cell\n' >keep.txt
 refused 'good.h5ad and keep.txt: 1 of the 2 cells to keep are not there: no_such_cell' filter good.h5ad --out o.h5ad --keep-cells keep.txt
 printf 'one\tsource\tnot_a_gene\n' >few.gmt

@@ -9,11 +9,14 @@ mkdir -p "$folder"
 fail() { echo "report.sh: $*" >&2; exit 1; }
 
 "$program" simulate --cells 200 --genes 300 --types 9 --separation 2 --seed 4 --out "$folder/cells.h5ad" >"$folder/simulate.out"
+mkdir -p "$folder/run/pictures"
+echo mine >"$folder/run/pictures/own.png"
 "$program" train "$folder/cells.h5ad" --out "$folder/run" --prior gaussian --epochs 4 --warm-up 2 --genes 150 --hidden 16 --latent 4 --samples 5 --threads 2 \
     >"$folder/run.out" 2>"$folder/run.err" || fail "$(cat "$folder/run.err")"
-for file in report.html markers.csv options.toml pictures/tsne_cluster.svg pictures/confusion.svg pictures/predictive_zeros.svg; do
+for file in pictures/own.png report.html markers.csv options.toml pictures/tsne_cluster.svg pictures/confusion.svg pictures/predictive_zeros.svg; do
     [ -s "$folder/run/$file" ] || fail "$file is missing"
 done
+rm "$folder/run/pictures/own.png"  # which is not the report's
 cp -r "$folder/run" "$folder/again"
 rm -r "$folder/again/report.html" "$folder/again/pictures" "$folder/again/markers.csv"
 "$program" report "$folder/again" --threads 1 --json >"$folder/again.out" 2>"$folder/again.err" || fail "$(cat "$folder/again.err")"
