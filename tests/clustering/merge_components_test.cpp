@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -78,6 +79,26 @@ TEST_CASE("as many clusters are left as were asked for") {
     }
 }
 
+TEST_CASE("clusters are numbered by the rows that they have in the end") {
+    // The first component is the most probable of most rows; with less than half of them, they are the other two's.
+    RandomStream random(5, Purpose::test);
+    std::vector<float> shares, latent;
+    const auto add = [&](int rows, double at, float a, float b, float c) {
+        for (int row = 0; row < rows; ++row) {
+            shares.insert(shares.end(), {a, b, c});
+            latent.push_back(static_cast<float>(at + random.normal()));
+        }
+    };
+    add(50, 0, 0.4F, 0.3F, 0.3F);
+    add(10, 0, 1.0F, 0.0F, 0.0F);
+    add(20, 40, 0.0F, 0.6F, 0.4F);
+    add(20, 40, 0.0F, 0.4F, 0.6F);
+    const auto merged = merge_components(shares, 3, latent, 1, {.overlap = 1, .clusters = 2});
+    REQUIRE(merged.clusters == 2);
+    CHECK(merged.cluster_of == std::vector<std::int32_t>{1, 0, 0});
+    CHECK(std::count(merged.labels.begin(), merged.labels.end(), 0) == 90);
+}
+
 TEST_CASE("a row's cluster is the one whose components have most of it, and sizes must fit") {
     const std::vector<float> shares{0.3F, 0.3F, 0.4F, 0.1F, 0.2F, 0.7F};
     CHECK(clusters_of_rows(shares, std::vector<std::int32_t>{0, 0, 1}, 2) == std::vector<std::int32_t>{0, 1});
@@ -87,6 +108,8 @@ TEST_CASE("a row's cluster is the one whose components have most of it, and size
     CHECK_THROWS_AS(clusters_of_rows(shares, std::vector<std::int32_t>{0, 1, 0, 1}, 2), ShapeError);
     CHECK_THROWS_AS(merge_components(shares, 0, shares, 2), ShapeError);
     CHECK_THROWS_AS(merge_components(shares, 3, shares, 2), ShapeError);  // six values are no two rows of two
+    CHECK_THROWS_AS(merge_components(shares, 4, shares, 6), ShapeError);  // and no whole rows of four
+    CHECK_THROWS_AS(merge_components(shares, 3, shares, 2, {.level = 0, .silhouette_share = 0}), ShapeError);
 }
 
 }  // namespace merge_components_test

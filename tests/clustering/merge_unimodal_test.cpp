@@ -4,6 +4,7 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
 #include <vector>
 
 using namespace cellvae;
@@ -135,6 +136,7 @@ TEST_CASE("merging says what does not fit, and one cluster is left alone") {
     CHECK_THROWS_AS(merge_unimodal(values, 0, std::vector<std::int32_t>{}), ShapeError);
     CHECK_THROWS_AS(merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0}, {.draws = 0}), OptionError);
     CHECK_THROWS_AS(merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0}, {.least_rows = 1}), OptionError);
+    CHECK_THROWS_AS(merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0}, {.nearest = 0}), OptionError);
     const std::vector<float> not_all_finite{0, 1, 2, std::numeric_limits<float>::quiet_NaN()};
     CHECK_THROWS_AS(merge_unimodal(not_all_finite, 2, std::vector<std::int32_t>{0, 1}), InputError);
     const auto one = merge_unimodal(values, 2, std::vector<std::int32_t>{0, 0});

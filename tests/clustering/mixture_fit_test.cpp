@@ -105,6 +105,10 @@ TEST_CASE("a fit refuses what does not fit") {
     CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 0}), OptionError);
     const std::vector<float> noise{1};
     CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1}, noise), ShapeError);
+    for (const float refused : {-0.1F, std::numeric_limits<float>::quiet_NaN()})
+        CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1}, std::vector<float>{1, 1, refused, 1}),
+                        InputError);
+    CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1, .iterations = 0}), OptionError);
 }
 
 }  // namespace mixture_fit_test

@@ -65,4 +65,10 @@ TEST_CASE("neighbours among values that are not finite are refused") {
     CHECK_THROWS_MATCHES(
         cellvae::nearest_neighbours({}, values, 4, 1, 2), cellvae::InputError,
         Catch::Matchers::Message("values to find neighbours in: row 2, column 0 is nan, expected a finite number"));
+    // squares of distances would be infinite, and of equal length
+    CHECK_THROWS_MATCHES(cellvae::nearest_neighbours({}, std::vector<float>{0, 1, 3e19F, 3}, 4, 1, 2),
+                         cellvae::InputError,
+                         Catch::Matchers::Message("values to find neighbours in: row 2 lies too far from the others "
+                                                  "for squares of distances in float"));
+    CHECK(cellvae::nearest_neighbours({}, std::vector<float>{0, 1, 3e18F, 3}, 4, 1, 1).index[0] == 1);
 }

@@ -135,6 +135,15 @@ TEST_CASE("the silhouette refuses what it cannot score") {
     const std::vector<float> broken{1, std::numeric_limits<float>::infinity(), 3};
     CHECK_THROWS_MATCHES(silhouette(host(), broken, 3, 1, std::vector<std::int32_t>{0, 0, 1}), InputError,
                          Message("values given to the silhouette: cell 1, column 0 is inf, expected a finite number"));
+    constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<std::int32_t> labels{0, 1, -1};
+    const std::vector<double> unlabelled{missing, 1, missing, 1, missing, missing, missing, missing, missing};
+    CHECK(silhouette_of_dissimilarities(host(), unlabelled, labels).mean == 0);  // clusters of one
+    for (const double refused : {-1.0, missing}) {
+        auto between = unlabelled;
+        between[3] = refused;
+        CHECK_THROWS_AS(silhouette_of_dissimilarities(host(), between, labels), InputError);
+    }
 }
 
 }  // namespace silhouette_test

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <Eigen/LU>
 
+#include <limits>
 #include <vector>
 
 #include "cellvae/core/random.hpp"
@@ -114,6 +115,9 @@ TEST_CASE("what cannot be spread is refused") {
     CHECK_THROWS_AS(spread_labels({}, rows.values, 3, rows.neighbours, known, 3), ShapeError);
     CHECK_THROWS_AS(spread_labels({}, rows.values, 2, rows.neighbours, {known.data(), 29}, 3), ShapeError);
     CHECK_THROWS_AS(spread_labels({}, rows.values, 2, rows.neighbours, known, 3, {.share = 1}), OptionError);
+    auto broken = rows.values;
+    broken[5] = std::numeric_limits<float>::infinity();
+    CHECK_THROWS_AS(spread_labels({}, broken, 2, rows.neighbours, known, 3), InputError);
 }
 
 }  // namespace spread_labels_test

@@ -66,6 +66,19 @@ TEST_CASE("each filter drops what it says, and says so") {
     CHECK(counts.values == std::vector<float>{1, 4, 3, 2});
 }
 
+TEST_CASE("zeros that are stored are not detected") {
+    CountMatrix counts = five_cells();
+    counts.values[1] = 0;  // Actb of the first cell
+    FilterOptions options;
+    options.min_genes = 2;
+    options.min_cells = 4;
+    CountMatrix kept = counts;
+    CHECK(filter_counts(kept, options).genes == Numbers{2});  // Actb is in three cells
+    options.min_genes = 4;
+    options.min_cells = 0;
+    CHECK(refusal(options, counts).find("no cell is left") != std::string::npos);
+}
+
 TEST_CASE("genes are counted in the cells that stay; the library size is that of all genes") {
     CountMatrix counts = five_cells();
     FilterOptions options;

@@ -154,6 +154,8 @@ TEST_CASE("a minibatch refuses denser cells and other genes than those it was ma
     CHECK_THROWS_MATCHES(begin_pass(exec, sparse_data, std::vector<Index>{0, 3}, 2), ShapeError,
                          Message("cell 3 is asked for at position 1, but there are 3 cells, numbered from 0: was the "
                                  "split made for other data?"));
+    CHECK_THROWS_MATCHES(begin_pass(exec, sparse_data, std::vector<Index>{2, 1, 2}, 2), ShapeError,
+                         Message("cell 2 is asked for a second time at position 2: expected each cell once"));
 }
 
 TEST_CASE("a cell whose counts are stored zeros is an empty cell") {

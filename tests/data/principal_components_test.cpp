@@ -179,6 +179,23 @@ TEST_CASE("k-means on the components finds the simulator's types, less well as t
     CHECK(none < 0.75);
 }
 
+TEST_CASE("components of a matrix of low rank are found in as many steps, and repeated ones are all found") {
+    // Types of equal size that have one gene each: as many components of equal variance as types, less one
+    constexpr int types = 6, cells = 600, genes = 400;
+    std::vector<int> dense(static_cast<std::size_t>(cells) * genes, 0);
+    for (int cell = 0; cell < cells; ++cell) dense[static_cast<std::size_t>(cell * genes + cell % types)] = 3;
+    const auto counts = from_dense(dense, cells, genes);
+    const auto result = principal_components(host(), counts, {.components = 8});
+    CHECK(result.steps < 40);
+    for (std::size_t j = 0; j < 8; ++j) {
+        CAPTURE(j);
+        if (j < types - 1)
+            CHECK(result.variances[j] == Approx(result.total_variance / (types - 1)));
+        else
+            CHECK(result.variances[j] < 1e-9 * result.total_variance);
+    }
+}
+
 TEST_CASE("empty cells, constant genes and too many components") {
     const auto counts = from_dense({0, 0, 0, 0, 4, 0, 2, 0, 0, 3, 1, 0}, 3, 4);
     const auto result = principal_components(host(), counts, {.components = 2, .scale = true});

@@ -129,6 +129,15 @@ TEST_CASE("what cannot be shrunken is refused") {
     CHECK(fit_effects(one, one).mode == 1);
 }
 
+TEST_CASE("an effect that is surely 0 is not beyond 0, and one that is surely the threshold not beyond it") {
+    const std::vector<double> estimates{0.3}, errors{1};
+    for (const double mode : {0.0, 0.5, -0.5}) {
+        const EffectPrior certain{mode, {0}, {1}};
+        CHECK(shrink_effects(estimates, errors, certain, std::abs(mode))[0].probability_beyond == 0);
+        CHECK(shrink_effects(estimates, errors, certain, 0.4)[0].probability_beyond == (mode == 0 ? 0 : 1));
+    }
+}
+
 TEST_CASE("the change that counts is the one of scvi-tools") {
     // By scvi-tools (estimate_delta with its defaults: the mixture of scikit-learn, the same from five seeds)
     std::vector<double> changes;
@@ -140,6 +149,7 @@ TEST_CASE("the change that counts is the one of scvi-tools") {
     for (double& change : changes) change /= 50;
     CHECK(estimated_delta(changes) == 0.1);
     CHECK(estimated_delta(std::vector<double>{2}) == 0.6 * 2);
+    CHECK(estimated_delta(std::vector<double>(10, 2)) == 0.6 * 2);  // two of the three components are empty
 }
 
 }  // namespace adaptive_shrinkage_test

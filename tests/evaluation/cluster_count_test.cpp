@@ -59,6 +59,11 @@ TEST_CASE("few cells, equal cells and empty ranges") {
     CHECK_THROWS_MATCHES(choose_cluster_count(host(), std::vector<float>{0, 1}, 2, 1), OptionError,
                          Message("cells to choose a number of clusters from: found 2, expected more than 2"));
     CHECK_THROWS_MATCHES(
+        choose_cluster_count(host(), std::vector<float>(10, 1.0f), 10, 1, {.smallest = 4, .most_cells = 4}),
+        OptionError,
+        Message("cells to compare numbers of clusters on: found 4, expected more than 4, the smallest "
+                "number of clusters"));
+    CHECK_THROWS_MATCHES(
         choose_cluster_count(host(), std::vector<float>{0, 1, 2}, 3, 1, {.smallest = 1}), OptionError,
         Message("numbers of clusters to try: found 1 to 25, expected an ascending range from 2 or more"));
 }

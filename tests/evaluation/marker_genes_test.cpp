@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -94,10 +95,16 @@ TEST_CASE("Shares of cells, empty clusters and cells without one", "[marker_gene
     CHECK(found[0][1].share_inside == 0.5);
     CHECK(found[0][1].mean_inside == Approx(std::log1p(5000.0) / 2));
     const std::vector<std::int32_t> all(4, 0), beyond{0, 1, 2, 3};
+    constexpr double infinity = std::numeric_limits<double>::infinity();
     CHECK(marker_genes(host(), counts, all, 1)[0].empty());
     CHECK_THROWS_AS(marker_genes(host(), counts, beyond, 3), InputError);
-    counts.values[2] = -1;
-    CHECK_THROWS_AS(marker_genes(host(), counts, clusters, 3), InputError);
+    CHECK_THROWS_AS(marker_genes(host(), counts, clusters, -1), ShapeError);
+    CHECK_THROWS_AS(marker_genes(host(), counts, clusters, 3, {.counts_per_cell = 0}), OptionError);
+    CHECK_THROWS_AS(marker_genes(host(), counts, clusters, 3, {.counts_per_cell = infinity}), OptionError);
+    for (const float refused : {-1.0F, std::numeric_limits<float>::infinity()}) {
+        counts.values[2] = refused;
+        CHECK_THROWS_AS(marker_genes(host(), counts, clusters, 3), InputError);
+    }
 }
 
 }  // namespace marker_genes_test

@@ -76,6 +76,9 @@ TEST_CASE("t-SNE refuses what it cannot do", "[t_sne]") {
     CHECK_THROWS_AS(t_sne(host(), points, 5, 10, start), ShapeError);
     const std::vector<float> flat(8, 1.0f);
     CHECK_THROWS_AS(t_sne(host(), points, 4, 10, flat, {.perplexity = 2}), InputError);
+    const std::vector<float> broken{0, 0, 1, 0, 2, std::numeric_limits<float>::quiet_NaN(), 3, 1};
+    CHECK_THROWS_MATCHES(t_sne(host(), points, 4, 10, broken, {.perplexity = 2}), InputError,
+                         Message("start of t-SNE: row 2, column 1 is nan, expected a finite number"));
     points[13] = std::numeric_limits<float>::infinity();
     CHECK_THROWS_MATCHES(t_sne(host(), points, 4, 10, start, {.perplexity = 2}), InputError,
                          Message("values given to t-SNE: row 1, column 3 is inf, expected a finite number"));

@@ -4,6 +4,7 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
 #include <vector>
 
 using Catch::Approx;
@@ -19,4 +20,6 @@ TEST_CASE("Trustworthiness of six points on a line, by hand", "[trustworthiness]
     CHECK(trustworthiness(host, truth, 6, 1, same, 1) == Approx(1 - 2.0 / (6 * (12 - 3 - 1)) * 8));
     CHECK_THROWS_AS(trustworthiness(host, truth, 6, 1, same, 3), OptionError);
     CHECK_THROWS_AS(trustworthiness(host, truth, 5, 1, same, 1), ShapeError);
+    const std::vector<float> broken{0, 1, 2.1f, std::numeric_limits<float>::quiet_NaN(), 4.6f, 6};
+    CHECK_THROWS_AS(trustworthiness(host, broken, 6, 1, same, 1), InputError);
 }

@@ -33,8 +33,8 @@ struct ComponentMergeOptions {
 /// Which components of a mixture make up one cluster.
 struct ComponentMerge {
     std::vector<std::int32_t> labels;      ///< of each row: the cluster that is responsible for most of it
-    std::vector<std::int32_t> cluster_of;  ///< of each component; -1 for one that no row is most probably of
-    int clusters = 0;                      ///< numbered by size from 0, the largest first
+    std::vector<std::int32_t> cluster_of;  ///< of each component; -1 for one that leaves no row to its cluster
+    int clusters = 0;                      ///< numbered by size from 0, the largest first; each has a row
     double overlap = 0;                    ///< the largest that was left between two clusters of the first merge
     std::vector<UnimodalPair> merges;      ///< of the second merge, in the first one's numbers
     std::optional<BlurringMerge> overlap_taken_back;   ///< the first merge, where it was,
@@ -77,6 +77,22 @@ struct ComponentMerge {
     return labels;
 }
 
+namespace clustering_detail {
+
+/// Numbers clusters by the rows that they have in the end: the merges count a row for its most probable component,
+/// and components that are little of a row each may be most of it together.
+inline void number_by_rows(ComponentMerge& merge) {
+    std::vector<Index> sizes(static_cast<std::size_t>(merge.clusters), 0);
+    for (const auto label : merge.labels) ++sizes[static_cast<std::size_t>(label)];
+    const auto numbers = numbers_by_size(sizes);
+    merge.clusters = static_cast<int>(std::count_if(sizes.begin(), sizes.end(), [](Index size) { return size > 0; }));
+    for (auto* labels : {&merge.labels, &merge.cluster_of})
+        for (auto& label : *labels)
+            if (label >= 0) label = numbers[static_cast<std::size_t>(label)];
+}
+
+}  // namespace clustering_detail
+
 /// Merges the components of a mixture to clusters, first those that overlap and then those that are unimodal together;
 /// a merge that blurs what told the cells apart is taken back.
 /// @param responsibilities rows x components, of which each row sums to one
@@ -87,6 +103,8 @@ struct ComponentMerge {
                                                      const ComponentMergeOptions& options = {}) {
     if (components < 1) throw ShapeError(message("there are ", components, " components to merge: one is the least"));
     const Index rows = static_cast<Index>(responsibilities.size()) / components;
+    require_size(static_cast<Index>(responsibilities.size()), rows * components, "responsibilities of components");
+    require_size(static_cast<Index>(latent.size()), rows * columns, "latent values of the components' rows");
     const auto by_overlap = [&](double overlap) {
         return merge_clusters(responsibilities, rows, components,
                               {.overlap = overlap, .least = std::max(options.clusters, 1)});
@@ -118,6 +136,7 @@ struct ComponentMerge {
         }
     }
     result.labels = clusters_of_rows(responsibilities, result.cluster_of, result.clusters);
+    clustering_detail::number_by_rows(result);
     return result;
 }
 

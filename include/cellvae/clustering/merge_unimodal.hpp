@@ -233,16 +233,18 @@ private:
 /// Analysis and Classification 4, 3) calls the criterion dipuni.
 /// @param values rows x columns, row-major, such as latent means @param labels of each row, from 0 on; -1: none
 /// @throws ShapeError for sizes that do not fit; InputError for a value that is not finite; OptionError for least_rows
-/// below 2 or draws below 1
+/// below 2, or draws or nearest below 1
 [[nodiscard]] inline UnimodalMerge merge_unimodal(std::span<const float> values, Index columns,
                                                   std::span<const std::int32_t> labels,
                                                   const UnimodalMergeOptions& options = {}) {
     if (columns < 1) throw ShapeError(message("there are ", columns, " columns: one is the least"));
     require_size(static_cast<Index>(values.size()), static_cast<Index>(labels.size()) * columns, "values of clusters");
     require_finite(values, columns, "values of clusters");
-    if (options.least_rows < 2 || options.draws < 1)
-        throw OptionError(message("clusters of 2 rows or more are tested, with 1 draw or more, found least_rows ",
-                                  options.least_rows, " and draws ", options.draws));
+    if (options.least_rows < 2 || options.draws < 1 || options.nearest < 1)
+        throw OptionError(
+            message("clusters of 2 rows or more are tested, with 1 draw or more, against 1 other or more, "
+                    "found least_rows ",
+                    options.least_rows, ", draws ", options.draws, " and nearest ", options.nearest));
     return clustering_detail::UnimodalMerging(values, columns, labels, options).run();
 }
 

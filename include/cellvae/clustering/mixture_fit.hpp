@@ -48,7 +48,8 @@ struct MixtureFit {
 /// @param values rows x columns, row-major
 /// @param noise_variances rows x columns, or empty: each value's own variance, as an encoder's posterior has it. It
 ///        counts as spread around the component: the variances are those of draws from the posteriors
-/// @throws ShapeError or OptionError for sizes that do not fit; InputError for a value that is not finite
+/// @throws ShapeError or OptionError for sizes that do not fit; InputError for a value that is not finite, and for a
+///         variance that is not or is below 0
 [[nodiscard]] inline MixtureFit fit_mixture(const Kokkos::DefaultHostExecutionSpace& exec,
                                             std::span<const float> values, Index rows, Index columns,
                                             const MixtureFitOptions& options,
@@ -63,7 +64,14 @@ struct MixtureFit {
         throw OptionError(message("the least variance of a component must be above 0, found ", options.least_variance));
     if (options.components < 1)
         throw OptionError(message("a mixture has at least one component, found ", options.components));
+    if (options.iterations < 1)
+        throw OptionError(message("a mixture is fitted in at least one iteration, found ", options.iterations));
     require_finite(values, columns, "values to fit a mixture to");
+    require_finite(noise_variances, columns, "variances of the rows to fit");
+    if (const auto below = std::find_if(noise_variances.begin(), noise_variances.end(), [](float v) { return v < 0; });
+        below != noise_variances.end())
+        throw InputError(message("variances of the rows to fit: row ", (below - noise_variances.begin()) / columns,
+                                 " has ", *below, ", expected 0 or more"));
     std::vector<std::int32_t> start(options.start.begin(), options.start.end());
     if (start.empty())
         start = k_means(exec, values, rows, columns,

@@ -28,7 +28,7 @@ struct Neighbours {
 /// @param values rows x columns, row-major
 /// @param progress is told how many rows are done
 /// @throws OptionError unless 1 <= count < rows; ShapeError for sizes that do not fit; InputError for a value that is
-/// not finite
+/// not finite, or so large (1e18) that squares of distances are not
 [[nodiscard]] inline Neighbours nearest_neighbours(const Kokkos::DefaultHostExecutionSpace& exec,
                                                    std::span<const float> values, Index rows, Index columns, int count,
                                                    const Progress& progress = {}) {
@@ -57,7 +57,11 @@ struct Neighbours {
             square[static_cast<std::size_t>(r)] += value * value;
         }
     // What |y|^2 - 2 x y may be wrong by, for the longest rows: where groups lie far apart it is much.
-    const double longest = static_cast<double>(*std::max_element(square.begin(), square.end()));
+    const auto farthest = std::max_element(square.begin(), square.end());
+    const double longest = static_cast<double>(*farthest);
+    if (!(longest < static_cast<double>(std::numeric_limits<float>::max()) / 8))
+        throw InputError(message("values to find neighbours in: row ", farthest - square.begin(),
+                                 " lies too far from the others for squares of distances in float"));
     const double rounding = static_cast<double>(columns + 4) * std::numeric_limits<float>::epsilon();
     const Index blocks = (rows + block - 1) / block;
     // a block of distances a thread, and no more: each is 64 x rows

@@ -185,6 +185,7 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
 
 /// The silhouette of labelled cells from their dissimilarities, cells x cells, row-major: row i holds those of cell i,
 /// whose own entry is left out. Otherwise as above.
+/// @throws InputError for one between labelled cells that is below 0 or not finite
 [[nodiscard]] inline Silhouette silhouette_of_dissimilarities(const Kokkos::DefaultHostExecutionSpace& exec,
                                                               std::span<const double> dissimilarities,
                                                               std::span<const std::int32_t> labels) {
@@ -192,6 +193,12 @@ Silhouette silhouette_from(const Kokkos::DefaultHostExecutionSpace& exec, const 
     require_size(static_cast<Index>(dissimilarities.size()), static_cast<Index>(cells * cells),
                  "dissimilarities given to the silhouette");
     const auto grouping = clustering_detail::group_cells(labels);
+    for (const std::size_t cell : grouping.order)
+        for (const std::size_t other : grouping.order)
+            if (const double found = dissimilarities[cell * cells + other];
+                other != cell && !(found >= 0 && std::isfinite(found)))
+                throw InputError(message("dissimilarities given to the silhouette: of cells ", cell, " and ", other,
+                                         " it is ", found, ", expected a finite number, 0 or more"));
     return clustering_detail::silhouette_from(exec, grouping, cells, [&](std::size_t position, double* sums) {
         const std::size_t cell = grouping.order[position];
         for (std::size_t k = 0; k < grouping.clusters.size(); ++k)

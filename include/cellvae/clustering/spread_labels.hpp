@@ -21,7 +21,8 @@ struct SpreadLabelsOptions {
 
 struct SpreadLabels {
     std::vector<std::int32_t> labels;  ///< of each row
-    std::vector<double> certainty;     ///< of each row: the share of its label among all that reached it
+    std::vector<double> certainty;     ///< of each row: the share of its label among all that reached it; 1 for a known
+                                       ///< one, 0 where none did
 };
 
 namespace clustering_detail {
@@ -54,8 +55,8 @@ namespace clustering_detail {
 ///
 /// @param values rows x columns, row-major @param neighbours of these rows
 /// @param known the label of each row, from 0 to `labels` - 1, or -1
-/// @throws OptionError for a label out of range, where none is known, or unless 0 <= share < 1; ShapeError for sizes
-/// that do not fit
+/// @throws OptionError for a label of `labels` or more, where none is known, or unless 0 <= share < 1; ShapeError for
+/// sizes that do not fit; InputError for a value that is not finite
 [[nodiscard]] inline SpreadLabels spread_labels(const Kokkos::DefaultHostExecutionSpace& exec,
                                                 std::span<const float> values, Index columns,
                                                 const Neighbours& neighbours, std::span<const std::int32_t> known,
@@ -64,6 +65,7 @@ namespace clustering_detail {
     require_size(static_cast<Index>(values.size()), rows * columns, "values to spread labels over");
     require_size(static_cast<Index>(known.size()), rows, "known labels");
     require_size(static_cast<Index>(neighbours.index.size()), rows * neighbours.count, "neighbours of the rows");
+    require_finite(values, columns, "values to spread labels over");
     if (!(options.share >= 0 && options.share < 1))
         throw OptionError(message("the neighbours' share of a label must be from 0 to below 1, found ", options.share));
     std::vector<Index> sources;

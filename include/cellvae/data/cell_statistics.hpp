@@ -83,12 +83,19 @@ struct CellStatistics {
         return largest_sums[static_cast<std::size_t>(std::clamp(count, Index{0}, cells()))];
     }
 
-    /// @throws ShapeError for a cell that is not here
+    /// @throws ShapeError for a cell that is not here, or that is asked for twice: minibatches have room for the
+    /// nonzeros of different cells
     void require_cells(std::span<const Index> order) const {
-        for (std::size_t i = 0; i < order.size(); ++i)
+        std::vector<bool> seen(static_cast<std::size_t>(cells()));
+        for (std::size_t i = 0; i < order.size(); ++i) {
             if (order[i] < 0 || order[i] >= cells())
                 throw ShapeError(message("cell ", order[i], " is asked for at position ", i, ", but there are ",
                                          cells(), " cells, numbered from 0: was the split made for other data?"));
+            if (seen[static_cast<std::size_t>(order[i])])
+                throw ShapeError(message("cell ", order[i], " is asked for a second time at position ", i,
+                                         ": expected each cell once"));
+            seen[static_cast<std::size_t>(order[i])] = true;
+        }
     }
 
     std::vector<Index> largest_sums{0};  ///< cells + 1: the nonzeros of the so many cells that have the most

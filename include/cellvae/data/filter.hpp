@@ -118,15 +118,18 @@ inline FilterReport filter_counts(CountMatrix& counts, const FilterOptions& opti
         const auto end = static_cast<std::size_t>(counts.row_offsets[static_cast<std::size_t>(cell) + 1]);
         const double total = counts.library_size(cell);
         double share = 0;
-        for (std::size_t k = begin; k < end; ++k)
+        Index genes = 0;  // zeros may be stored
+        for (std::size_t k = begin; k < end; ++k) {
+            if (counts.values[k] > 0) ++genes;
             if (mitochondrial[static_cast<std::size_t>(counts.columns[k])] != 0)
                 share += static_cast<double>(counts.values[k]);
+        }
         if (listed[static_cast<std::size_t>(cell)] == 0) continue;
         if (total < options.min_counts)
             ++few_counts;
         else if (total > options.max_counts)
             ++many_counts;
-        else if (static_cast<Index>(end - begin) < options.min_genes)
+        else if (genes < options.min_genes)
             ++few_genes;
         else if (share > options.max_mitochondrial * total)
             ++much_mitochondrial;
@@ -150,7 +153,8 @@ inline FilterReport filter_counts(CountMatrix& counts, const FilterOptions& opti
     if (static_cast<Index>(report.cells.size()) < counts.cells()) drop_other_cells(counts, report.cells);
 
     std::vector<Index> detected(static_cast<std::size_t>(counts.genes()), 0);
-    for (const GeneIndex gene : counts.columns) ++detected[static_cast<std::size_t>(gene)];
+    for (std::size_t k = 0; k < counts.values.size(); ++k)
+        if (counts.values[k] > 0) ++detected[static_cast<std::size_t>(counts.columns[k])];
     std::vector<char> wanted(detected.size(), options.genes.empty() ? 1 : 0);
     for (const GeneIndex gene : data_detail::positions_of(options.genes, counts.var.names, "gene"))
         wanted[static_cast<std::size_t>(gene)] = 1;

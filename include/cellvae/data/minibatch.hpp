@@ -248,7 +248,7 @@ private:
 /// statistics, will do: see also StreamedDataset.
 /// @param window cells that a streamed data set may hold at once, a multiple of the minibatch; nothing to this one
 /// @param first position in the order of the first cell that will be asked for
-/// @throws ShapeError for a cell that the data set does not have
+/// @throws ShapeError for a cell that the data set does not have, or that stands in the order twice
 template <class Exec>
 [[nodiscard]] DatasetPass<Exec> begin_pass(const Exec& exec, const Dataset<Exec>& data, std::span<const Index> order,
                                            [[maybe_unused]] Index window, [[maybe_unused]] Index first = 0) {

@@ -291,6 +291,7 @@ private:
     std::vector<double> diagonal, beside, next, between;
     Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen;
     double scale = 0;
+    bool closed = false;
     std::size_t next_check = 2 * kept + 10;
     while (true) {
         const std::size_t step = basis.count() - 1;
@@ -304,10 +305,13 @@ private:
         diagonal.push_back(data_detail::Orthonormal::dot(basis[step], next));
         scale = std::max(scale, diagonal.back());
         double length_left = basis.orthogonalise(next);
-        const bool closed = length_left <= 1e-12 * scale;
+        const bool began_anew = closed;
+        closed = length_left <= 1e-12 * scale;
         if (closed) length_left = 0;
         const std::size_t steps = diagonal.size();
-        const bool last = steps == length;
+        // what a random vector holds of all that is left is nothing: the matrix has no more components
+        const bool exhausted = began_anew && closed && diagonal.back() <= 1e-12 * scale && steps >= kept;
+        const bool last = steps == length || exhausted;
         if (last || steps >= next_check) {
             next_check = steps + steps / 5 + 1;
             const Eigen::VectorXd main =

@@ -103,7 +103,8 @@ private:
 };
 
 /// Starts a pass: the cells are read in windows of that size.
-/// @throws OptionError for the window 0, which stands for all cells @throws ShapeError for a cell that is not there
+/// @throws OptionError for the window 0, which stands for all cells @throws ShapeError for a cell that is not there,
+/// or twice in the order
 template <class Exec>
 [[nodiscard]] StreamedPass<Exec> begin_pass(const Exec& exec, const StreamedDataset<Exec>& data,
                                             std::span<const Index> order, Index window, Index first = 0) {
@@ -132,7 +133,7 @@ void visit_streamed_counts(CellReader& reader, StreamTimes& times, std::span<con
 }  // namespace data_detail
 
 /// As for a Dataset; the counts are there for the length of the call.
-/// @throws ShapeError for a cell that is not there, and what the reader throws
+/// @throws ShapeError for a cell that is not there, or twice in the order, and what the reader throws
 template <class Exec, class Visit>
 void visit_counts(const StreamedDataset<Exec>& data, std::span<const Index> order, const Visit& visit) {
     data.require_cells(order);

@@ -135,13 +135,13 @@ inline void require_effects(std::span<const double> estimates, std::span<const d
             const double kept = spread / (spread + errors[i] * errors[i]);
             const double mean = prior.mode + kept * (estimates[i] - prior.mode);
             const double deviation = errors[i] * std::sqrt(kept);
-            const auto above = [&](double value) {
-                return deviation > 0 ? normal_above((value - mean) / deviation) : (mean > value ? 1.0 : 0.0);
+            const auto beyond = [&](double distance) {  // the chance to be, where the mean is by so much
+                return deviation > 0 ? normal_above(-distance / deviation) : (distance > 0 ? 1.0 : 0.0);
             };
             total += weight;
             result[i].mean += weight * mean;
-            result[i].probability_above += weight * above(0);
-            result[i].probability_beyond += weight * (above(threshold) + 1 - above(-threshold));
+            result[i].probability_above += weight * beyond(mean);
+            result[i].probability_beyond += weight * (beyond(mean - threshold) + beyond(-mean - threshold));
         }
         result[i].mean /= total;
         result[i].probability_above /= total;

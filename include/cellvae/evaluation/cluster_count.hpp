@@ -37,7 +37,8 @@ struct ClusterCount {
 /// Clusters cells by k-means with every number from `smallest` to `largest` and takes the one with the best mean
 /// silhouette (the smallest of equals). Of many cells a sample is so clustered, and then all with the number found: the
 /// time of the choice does not grow beyond most_cells. `values` is cells x columns, row-major.
-/// @throws OptionError if the range is empty, begins below 2, or there are fewer than 3 cells; otherwise as k_means.
+/// @throws OptionError if the range is empty, begins below 2, or there are, or are to be compared, no more cells than
+/// the smallest number; otherwise as k_means.
 [[nodiscard]] inline ClusterCount choose_cluster_count(const Kokkos::DefaultHostExecutionSpace& exec,
                                                        std::span<const float> values, Index cells, Index columns,
                                                        const ClusterCountOptions& options = {}) {
@@ -48,9 +49,9 @@ struct ClusterCount {
     if (cells <= options.smallest)
         throw OptionError(message("cells to choose a number of clusters from: found ", cells, ", expected more than ",
                                   options.smallest));
-    if (options.most_cells < 3)
-        throw OptionError(
-            message("cells to compare numbers of clusters on: found ", options.most_cells, ", expected at least 3"));
+    if (options.most_cells <= options.smallest)
+        throw OptionError(message("cells to compare numbers of clusters on: found ", options.most_cells,
+                                  ", expected more than ", options.smallest, ", the smallest number of clusters"));
 
     const RowSample sample = evenly_spaced_rows(values, cells, columns, options.most_cells);
     const auto count = static_cast<Index>(sample.rows.size());

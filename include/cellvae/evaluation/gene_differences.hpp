@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -181,8 +182,13 @@ inline void rank_and_call(std::vector<GeneDifference>& genes, double fdr) {
     const auto fit = fit_mixture(
         Kokkos::DefaultHostExecutionSpace(), values, static_cast<Index>(values.size()), 1,
         {.components = components, .variance = MixtureVariance::own, .tolerance = 1e-3, .least_variance = 1e-6});
-    const auto [lowest, highest] = std::minmax_element(fit.means.begin(), fit.means.end());
-    return std::max(0.1, 0.6 * (std::abs(*lowest) + std::abs(*highest)) / 2);
+    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
+    for (std::size_t k = 0; k < fit.means.size(); ++k) {
+        if (!(fit.weights[k] > 0)) continue;  // a component without a gene has no mean
+        lowest = std::min(lowest, fit.means[k]);
+        highest = std::max(highest, fit.means[k]);
+    }
+    return std::max(0.1, 0.6 * (std::abs(lowest) + std::abs(highest)) / 2);
 }
 
 }  // namespace cellvae

@@ -120,12 +120,18 @@ inline void adjust_p_values(std::vector<MarkerGene>& markers) {
 ///
 /// @param clusters one code a cell, below `number`; a cell with a negative code is left out
 /// @returns for each cluster, its genes; an empty cluster and one of all cells have none
-/// @throws ShapeError for sizes that do not fit, InputError for a count below 0 or a code that is too large
+/// @throws ShapeError for sizes that do not fit, InputError for a count below 0 or not finite and for a code that is
+/// too
+///   large, OptionError for counts_per_cell that is not above 0
 [[nodiscard]] inline std::vector<std::vector<MarkerGene>> marker_genes(const Kokkos::DefaultHostExecutionSpace& exec,
                                                                        const CountMatrix& counts,
                                                                        std::span<const std::int32_t> clusters,
                                                                        int number, const MarkerOptions& options = {}) {
     require_size(static_cast<Index>(clusters.size()), counts.cells(), "clusters of the cells");
+    if (number < 0) throw ShapeError(message("clusters of the cells: there are ", number, ", expected 0 or more"));
+    if (!(options.counts_per_cell > 0 && std::isfinite(options.counts_per_cell)))
+        throw OptionError(message("counts per cell of marker genes: found ", options.counts_per_cell,
+                                  ", expected a finite number above 0"));
     const auto cells = static_cast<std::size_t>(counts.cells()), genes = static_cast<std::size_t>(counts.genes()),
                groups = static_cast<std::size_t>(number);
     std::vector<double> sizes(groups, 0.0), factors(cells);
@@ -141,9 +147,9 @@ inline void adjust_p_values(std::vector<MarkerGene>& markers) {
         labelled += 1;
     }
     for (std::size_t k = 0; k < counts.values.size(); ++k)
-        if (!(counts.values[k] >= 0))
+        if (!(counts.values[k] >= 0 && std::isfinite(counts.values[k])))
             throw InputError(message("counts given to marker genes: gene ", counts.columns[k], " has ",
-                                     counts.values[k], ", expected 0 or more"));
+                                     counts.values[k], ", expected a finite number, 0 or more"));
 
     std::vector<std::vector<MarkerGene>> result(groups, std::vector<MarkerGene>(genes));
     constexpr std::size_t panel = 256;  // genes at a time, so that no transposed copy of the counts is made

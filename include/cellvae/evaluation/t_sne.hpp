@@ -228,6 +228,7 @@ private:
         !(options.learning_rate >= 0))
         throw OptionError("options of t-SNE: steps, exaggeration and learning rate are not negative");
     require_finite(values, columns, "values given to t-SNE");
+    require_finite(start, 2, "start of t-SNE");
 
     const auto count = static_cast<std::size_t>(rows);
     double mean = 0, square = 0;

@@ -20,7 +20,8 @@ namespace cellvae {
 ///
 /// @param values rows x columns, row-major: the truth
 /// @param picture rows x 2, row-major
-/// @throws ShapeError for sizes that do not fit; OptionError unless 1 <= count < rows / 2
+/// @throws ShapeError for sizes that do not fit; OptionError unless 1 <= count < rows / 2; InputError for a value that
+/// is not finite
 [[nodiscard]] inline double trustworthiness(const Kokkos::DefaultHostExecutionSpace& exec,
                                             std::span<const float> values, Index rows, Index columns,
                                             std::span<const float> picture, int count = 5) {
@@ -29,6 +30,7 @@ namespace cellvae {
     if (count < 1 || 2 * static_cast<Index>(count) >= rows)
         throw OptionError(message("neighbours of the trustworthiness: found ", count,
                                   ", expected 1 or more and less than half of the ", rows, " rows"));
+    require_finite(values, columns, "values given to the trustworthiness");
     const auto neighbours = nearest_neighbours(exec, picture, rows, 2, count);
     const auto n = static_cast<std::size_t>(rows), width = static_cast<std::size_t>(columns);
     constexpr std::size_t height = data_detail::RowBlocks::height;

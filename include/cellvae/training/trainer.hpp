@@ -36,7 +36,10 @@ struct TrainingCallbacks {
 template <std::size_t TermCount>
 struct TrainingResult {
     std::vector<EpochReport<TermCount>> history;
-    Index best_epoch = 0;                ///< whose parameters the model has; 0 when none was finished
+    /// Whose parameters the model has: that of the best held-out bound, the last without held-out cells; 0 when none
+    /// was finished. Interrupted before any could be the best: the last that was finished, and the model has what it
+    /// had when it was interrupted.
+    Index best_epoch = 0;
     std::optional<double> best_bound{};  ///< the held-out bound of that epoch, where cells were held out
     bool stopped_early = false;          ///< by patience
     bool interrupted = false;
