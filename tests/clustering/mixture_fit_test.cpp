@@ -108,7 +108,9 @@ TEST_CASE("a fit refuses what does not fit") {
     for (const float refused : {-0.1F, std::numeric_limits<float>::quiet_NaN()})
         CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1}, std::vector<float>{1, 1, refused, 1}),
                         InputError);
-    CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1, .iterations = 0}), OptionError);
+    CHECK_THROWS_AS(fit_mixture(host(), values, 2, 2, {.components = 1, .iterations = -1}), OptionError);
+    const auto of_start = fit_mixture(host(), values, 2, 2, {.components = 2, .iterations = 0, .start = good_start});
+    CHECK(of_start.means == std::vector<double>{0, 1, 2, 3});  // one row each
 }
 
 }  // namespace mixture_fit_test

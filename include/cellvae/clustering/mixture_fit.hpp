@@ -23,7 +23,7 @@ enum class MixtureVariance {
 struct MixtureFitOptions {
     int components = 15;
     MixtureVariance variance = MixtureVariance::tied;
-    int iterations = 200;     ///< at most, of expectation and maximisation
+    int iterations = 200;     ///< at most, of expectation and maximisation; 0: what is fitted to the start as it is
     double tolerance = 1e-5;  ///< stop when the mean log-likelihood rises by less
     double least_variance = 1e-2;
     int restarts = 20;                      ///< of the k-means from which it starts
@@ -39,7 +39,7 @@ struct MixtureFit {
     std::vector<double> means;            ///< components x columns
     std::vector<double> variances;        ///< components x columns
     std::vector<float> responsibilities;  ///< rows x components
-    double log_likelihood = 0;            ///< mean over the rows
+    double log_likelihood = 0;            ///< mean over the rows; 0 without an iteration
 };
 
 /// Fits a mixture of Gaussians by expectation and maximisation (Dempster, Laird and Rubin 1977), started from k-means.
@@ -64,8 +64,8 @@ struct MixtureFit {
         throw OptionError(message("the least variance of a component must be above 0, found ", options.least_variance));
     if (options.components < 1)
         throw OptionError(message("a mixture has at least one component, found ", options.components));
-    if (options.iterations < 1)
-        throw OptionError(message("a mixture is fitted in at least one iteration, found ", options.iterations));
+    if (options.iterations < 0)
+        throw OptionError(message("iterations of a mixture's fit: found ", options.iterations, ", expected 0 or more"));
     require_finite(values, columns, "values to fit a mixture to");
     require_finite(noise_variances, columns, "variances of the rows to fit");
     if (const auto below = std::find_if(noise_variances.begin(), noise_variances.end(), [](float v) { return v < 0; });
