@@ -28,11 +28,16 @@ namespace {
 
 Kokkos::DefaultHostExecutionSpace host() { return {}; }
 
+/// Where a value lies in a row-major matrix.
+std::size_t place(int row, int column, int columns) {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) + static_cast<std::size_t>(column);
+}
+
 CountMatrix from_dense(const std::vector<int>& dense, int cells, int genes) {
     CountMatrix counts;
     for (int cell = 0; cell < cells; ++cell) {
         for (int gene = 0; gene < genes; ++gene)
-            if (const int count = dense[static_cast<std::size_t>(cell * genes + gene)]; count != 0) {
+            if (const int count = dense[place(cell, gene, genes)]; count != 0) {
                 counts.columns.push_back(gene);
                 counts.values.push_back(static_cast<float>(count));
             }
@@ -98,7 +103,8 @@ TEST_CASE("principal components equal scikit-learn's") {
     for (std::size_t j = 0; j < 6; ++j) {
         CHECK(result.variances[j] == Approx(reference.variances[j]).epsilon(1e-6));
         CHECK(static_cast<double>(result.scores[j]) == Approx(reference.cell_0[j]).margin(1e-3));
-        CHECK(static_cast<double>(result.scores[119 * 6 + j]) == Approx(reference.cell_119[j]).margin(1e-3));
+        CHECK(static_cast<double>(result.scores[std::size_t{119} * 6 + j]) ==
+              Approx(reference.cell_119[j]).margin(1e-3));
         CHECK(result.loadings[j] == Approx(reference.gene_0[j]).margin(1e-4));
     }
 }
@@ -126,8 +132,7 @@ TEST_CASE("on sparse cells the components are those of a dense decomposition") {
     // the four directions between the types stand out: their scores agree one by one, up to the sign
     for (int j = 0; j < 4; ++j) {
         Eigen::VectorXd scores(300);
-        for (int cell = 0; cell < 300; ++cell)
-            scores[cell] = static_cast<double>(result.scores[static_cast<std::size_t>(cell * 10 + j)]);
+        for (int cell = 0; cell < 300; ++cell) scores[cell] = static_cast<double>(result.scores[place(cell, j, 10)]);
         const Eigen::VectorXd expected = dense * decomposition.matrixV().col(j);
         const double sign = scores.dot(expected) > 0 ? 1 : -1;
         CHECK((sign * scores - expected).norm() < 2e-3 * expected.norm());
@@ -183,7 +188,7 @@ TEST_CASE("components of a matrix of low rank are found in as many steps, and re
     // Types of equal size that have one gene each: as many components of equal variance as types, less one
     constexpr int types = 6, cells = 600, genes = 400;
     std::vector<int> dense(static_cast<std::size_t>(cells) * genes, 0);
-    for (int cell = 0; cell < cells; ++cell) dense[static_cast<std::size_t>(cell * genes + cell % types)] = 3;
+    for (int cell = 0; cell < cells; ++cell) dense[place(cell, cell % types, genes)] = 3;
     const auto counts = from_dense(dense, cells, genes);
     const auto result = principal_components(host(), counts, {.components = 8});
     CHECK(result.steps < 40);
