@@ -3,7 +3,7 @@
 """The study of what finds cell types: trains every variant of every ablation on every file with every seed, and prints
 Markdown tables of how the clusters agree with the known types.
 
-    python3 benchmarks/cell_types/study.py --out FOLDER [--seeds 10] [--jobs 2] [--only NUMBER ...] FILE.h5ad ...
+    python3 benchmarks/cell_types/study.py --out FOLDER [--seeds 10] [--jobs 2] [--only NUMBER,...] FILE.h5ad ...
 
 Every file has a column of known types under a well-known name; two simulated sets are made in FOLDER and come with them. A
 run is one call of the program `cellvae` on one thread; what FOLDER already holds is not run again, so a study can be
@@ -264,10 +264,14 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--only", nargs="*", default=[], help="numbers of ablations, as in their titles")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="NUMBER,...",
+                        help="tables to make, by the numbers in their titles")
     parser.add_argument("--report", action="store_true", help="print the tables of what was run")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
+    numbers = [title.split(".")[0] for title in [*ABLATIONS, MERGES[0], known_labels.TITLE, few_cells.TITLE]]
+    for unknown in set(options.only) - set(numbers):
+        parser.error(f"--only {unknown}: there is no such table, expected some of {', '.join(numbers)}")
     options.files += simulated(options.program, options.out)
     named = lambda title: title.split(".")[0] in options.only
     chosen = {title: ablation for title, ablation in ABLATIONS.items() if not options.only or named(title)}
