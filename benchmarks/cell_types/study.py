@@ -5,7 +5,7 @@ Markdown tables of how the clusters agree with the known types.
 
     python3 benchmarks/cell_types/study.py --out FOLDER [--seeds 10] [--jobs 2] [--only NUMBER,...] FILE.h5ad ...
 
-Every file has a column of known types under a well-known name; two simulated sets are made in FOLDER and come with them. A
+Every file has a column of known types under a well-known name; three simulated sets are made in FOLDER and come with them. A
 run is one call of the program `cellvae` on one thread; what FOLDER already holds is not run again, so a study can be
 stopped and go on, or be given more seeds. Seeds go round by round: a study that is cut short has the same seeds for all
 variants. With --report nothing is run. Seconds are of the processor, so that a busy machine changes them little.
@@ -269,11 +269,12 @@ def main():
     parser.add_argument("--report", action="store_true", help="print the tables of what was run")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
-    numbers = [title.split(".")[0] for title in [*ABLATIONS, MERGES[0], known_labels.TITLE, few_cells.TITLE]]
+    number = lambda title: title.split(".")[0]
+    numbers = [number(title) for title in [*ABLATIONS, MERGES[0], known_labels.TITLE, few_cells.TITLE]]
     for unknown in set(options.only) - set(numbers):
         parser.error(f"--only {unknown}: there is no such table, expected some of {', '.join(numbers)}")
     options.files += simulated(options.program, options.out)
-    named = lambda title: title.split(".")[0] in options.only
+    named = lambda title: number(title) in options.only
     chosen = {title: ablation for title, ablation in ABLATIONS.items() if not options.only or named(title)}
     merges = not options.only or named(MERGES[0])
     knows = named(known_labels.TITLE)
@@ -290,10 +291,10 @@ def main():
                      for file in options.files]
             runs += [pool.submit(few_cells.run, options.program, options.out, name, cells, seed)
                      for seed in range(1, options.seeds + 1) for cells in few_cells.SIZES for name in few]
-            for number, ended in enumerate(concurrent.futures.as_completed(runs), 1):
+            for done, ended in enumerate(concurrent.futures.as_completed(runs), 1):
                 if ended.result():
                     failed.append(ended.result())
-                print(f"\r{number} of {len(runs)} runs", end="", file=sys.stderr)
+                print(f"\r{done} of {len(runs)} runs", end="", file=sys.stderr)
         print("", *failed, sep="\n", file=sys.stderr)
     for title, variants in chosen.items():
         tables(title, variants, options.out, options.files, options.seeds)
