@@ -209,8 +209,9 @@ TEST_CASE("empty cells, constant genes and too many components") {
                          Message("principal components: found 3, expected 1 to 2 for 3 cells x 4 genes"));
     auto negative = counts;
     negative.values[0] = -1;
-    CHECK_THROWS_MATCHES(principal_components(host(), negative, {.components = 1}), InputError,
-                         Message("counts given to principal components: cell 1, gene 0 is -1, expected 0 or more"));
+    CHECK_THROWS_MATCHES(
+        principal_components(host(), negative, {.components = 1}), InputError,
+        Message("counts given to principal components: cell 1 (c1), gene 0 (g0) is -1, expected 0 or more"));
 }
 
 }  // namespace principal_components_test

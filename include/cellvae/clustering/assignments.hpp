@@ -15,16 +15,20 @@ namespace cellvae {
 
 namespace clustering_detail {
 
-/// New numbers of clusters of these sizes, the largest 0, of equal ones the first; -1 for an empty one.
-[[nodiscard]] inline std::vector<std::int32_t> numbers_by_size(std::span<const Index> sizes) {
+struct NumbersBySize {
+    std::vector<std::int32_t> numbers;  ///< the new one of each cluster; -1 for an empty one
+    std::int32_t clusters = 0;          ///< that are not empty
+};
+
+/// New numbers of clusters of these sizes, the largest 0, of equal ones the first.
+[[nodiscard]] inline NumbersBySize numbers_by_size(std::span<const Index> sizes) {
     std::vector<std::pair<Index, std::size_t>> order;  // negative sizes: the largest sort first, equal ones by number
     for (std::size_t k = 0; k < sizes.size(); ++k) order.emplace_back(-sizes[k], k);
     std::sort(order.begin(), order.end());
-    std::vector<std::int32_t> numbers(sizes.size(), -1);
-    std::int32_t next = 0;
+    NumbersBySize result{std::vector<std::int32_t>(sizes.size(), -1)};
     for (const auto& [size, k] : order)
-        if (size < 0) numbers[k] = next++;
-    return numbers;
+        if (size < 0) result.numbers[k] = result.clusters++;
+    return result;
 }
 
 }  // namespace clustering_detail

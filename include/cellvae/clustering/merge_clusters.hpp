@@ -89,8 +89,8 @@ struct MergedClusters {
         for (auto& k : into)
             if (k == static_cast<std::int32_t>(second)) k = static_cast<std::int32_t>(first);
     }
-    const auto number = clustering_detail::numbers_by_size(sizes);
-    result.clusters = 1 + *std::max_element(number.begin(), number.end());
+    const auto [number, clusters] = clustering_detail::numbers_by_size(sizes);
+    result.clusters = clusters;
     for (const auto k : into) result.cluster_of.push_back(number[static_cast<std::size_t>(k)]);
     for (const auto k : most) result.labels.push_back(number[k]);
     return result;

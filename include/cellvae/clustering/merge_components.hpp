@@ -33,7 +33,7 @@ struct ComponentMergeOptions {
 /// Which components of a mixture make up one cluster.
 struct ComponentMerge {
     std::vector<std::int32_t> labels;      ///< of each row: the cluster that is responsible for most of it
-    std::vector<std::int32_t> cluster_of;  ///< of each component; -1 for one that leaves no row to its cluster
+    std::vector<std::int32_t> cluster_of;  ///< of each component; -1 where its cluster has no row
     int clusters = 0;                      ///< numbered by size from 0, the largest first; each has a row
     double overlap = 0;                    ///< the largest that was left between two clusters of the first merge
     std::vector<UnimodalPair> merges;      ///< of the second merge, in the first one's numbers
@@ -84,11 +84,11 @@ namespace clustering_detail {
 inline void number_by_rows(ComponentMerge& merge) {
     std::vector<Index> sizes(static_cast<std::size_t>(merge.clusters), 0);
     for (const auto label : merge.labels) ++sizes[static_cast<std::size_t>(label)];
-    const auto numbers = numbers_by_size(sizes);
-    merge.clusters = static_cast<int>(std::count_if(sizes.begin(), sizes.end(), [](Index size) { return size > 0; }));
+    const auto by_size = numbers_by_size(sizes);
+    merge.clusters = by_size.clusters;
     for (auto* labels : {&merge.labels, &merge.cluster_of})
         for (auto& label : *labels)
-            if (label >= 0) label = numbers[static_cast<std::size_t>(label)];
+            if (label >= 0) label = by_size.numbers[static_cast<std::size_t>(label)];
 }
 
 }  // namespace clustering_detail

@@ -97,8 +97,8 @@ public:
         }
         std::vector<Index> sizes;
         for (const auto& rows : rows_) sizes.push_back(static_cast<Index>(rows.size()));
-        const auto number = numbers_by_size(sizes);
-        for (const auto k : number) result.clusters = std::max(result.clusters, k + 1);
+        const auto [number, clusters] = numbers_by_size(sizes);
+        result.clusters = clusters;
         for (const auto k : into) result.cluster_of.push_back(number[static_cast<std::size_t>(k)]);
         result.labels.assign(static_cast<std::size_t>(values_.rows()), -1);
         for (std::size_t k = 0; k < rows_.size(); ++k)

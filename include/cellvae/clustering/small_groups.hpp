@@ -42,7 +42,7 @@ namespace cellvae {
         if (apart[static_cast<std::size_t>(fine[row])]) groups[row] = coarse_end + fine[row];
         ++sizes[static_cast<std::size_t>(groups[row])];
     }
-    const auto number = clustering_detail::numbers_by_size(sizes);
+    const auto number = clustering_detail::numbers_by_size(sizes).numbers;
     for (auto& group : groups) group = number[static_cast<std::size_t>(group)];
     return groups;
 }

@@ -4,6 +4,9 @@
 #include <Eigen/SparseCore>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <ranges>
 #include <span>
 #include <string>
@@ -135,6 +138,19 @@ private:
         return text;
     }
 };
+
+/// @param what the counts are given to, which the error names
+/// @throws InputError for a count that is below 0 or not finite
+inline void require_counts(const CellsView& cells, const char* what) {
+    const auto wrong = std::find_if_not(cells.values.begin(), cells.values.end(),
+                                        [](float count) { return count >= 0 && std::isfinite(count); });
+    if (wrong == cells.values.end()) return;
+    const auto k = wrong - cells.values.begin();
+    const auto after = std::upper_bound(cells.row_offsets.begin(), cells.row_offsets.end(), k);
+    throw InputError(message(what, ": ", cells.cell_name(after - cells.row_offsets.begin() - 1), ", ",
+                             cells.gene_name(cells.columns[static_cast<std::size_t>(k)]), " is ", *wrong,
+                             *wrong < 0 ? ", expected 0 or more" : ", expected a finite number"));
+}
 
 /// A count matrix with the numbers of any Eigen sparse matrix of cells x genes; cells and genes are named by their
 /// position.

@@ -61,16 +61,12 @@ GeneSelection select_variable_genes_by_blocks(Index cell_count, Index gene_count
         if (options.progress) options.progress(done);
     };
     for_each_block([&](const CellsView& cells) {
-        for (Index cell = 0; cell < cells.cells(); ++cell)
-            for (auto k = static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell)]);
-                 k < static_cast<std::size_t>(cells.row_offsets[static_cast<std::size_t>(cell) + 1]); ++k) {
-                const auto value = static_cast<double>(cells.values[k]);
-                if (!(value >= 0 && std::isfinite(value)))
-                    throw InputError(message("choice of variable genes: ", cells.cell_name(cell), ", ",
-                                             cells.gene_name(cells.columns[k]), " is ", value, ", expected 0 or more"));
-                result.mean[static_cast<std::size_t>(cells.columns[k])] += value;
-                seen[static_cast<std::size_t>(cells.columns[k])] += 1;
-            }
+        require_counts(cells, "choice of variable genes");
+        for (std::size_t k = 0; k < cells.values.size(); ++k) {
+            const auto gene = static_cast<std::size_t>(cells.columns[k]);
+            result.mean[gene] += static_cast<double>(cells.values[k]);
+            seen[gene] += 1;
+        }
         count_done(cells);
     });
     for (double& mean : result.mean) mean /= count;

@@ -17,6 +17,7 @@
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/random.hpp"
 #include "cellvae/core/views.hpp"
+#include "cellvae/data/cells.hpp"
 #include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
@@ -58,16 +59,13 @@ public:
           values_(counts.values.size()),
           means_(genes_, 0.0),
           scales_(genes_, 1.0) {
+        require_counts(counts, "counts given to principal components");
         std::vector<double> squares(genes_, 0.0), seen(genes_, 0.0);
         for (std::size_t cell = 0; cell < cells_; ++cell) {
             const double library = counts.library_size(static_cast<Index>(cell));
             const double factor = library > 0 ? options.counts_per_cell / library : 0.0;
             for (std::size_t k = begin(cell); k < begin(cell + 1); ++k) {
-                const double count = static_cast<double>(counts.values[k]);
-                if (!(count >= 0 && std::isfinite(count)))
-                    throw InputError(message("counts given to principal components: cell ", cell, ", gene ",
-                                             counts.columns[k], " is ", count, ", expected 0 or more"));
-                values_[k] = static_cast<float>(std::log1p(count * factor));
+                values_[k] = static_cast<float>(std::log1p(static_cast<double>(counts.values[k]) * factor));
                 means_[gene(k)] += static_cast<double>(values_[k]);
             }
         }

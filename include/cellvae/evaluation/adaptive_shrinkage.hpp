@@ -135,7 +135,7 @@ inline void require_effects(std::span<const double> estimates, std::span<const d
             const double kept = spread / (spread + errors[i] * errors[i]);
             const double mean = prior.mode + kept * (estimates[i] - prior.mode);
             const double deviation = errors[i] * std::sqrt(kept);
-            const auto beyond = [&](double distance) {  // the chance to be, where the mean is by so much
+            const auto beyond = [&](double distance) {  // the chance to be above what lies `distance` below the mean
                 return deviation > 0 ? normal_above(-distance / deviation) : (distance > 0 ? 1.0 : 0.0);
             };
             total += weight;

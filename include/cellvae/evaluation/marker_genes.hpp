@@ -14,6 +14,7 @@
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/core/error.hpp"
 #include "cellvae/core/views.hpp"
+#include "cellvae/data/cells.hpp"
 #include "cellvae/data/row_blocks.hpp"
 
 namespace cellvae {
@@ -121,8 +122,7 @@ inline void adjust_p_values(std::vector<MarkerGene>& markers) {
 /// @param clusters one code a cell, below `number`; a cell with a negative code is left out
 /// @returns for each cluster, its genes; an empty cluster and one of all cells have none
 /// @throws ShapeError for sizes that do not fit, InputError for a count below 0 or not finite and for a code that is
-/// too
-///   large, OptionError for counts_per_cell that is not above 0
+/// too large, OptionError for counts_per_cell that is not above 0
 [[nodiscard]] inline std::vector<std::vector<MarkerGene>> marker_genes(const Kokkos::DefaultHostExecutionSpace& exec,
                                                                        const CountMatrix& counts,
                                                                        std::span<const std::int32_t> clusters,
@@ -146,10 +146,7 @@ inline void adjust_p_values(std::vector<MarkerGene>& markers) {
         sizes[static_cast<std::size_t>(clusters[cell])] += 1;
         labelled += 1;
     }
-    for (std::size_t k = 0; k < counts.values.size(); ++k)
-        if (!(counts.values[k] >= 0 && std::isfinite(counts.values[k])))
-            throw InputError(message("counts given to marker genes: gene ", counts.columns[k], " has ",
-                                     counts.values[k], ", expected a finite number, 0 or more"));
+    require_counts(counts, "counts given to marker genes");
 
     std::vector<std::vector<MarkerGene>> result(groups, std::vector<MarkerGene>(genes));
     constexpr std::size_t panel = 256;  // genes at a time, so that no transposed copy of the counts is made
