@@ -95,8 +95,8 @@ public:
                     const Bfloat16Pair* right = operands.data() + thread * right_size(depth, width);
                     const Bfloat16Pair* left = operands.data() + operands.size() - (thread + 1) * (rows + 8) * pairs;
                     for (int turn = 0; turn < 3 * turns; ++turn)
-                        cellvae::multiply_bfloat16(rows, width, pairs, left, pairs, 1, right, &results(thread, 0),
-                                                   width, true);
+                        cellvae::multiply_bfloat16(rows, width, pairs, left, pairs, right, &results(thread, 0), width,
+                                                   true);
                 });
         });
         return 6e-6 * static_cast<double>(rows * width * depth * turns * threads_) / ms;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "cellvae/core/product_amx.hpp"
 #include "cellvae/core/views.hpp"
 
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
@@ -16,8 +17,8 @@
 // precision), while their sums stay float. An operand is rounded into one of the layouts below, and serves any number
 // of products from there.
 //
-// With AVX512-BF16 they take half the time of float's on a Zen 4, and 1.7 times it on an Intel Xeon: the instruction's
-// rate is the processor's. Elsewhere a plain loop gives the same up to the order of sums, and is slower than float.
+// With AVX512-BF16 they take half the time of float's on a Zen 4, and 1.7 times it on an Intel Xeon, which has AMX for
+// them (product_amx.hpp). Elsewhere a plain loop gives the same up to the order of sums, and is slower than float.
 // Rounding is to nearest, ties to even; what is too small for a normal number becomes zero, whatever the processor's
 // mode (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VCVTNEPS2BF16 and VDPBF16PS).
 
@@ -69,6 +70,16 @@ inline __m512i neighbours(const float* source, Index count) {
     return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
 }
 
+/// The first `count` columns of a row, at most 16, each paired with what stands below it, or with zero.
+inline __m512i two_rows(const float* source, Index stride, Index count, bool alone) {
+    const __mmask16 lanes = first_lanes(count);
+    const __m512 low = _mm512_maskz_loadu_ps(lanes, source);
+    const __m512 high = alone ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(lanes, source + stride);
+    const __m512i pair = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                          21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(pair, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+}
+
 /// Transposes sixteen by sixteen: exchanges ever smaller squares beside the diagonal.
 inline void transpose(__m512i (&row)[16]) {
     const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
@@ -98,8 +109,8 @@ inline Bfloat16Pair bfloat16(float value) {
 
 #endif
 
-/// Rounds rows x depth for use as a left operand: row after row, `target_stride` pairs apart, at least pairs_of(depth).
-inline void round_rows(Index rows, Index depth, const float* source, Index stride, Bfloat16Pair* target,
+/// Rounds rows x depth as a left operand: row after row, `target_stride` pairs apart, at least pairs_of(depth).
+inline void round_left(Index rows, Index depth, const float* source, Index stride, Bfloat16Pair* target,
                        Index target_stride) {
     for (Index r = 0; r < rows; ++r) {
         const float* from = source + r * stride;
@@ -114,24 +125,16 @@ inline void round_rows(Index rows, Index depth, const float* source, Index strid
     }
 }
 
-/// Rounds depth x columns, pairing rows: as a right operand, which has 16 columns of all pairs after one another, with
-/// the distances 16 between pairs and 16 * pairs_of(depth) between blocks of 16 columns; or as a transposed left one,
-/// with 16 between blocks. Columns are padded to 16.
-inline void round_pairs_of_rows(Index depth, Index columns, const float* source, Index stride, Bfloat16Pair* target,
-                                Index pair_stride, Index block_stride) {
-    for (Index p = 0; p < pairs_of(depth); ++p) {
+/// Rounds depth x columns as a right operand: 16 columns of all pairs after one another, columns padded to 16.
+inline void round_right(Index depth, Index columns, const float* source, Index stride, Bfloat16Pair* target) {
+    const Index pairs = pairs_of(depth);
+    for (Index p = 0; p < pairs; ++p) {
         const float* first = source + 2 * p * stride;
         const bool alone = 2 * p + 1 == depth;
         for (Index c = 0; c < columns; c += tile_columns) {
-            Bfloat16Pair* to = target + p * pair_stride + c / tile_columns * block_stride;
+            Bfloat16Pair* to = target + p * tile_columns + c * pairs;
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
-            const __mmask16 lanes = first_lanes(columns - c);
-            const __m512 low = _mm512_maskz_loadu_ps(lanes, first + c);
-            const __m512 high = alone ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(lanes, first + stride + c);
-            const __m512i pair = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
-                                                  22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-            _mm512_storeu_si512(
-                to, _mm512_permutexvar_epi16(pair, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low))));
+            _mm512_storeu_si512(to, two_rows(first + c, stride, columns - c, alone));
 #else
             for (Index j = 0; j < tile_columns; ++j)
                 to[j] = c + j >= columns
@@ -142,8 +145,39 @@ inline void round_pairs_of_rows(Index depth, Index columns, const float* source,
     }
 }
 
+/// Rounds a left operand that is stored transposed: depth x rows. Arguments as in round_left().
+inline void round_left_transposed(Index rows, Index depth, const float* source, Index stride, Bfloat16Pair* target,
+                                  Index target_stride) {
+    const Index pairs = pairs_of(depth);
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+    for (Index r = 0; r < rows; r += 16)
+        for (Index first = 0; first < pairs; first += 16) {
+            __m512i block[16];
+#pragma GCC unroll 16
+            for (Index p = 0; p < 16; ++p) {
+                const Index k = 2 * (first + p);
+                block[p] = k < depth ? two_rows(source + k * stride + r, stride, rows - r, k + 1 == depth)
+                                     : _mm512_setzero_si512();
+            }
+            transpose(block);
+            const __mmask16 lanes = first_lanes(pairs - first);
+#pragma GCC unroll 16
+            for (Index j = 0; j < 16; ++j)
+                if (r + j < rows) _mm512_mask_storeu_epi32(target + (r + j) * target_stride + first, lanes, block[j]);
+        }
+#else
+    for (Index p = 0; p < pairs; ++p) {
+        const float* from = source + 2 * p * stride;
+        const bool alone = 2 * p + 1 == depth;
+        for (Index r = 0; r < rows; ++r)
+            target[r * target_stride + p] = bfloat16(from[r]) | (alone ? 0u : bfloat16(from[stride + r]) << 16);
+    }
+#endif
+}
+
 /// Rounds a right operand that is stored transposed: columns x depth.
-inline void round_columns(Index depth, Index columns, const float* source, Index stride, Bfloat16Pair* target) {
+inline void round_right_transposed(Index depth, Index columns, const float* source, Index stride,
+                                   Bfloat16Pair* target) {
     const Index pairs = pairs_of(depth);
     for (Index c = 0; c < columns; c += tile_columns) {
         Bfloat16Pair* to = target + c * pairs;
@@ -174,8 +208,8 @@ inline void round_columns(Index depth, Index columns, const float* source, Index
 /// Eight rows of `Blocks` blocks of sixteen columns: arguments as in multiply_bfloat16. Sums start from zero, and what
 /// is in the result is added last.
 template <int Blocks>
-void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* left, Index row_stride,
-                   Index pair_stride, const Bfloat16Pair* right, float* result, Index result_stride, bool accumulate) {
+void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* left, Index left_stride,
+                   const Bfloat16Pair* right, float* result, Index result_stride, bool accumulate) {
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
     __m512 sum[tile_rows][Blocks];
 #pragma GCC unroll 8
@@ -188,7 +222,7 @@ void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* l
         for (int b = 0; b < Blocks; ++b) column[b] = _mm512_loadu_si512(right + (b * pairs + p) * tile_columns);
 #pragma GCC unroll 8
         for (Index r = 0; r < tile_rows; ++r) {
-            const __m512i row = _mm512_set1_epi32(static_cast<int>(left[r * row_stride + p * pair_stride]));
+            const __m512i row = _mm512_set1_epi32(static_cast<int>(left[r * left_stride + p]));
 #pragma GCC unroll 3
             for (int b = 0; b < Blocks; ++b)
                 sum[r][b] =
@@ -212,7 +246,7 @@ void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* l
             float sum[tile_columns] = {};
             const Bfloat16Pair* column = right + b * pairs * tile_columns;
             for (Index p = 0; p < pairs; ++p, column += tile_columns) {
-                const Bfloat16Pair row = left[r * row_stride + p * pair_stride];
+                const Bfloat16Pair row = left[r * left_stride + p];
                 const auto first = std::bit_cast<float>(row << 16), second = std::bit_cast<float>(row & 0xffff0000u);
                 for (Index c = 0; c < tile_columns; ++c)
                     sum[c] += first * std::bit_cast<float>(column[c] << 16) +
@@ -231,11 +265,15 @@ void multiply_tile(Index rows, Index columns, Index pairs, const Bfloat16Pair* l
 /// core_detail's functions have rounded. Runs in the calling thread alone and allocates nothing.
 ///
 /// @param pairs of the depth, which is padded with zero where it is odd
-/// @param left an entry lies at row * row_stride + pair * pair_stride; rows are read, not used, up to a multiple of 8
+/// @param left rows of pairs, left_stride apart; rows are read, not used, up to a multiple of 8
 inline void multiply_bfloat16(Index rows, Index columns, Index pairs, const core_detail::Bfloat16Pair* left,
-                              Index row_stride, Index pair_stride, const core_detail::Bfloat16Pair* right,
-                              float* result, Index result_stride, bool accumulate) {
+                              Index left_stride, const core_detail::Bfloat16Pair* right, float* result,
+                              Index result_stride, bool accumulate) {
     using namespace core_detail;
+#ifdef CELLVAE_AMX
+    if (has_tiles())
+        return multiply_by_tiles(rows, columns, pairs, left, left_stride, right, result, result_stride, accumulate);
+#endif
     const Index blocks = (columns + tile_columns - 1) / tile_columns;
     Index taken = 0;
     for (Index block = 0; block < blocks; block += taken) {
@@ -243,9 +281,9 @@ inline void multiply_bfloat16(Index rows, Index columns, Index pairs, const core
         taken = left_over == 4 ? 2 : std::min<Index>(left_over, 3);  // one block alone does not keep the adders busy
         const auto tile = taken == 3 ? multiply_tile<3> : taken == 2 ? multiply_tile<2> : multiply_tile<1>;
         for (Index row = 0; row < rows; row += tile_rows)
-            tile(std::min(rows - row, tile_rows), columns - block * tile_columns, pairs, left + row * row_stride,
-                 row_stride, pair_stride, right + block * tile_columns * pairs,
-                 result + row * result_stride + block * tile_columns, result_stride, accumulate);
+            tile(std::min(rows - row, tile_rows), columns - block * tile_columns, pairs, left + row * left_stride,
+                 left_stride, right + block * tile_columns * pairs, result + row * result_stride + block * tile_columns,
+                 result_stride, accumulate);
     }
 }
 

@@ -42,28 +42,24 @@ struct Bfloat16Operands {
             Kokkos::RangePolicy<Exec>(exec, 0, (all_rows + rows_per_block - 1) / rows_per_block),
             [=](const Index block) {
                 const Index first = block * rows_per_block, count = std::min(rows_per_block, all_rows - first);
-                core_detail::round_rows(count, depth, &rows(first, 0), depth, self.hidden_left(first, depth),
+                core_detail::round_left(count, depth, &rows(first, 0), depth, self.hidden_left(first, depth),
                                         core_detail::pairs_of(depth));
-                core_detail::round_pairs_of_rows(count, depth, &rows(first, 0), depth, self.hidden_right(first, depth),
-                                                 core_detail::tile_columns,
-                                                 core_detail::tile_columns * core_detail::pairs_of(count));
+                core_detail::round_right(count, depth, &rows(first, 0), depth, self.hidden_right(first, depth));
             });
     }
 
     /// @param weight width x depth
     void round_weights(std::size_t head, Index number, const float* weight, Index width, Index depth) const {
         // this one first: it reads from end to end, as processors fetch ahead, and leaves the weights in the cache
-        core_detail::round_pairs_of_rows(width, depth, weight, depth, weight_as_is(number, head, depth),
-                                         core_detail::tile_columns,
-                                         core_detail::tile_columns * core_detail::pairs_of(width));
-        core_detail::round_columns(depth, width, weight, depth, weight_transposed(number, head, depth));
+        core_detail::round_right(width, depth, weight, depth, weight_as_is(number, head, depth));
+        core_detail::round_right_transposed(depth, width, weight, depth, weight_transposed(number, head, depth));
     }
 
     /// Adds the products of a block to its parameters, rows x genes_per_panel of which width are in use.
     void decode(std::size_t head, Index number, Index first_row, Index rows, Index width, Index depth,
                 float* eta) const {
         multiply_bfloat16(rows, width, core_detail::pairs_of(depth), hidden_left(first_row, depth),
-                          core_detail::pairs_of(depth), 1, weight_transposed(number, head, depth), eta, genes_per_panel,
+                          core_detail::pairs_of(depth), weight_transposed(number, head, depth), eta, genes_per_panel,
                           true);
     }
 
@@ -71,14 +67,14 @@ struct Bfloat16Operands {
     /// overwrites, and that by hidden rows (rows x depth). To both it is added.
     void backward(std::size_t head, Index number, Index first_row, Index rows, Index width, Index depth, const float* d,
                   float* d_weight, float* d_hidden) const {
+        constexpr Index by_rows_stride = genes_per_panel / 2, transposed_stride = rows_per_block / 2;
         Pair* const by_rows = gradient(number);
         Pair* const transposed = by_rows + gradient_size;
-        core_detail::round_rows(rows, width, d, genes_per_panel, by_rows, genes_per_panel / 2);
-        core_detail::round_pairs_of_rows(rows, width, d, genes_per_panel, transposed, genes_per_panel,
-                                         core_detail::tile_columns);
-        multiply_bfloat16(width, depth, core_detail::pairs_of(rows), transposed, 1, genes_per_panel,
+        core_detail::round_left(rows, width, d, genes_per_panel, by_rows, by_rows_stride);
+        core_detail::round_left_transposed(width, rows, d, genes_per_panel, transposed, transposed_stride);
+        multiply_bfloat16(width, depth, core_detail::pairs_of(rows), transposed, transposed_stride,
                           hidden_right(first_row, depth), d_weight, depth, first_row > 0);
-        multiply_bfloat16(rows, depth, core_detail::pairs_of(width), by_rows, genes_per_panel / 2, 1,
+        multiply_bfloat16(rows, depth, core_detail::pairs_of(width), by_rows, by_rows_stride,
                           weight_as_is(number, head, depth), d_hidden, depth, true);
     }
 
