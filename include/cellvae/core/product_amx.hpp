@@ -68,11 +68,12 @@ private:
 };
 static_assert(sizeof(TileShapes) == 64);
 
-/// Sums of one or two tiles' rows by one or two tiles' columns, over `steps` times the pairs that the shapes say.
+/// Sums of one or two tiles' rows by one or two tiles' columns, over `steps` times `step_pairs`, as the shapes say.
 /// @param left_stride pairs from row to row @param block_stride pairs from 16 columns to the next
 template <bool TwoRows, bool TwoColumns>
-void multiply_in_tiles(Index steps, const std::uint32_t* left, Index left_stride, const std::uint32_t* right,
-                       Index block_stride, float* result, Index result_stride, bool accumulate) {
+void multiply_in_tiles(Index steps, Index step_pairs, const std::uint32_t* left, Index left_stride,
+                       const std::uint32_t* right, Index block_stride, float* result, Index result_stride,
+                       bool accumulate) {
     float* const second = result + tile_side * result_stride;
     const auto left_bytes = left_stride * 4, right_bytes = tile_side * 4, result_bytes = result_stride * 4;
     if (accumulate) {
@@ -86,7 +87,7 @@ void multiply_in_tiles(Index steps, const std::uint32_t* left, Index left_stride
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (Index step = 0; step < steps; ++step, left += tile_side, right += tile_side * tile_side) {
+    for (Index step = 0; step < steps; ++step, left += step_pairs, right += step_pairs * tile_side) {
         _tile_loadd(4, left, left_bytes);
         _tile_loadd(6, right, right_bytes);
         _tile_dpbf16ps(0, 4, 6);
@@ -110,11 +111,14 @@ void multiply_in_tiles(Index steps, const std::uint32_t* left, Index left_stride
 inline void multiply_by_tiles(Index rows, Index columns, Index pairs, const std::uint32_t* left, Index left_stride,
                               const std::uint32_t* right, float* result, Index result_stride, bool accumulate) {
     __asm__ volatile("" ::: "memory");  // g++'s loads of tiles do not say that they read what was written before
-    const Index whole = pairs / tile_side * tile_side;
-    // whole tiles along the depth, then what is left of it, whose tiles have another shape
+    Index step_pairs = tile_side;       // or a little less, where that leaves nothing over: 50 are five times 10
+    while (step_pairs > tile_side / 2 && pairs % step_pairs != 0) --step_pairs;
+    if (pairs % step_pairs != 0) step_pairs = tile_side;
+    const Index whole = pairs / step_pairs * step_pairs;
+    // whole steps along the depth, then what is left of it, whose tiles have another shape
     for (Index first = 0; first < pairs || first == 0; first = first < whole ? whole : pairs + 1) {
-        const Index steps = first < whole ? whole / tile_side : 1;
-        const Index step_pairs = first < whole ? tile_side : pairs - first;
+        const Index steps = first < whole ? whole / step_pairs : 1;
+        if (first == whole) step_pairs = pairs - first;
         Index last_rows = 0, last_columns = 0;
         for (Index row = 0; row < rows; row += tile_block) {
             const Index block_rows = std::min(rows - row, tile_block);
@@ -128,7 +132,7 @@ inline void multiply_by_tiles(Index rows, Index columns, Index pairs, const std:
                 const auto multiply =
                     two_rows ? (two_columns ? multiply_in_tiles<true, true> : multiply_in_tiles<true, false>)
                              : (two_columns ? multiply_in_tiles<false, true> : multiply_in_tiles<false, false>);
-                multiply(steps, left + row * left_stride + first, left_stride,
+                multiply(steps, step_pairs, left + row * left_stride + first, left_stride,
                          right + column * pairs + first * tile_side, tile_side * pairs,
                          result + row * result_stride + column, result_stride, accumulate || first > 0);
             }
