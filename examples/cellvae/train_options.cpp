@@ -67,8 +67,8 @@ void add_model(CLI::App& train, TrainRequest& request) {
         "--target", request.target,
         "What the likelihood explains: counts, unit_maximum, log_normalised, or auto: what it is meant for");
     train.add_option("--products", request.products,
-                     "Of the output layer in training: float32, or bfloat16, which is faster where the processor has "
-                     "AVX512-BF16, and less precise; scores are in float32");
+                     "Of the output layer in training: float32, or bfloat16, which is less precise, and faster where "
+                     "the processor has AMX, and on a Zen 4; scores are in float32");
 }
 
 /// The options of priors and bounds.

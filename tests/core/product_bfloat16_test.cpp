@@ -73,7 +73,8 @@ void check(Index rows, Index columns, Index depth, const Pairs& left, Index left
 }  // namespace
 
 TEST_CASE("products of rounded operands equal the loop in double, in every layout and at every border of a tile") {
-    const Index rows = GENERATE(1, 7, 8, 29, 50), columns = GENERATE(1, 16, 35, 64, 130), depth = GENERATE(1, 2, 31, 67, 100);
+    const Index rows = GENERATE(1, 7, 8, 29, 50), columns = GENERATE(1, 16, 35, 64, 130),
+                depth = GENERATE(1, 2, 31, 67, 100);
     const Index all_rows = padded(rows, tile_columns), count = pairs_of(depth);
 
     const Stored right(depth, columns, 1), right_transposed(columns, depth, 2);
