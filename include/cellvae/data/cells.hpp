@@ -156,15 +156,14 @@ inline void require_counts(const CellsView& cells, const char* what) {
 /// position.
 template <class Scalar, int Options, class StorageIndex>
 [[nodiscard]] CountMatrix to_count_matrix(const Eigen::SparseMatrix<Scalar, Options, StorageIndex>& cells) {
-    // a copy by rows: Eigen sorts while it changes the order, and assignment through it also merges nothing that is
-    // compressed
-    const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, std::int64_t> rows(cells);
+    using Rows = Eigen::SparseMatrix<Scalar, Eigen::RowMajor, std::int64_t>;
+    Rows rows;
+    rows = cells;  // whatever their order
     CountMatrix matrix;
     matrix.row_offsets.reserve(static_cast<std::size_t>(rows.rows()) + 1);
     for (Index cell = 0; cell < rows.rows(); ++cell) {
         std::vector<std::pair<GeneIndex, float>> found;
-        for (typename Eigen::SparseMatrix<Scalar, Eigen::RowMajor, std::int64_t>::InnerIterator it(rows, cell); it;
-             ++it)
+        for (typename Rows::InnerIterator it(rows, cell); it; ++it)
             if (it.value() != Scalar(0))
                 found.emplace_back(static_cast<GeneIndex>(it.col()), static_cast<float>(it.value()));
         std::sort(found.begin(), found.end());
