@@ -29,7 +29,7 @@ import known_labels
 # the epochs: 25 of the plain model and 10 of the mixture, and of few cells as many more as the program takes.
 INPUT = "--input standardised"
 START = "--start-resolution 0.7"
-COMMON = f"{INPUT} {START} --merge 0.07 --merge-level 0"
+COMMON = f"{INPUT} {START} --merge 0.05 --merge-level 0"
 MIXTURE = f"--prior marginal_mixture {COMMON}"
 NETWORK = f"--prior mixture --sum threshold {COMMON}"
 PLAIN = f"--prior gaussian --patience 0 {INPUT}"
@@ -123,7 +123,7 @@ MERGES = ("9. Which components are one", MIXTURE, ("0.02", "0.05", "0.07", "0.1"
 
 
 # The rule by which the other tables' clusters are merged: the program's default.
-DEFAULT_MERGE = "merge_0.07_0.0001"
+DEFAULT_MERGE = "merge_0.05_0.0001"
 
 
 def folder_of(out, file, options, seed):

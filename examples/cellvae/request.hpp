@@ -44,7 +44,7 @@ struct TrainRequest : CountsRequest {
     double start_resolution = 0.7;            ///< of leiden
     int components = 0;             ///< of a mixture at most; 0: as many as its start finds, 15 where that finds none
     Index start_epochs = 0;         ///< of the plain model that a mixture starts from; 0: by the number of cells
-    double merge = 0.07;            ///< components that overlap more are one cluster; 1: never
+    double merge = 0.05;            ///< components that overlap more are one cluster; 1: never
     double merge_level = 0.0001;    ///< clusters that are unimodal together at it are one; 0: never
     double merge_silhouette = 0.9;  ///< a merge that leaves less of the clusters' silhouette is taken back; 0: never
     Index pseudo_inputs = 100;      ///< of a VampPrior

@@ -150,7 +150,7 @@ void train_model(MixtureModel& model, const Cells& cells, const Dataset<Kokkos::
 // A cell belongs to the component that is most responsible for it. How sure that is, q(y | x) says itself: the largest
 // responsibility of the cell. Gaussians are too simple a shape for many types, and several of them make up one.
 // Components that are taken for each other are not two clusters: merge_clusters joins those that overlap by more than
-// .07 (benchmarks/cell_types says why this number).
+// .05 (benchmarks/cell_types says why this number).
 
 struct Assignment {
     std::vector<std::int32_t> labels;  // of each cell, the largest cluster first
@@ -160,7 +160,7 @@ struct Assignment {
 };
 
 Assignment assign(const std::vector<float>& responsibilities, Index cells) {
-    const auto merged = merge_clusters(responsibilities, cells, components, {.overlap = 0.07});
+    const auto merged = merge_clusters(responsibilities, cells, components, {.overlap = 0.05});
     Assignment found{.labels = merged.labels, .certainty = {}, .clusters = merged.clusters, .components_in_use = 0};
     for (const auto cluster : merged.cluster_of) found.components_in_use += cluster >= 0 ? 1 : 0;
     for (std::size_t cell = 0; cell < found.labels.size(); ++cell) {

@@ -52,13 +52,13 @@ TEST_CASE("components that overlap are merged first, and those that are unimodal
     auto merged = near.merged({.level = 0});
     CHECK(merged.clusters == 3);
     CHECK(merged.merges.empty());
-    CHECK(merged.overlap <= 0.07);
+    CHECK(merged.overlap <= 0.05);
     CHECK(merged.labels == near.group);  // numbered by size
     CHECK(merged.cluster_of == std::vector<std::int32_t>{0, 0, 1, 1, 2, 2});
 
     const Rows far(12);  // they cut their group in two, with little overlap
     CHECK(far.merged({.overlap = 0.07, .level = 0}).clusters == 6);
-    merged = far.merged({});
+    merged = far.merged({.overlap = 0.07});
     CHECK(merged.clusters == 3);
     CHECK(merged.merges.size() == 3);
     CHECK(merged.labels == far.group);

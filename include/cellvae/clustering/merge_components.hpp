@@ -18,7 +18,7 @@ namespace cellvae {
 
 /// When components of a mixture are one cluster.
 struct ComponentMergeOptions {
-    double overlap = 0.07;  ///< where they overlap more, see merge_clusters(); 1: never
+    double overlap = 0.05;  ///< where they overlap more, see merge_clusters(); 1: never
     double level = 0.0001;  ///< then where their rows are unimodal together at it, see merge_unimodal(); 0: never
     /// So many clusters, where at least as many components have rows: merging ends there, or goes on to there with the
     /// pairs that are nearest to being one. 0: as many as there are.
