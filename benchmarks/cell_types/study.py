@@ -107,6 +107,10 @@ ABLATIONS = {
         ("free nats of KL_y 1", f"{NETWORK} --cluster-free-nats 1"),
         ("weight of both .5", f"{NETWORK} --kl-weight 0.5"),
     ],
+    "11. Products of the output layer in training": [
+        ("float32", MIXTURE),
+        ("bfloat16", f"{MIXTURE} --products bfloat16"),
+    ],
 }
 
 # Sets made by `cellvae simulate`, with what of it: types at a noise where Leiden on principal components is near .9, one
