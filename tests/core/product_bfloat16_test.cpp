@@ -137,3 +137,11 @@ TEST_CASE("a number that is not finite reaches its own row alone, whatever is pa
             CHECK((row == 8 ? std::isnan(value) : row == 2 ? std::isinf(value) : value == 6.0f));
         }
 }
+
+TEST_CASE("a product without depth is zero, or adds nothing") {
+    std::vector<float> result(153, 3.0f);  // 9 x 17
+    multiply_bfloat16(9, 17, 0, nullptr, 0, nullptr, result.data(), 17, true);
+    CHECK(result == std::vector<float>(153, 3.0f));
+    multiply_bfloat16(9, 17, 0, nullptr, 0, nullptr, result.data(), 17, false);
+    CHECK(result == std::vector<float>(153, 0.0f));
+}

@@ -107,37 +107,45 @@ void multiply_in_tiles(Index steps, Index step_pairs, const std::uint32_t* left,
     if constexpr (TwoRows && TwoColumns) _tile_stored(3, second + tile_side, result_bytes);
 }
 
-/// As multiply_bfloat16(), for a process that has tiles. What is in the result is where sums start, if it is added to.
+/// Sums over `steps` times `step_pairs` of the depth, from `first` on, for every block of the result.
+inline void multiply_steps(Index rows, Index columns, Index pairs, Index first, Index steps, Index step_pairs,
+                           const std::uint32_t* left, Index left_stride, const std::uint32_t* right, float* result,
+                           Index result_stride, bool accumulate) {
+    Index last_rows = 0, last_columns = 0;
+    for (Index row = 0; row < rows; row += tile_block) {
+        const Index block_rows = std::min(rows - row, tile_block);
+        for (Index column = 0; column < columns; column += tile_block) {
+            const Index block_columns = std::min(columns - column, tile_block);
+            if (block_rows != last_rows || block_columns != last_columns)
+                TileShapes(block_rows, block_columns, step_pairs).load();
+            last_rows = block_rows;
+            last_columns = block_columns;
+            const bool two_rows = block_rows > tile_side, two_columns = block_columns > tile_side;
+            const auto multiply =
+                two_rows ? (two_columns ? multiply_in_tiles<true, true> : multiply_in_tiles<true, false>)
+                         : (two_columns ? multiply_in_tiles<false, true> : multiply_in_tiles<false, false>);
+            multiply(steps, step_pairs, left + row * left_stride + first, left_stride,
+                     right + column * pairs + first * tile_side, tile_side * pairs,
+                     result + row * result_stride + column, result_stride, accumulate);
+        }
+    }
+}
+
+/// As multiply_bfloat16(), for a process that has tiles and at least one pair. What is in the result is where sums
+/// start, if it is added to.
 inline void multiply_by_tiles(Index rows, Index columns, Index pairs, const std::uint32_t* left, Index left_stride,
                               const std::uint32_t* right, float* result, Index result_stride, bool accumulate) {
     __asm__ volatile("" ::: "memory");  // g++'s loads of tiles do not say that they read what was written before
     Index step_pairs = tile_side;       // or a little less, where that leaves nothing over: 50 are five times 10
     while (step_pairs > tile_side / 2 && pairs % step_pairs != 0) --step_pairs;
     if (pairs % step_pairs != 0) step_pairs = tile_side;
-    const Index whole = pairs / step_pairs * step_pairs;
-    // whole steps along the depth, then what is left of it, whose tiles have another shape
-    for (Index first = 0; first < pairs || first == 0; first = first < whole ? whole : pairs + 1) {
-        const Index steps = first < whole ? whole / step_pairs : 1;
-        if (first == whole) step_pairs = pairs - first;
-        Index last_rows = 0, last_columns = 0;
-        for (Index row = 0; row < rows; row += tile_block) {
-            const Index block_rows = std::min(rows - row, tile_block);
-            for (Index column = 0; column < columns; column += tile_block) {
-                const Index block_columns = std::min(columns - column, tile_block);
-                if (block_rows != last_rows || block_columns != last_columns)
-                    TileShapes(block_rows, block_columns, step_pairs).load();
-                last_rows = block_rows;
-                last_columns = block_columns;
-                const bool two_rows = block_rows > tile_side, two_columns = block_columns > tile_side;
-                const auto multiply =
-                    two_rows ? (two_columns ? multiply_in_tiles<true, true> : multiply_in_tiles<true, false>)
-                             : (two_columns ? multiply_in_tiles<false, true> : multiply_in_tiles<false, false>);
-                multiply(steps, step_pairs, left + row * left_stride + first, left_stride,
-                         right + column * pairs + first * tile_side, tile_side * pairs,
-                         result + row * result_stride + column, result_stride, accumulate || first > 0);
-            }
-        }
-    }
+    const Index steps = pairs / step_pairs, left_over = pairs % step_pairs;
+    if (steps > 0)
+        multiply_steps(rows, columns, pairs, 0, steps, step_pairs, left, left_stride, right, result, result_stride,
+                       accumulate);
+    if (left_over > 0)  // in tiles of another shape
+        multiply_steps(rows, columns, pairs, pairs - left_over, 1, left_over, left, left_stride, right, result,
+                       result_stride, accumulate || steps > 0);
     _tile_release();
 }
 

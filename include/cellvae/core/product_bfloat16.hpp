@@ -271,7 +271,7 @@ inline void multiply_bfloat16(Index rows, Index columns, Index pairs, const core
                               Index result_stride, bool accumulate) {
     using namespace core_detail;
 #ifdef CELLVAE_AMX
-    if (has_tiles())
+    if (pairs > 0 && has_tiles())
         return multiply_by_tiles(rows, columns, pairs, left, left_stride, right, result, result_stride, accumulate);
 #endif
     const Index blocks = (columns + tile_columns - 1) / tile_columns;
