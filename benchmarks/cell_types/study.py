@@ -144,7 +144,8 @@ def run(program, out, file, options, seed):
     if options.startswith(BASELINE):
         words = [BASELINE, file, *words[1:]]
     else:
-        words = ["train", file, "--samples", "1", "--compare", "--no-report", *words]
+        products = [] if "--products" in words else ["--products", "float32"]  # the same whatever the machine
+        words = ["train", file, "--samples", "1", "--compare", "--no-report", *products, *words]
     command = [program, *words, "--out", str(folder), "--seed", str(seed), "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:

@@ -79,7 +79,8 @@ Stage require_same_request(const std::string& kept, const TrainRequest& request,
     const auto defaults = options_of({});  // of options that the file is too old to have
     const auto& there = parsed["options"];
     for (const auto& [name, value] : here.items()) {
-        if (name == "epochs") continue;  // there may be more: the library compares what they come to
+        if (name == "epochs") continue;    // there may be more: the library compares what they come to
+        if (name == "products") continue;  // the machine may be another
         const Json found = there.contains(name) ? there[name] : defaults[name];
         if (found != value)
             throw OptionError(message("--resume: --", name, " is ", json_text(found), " in ", file, " and ",

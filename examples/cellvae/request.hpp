@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cellvae/clustering/merge_components.hpp"
 #include "cellvae/core/count_matrix.hpp"
 #include "cellvae/data/target.hpp"
 #include "cellvae/nn/activation.hpp"
@@ -44,9 +45,7 @@ struct TrainRequest : CountsRequest {
     double start_resolution = 0.7;            ///< of leiden
     int components = 0;             ///< of a mixture at most; 0: as many as its start finds, 15 where that finds none
     Index start_epochs = 0;         ///< of the plain model that a mixture starts from; 0: by the number of cells
-    double merge = 0.05;            ///< components that overlap more are one cluster; 1: never
-    double merge_level = 0.0001;    ///< clusters that are unimodal together at it are one; 0: never
-    double merge_silhouette = 0.9;  ///< a merge that leaves less of the clusters' silhouette is taken back; 0: never
+    ComponentMergeOptions merge{};  ///< of a mixture's components; its number of clusters and seed are those below
     Index pseudo_inputs = 100;      ///< of a VampPrior
     std::string bound = "elbo";
     Index training_samples = 1;
@@ -72,9 +71,9 @@ struct TrainRequest : CountsRequest {
     std::string scale = "auto";               ///< auto: library where the likelihood has a log mean
     std::vector<std::string> shared{"auto"};  ///< auto: the dispersion, one value a gene
     std::string input = "standardised";
-    std::string target = "auto";       ///< auto: what the likelihood is meant for
-    std::string products = "float32";  ///< of the output layer, in training
-    Index epochs = 0;                  ///< 0: chosen by the number of cells
+    std::string target = "auto";    ///< auto: what the likelihood is meant for
+    std::string products = "auto";  ///< of the output layer, in training
+    Index epochs = 0;               ///< 0: chosen by the number of cells
     Index minibatch = 128;
     double learning_rate = 1e-3;
     double weight_decay = 1e-6;

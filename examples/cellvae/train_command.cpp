@@ -207,12 +207,10 @@ void add_clusters_of_cells(CountMatrix& counts, H5adExtras& extras, Json& scores
     const Kokkos::DefaultHostExecutionSpace host;
     const Coordinates latent{trained.latent, counts.cells(), trained.latent_size};
     if (clustering.by == "mixture") {
-        const auto components = cluster_components(trained, annotated,
-                                                   {.overlap = request.merge,
-                                                    .level = request.merge_level,
-                                                    .clusters = request.clusters,
-                                                    .silhouette_share = request.merge_silhouette,
-                                                    .seed = request.seed});
+        ComponentMergeOptions merge = request.merge;
+        merge.clusters = request.clusters;
+        merge.seed = request.seed;
+        const auto components = cluster_components(trained, annotated, merge);
         if (components.names.size() == 1 && trained.components > 1 && request.clusters != 1)
             print_notice(one_cluster_notice(trained.components, components.components_in_use, request.kl_weight));
         const auto of_mixture = annotated.known.empty() ? mixture_clusters(trained.responsibilities, components)

@@ -67,8 +67,8 @@ void add_model(CLI::App& train, TrainRequest& request) {
         "--target", request.target,
         "What the likelihood explains: counts, unit_maximum, log_normalised, or auto: what it is meant for");
     train.add_option("--products", request.products,
-                     "Of the output layer in training: float32, or bfloat16, which is less precise, and faster where "
-                     "the processor has AMX, and on a Zen 4; scores are in float32");
+                     "Of the output layer in training: float32; bfloat16, which is less precise, and faster where "
+                     "the processor has AMX and on a Zen 4; auto: bfloat16 there. Scores are in float32");
 }
 
 /// The options of priors and bounds.
@@ -109,7 +109,7 @@ void add_prior(CLI::App& train, TrainRequest& request) {
             "Of the plain model before a mixture; 0: 25, fewer above 10,000 cells, more where 25 are not 150 steps")
         ->check(zero_or_more());
     train
-        .add_option("--merge", request.merge,
+        .add_option("--merge", request.merge.overlap,
                     "Components that overlap more than this (Hennig's misclassification probability) are one cluster; "
                     "1: never")
         ->check(CLI::Range(0.0, 1.0));
@@ -119,13 +119,13 @@ void add_prior(CLI::App& train, TrainRequest& request) {
         ->check(zero_or_more());
     train
         .add_option(
-            "--merge-level", request.merge_level,
+            "--merge-level", request.merge.level,
             "Clusters that are unimodal together along the axis that tells them apart (dip test at this level, a "
             "higher one for fewer than 100 cells) are one cluster; 0: never")
         ->check(CLI::Range(0.0, 1.0));
     train
         .add_option(
-            "--merge-silhouette", request.merge_silhouette,
+            "--merge-silhouette", request.merge.silhouette_share,
             "A merge that leaves less than this share of the clusters' mean silhouette is taken back, and one that "
             "leaves a single cluster where they have 1.2 times that of groups in one normal distribution; 0: never")
         ->check(CLI::Range(0.0, 1.0));

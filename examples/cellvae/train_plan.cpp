@@ -79,7 +79,8 @@ ModelOptions model_options(const TrainRequest& request, const LikelihoodDefaults
     model.vamp.pseudo_inputs = request.pseudo_inputs;
     model.bound = by_name("--bound", request.bound, {Bound::elbo, Bound::importance_weighted});
     model.samples = request.training_samples;
-    model.products = by_name("--products", request.products, {ProductPrecision::float32, ProductPrecision::bfloat16});
+    model.products = by_name("--products", request.products,
+                             {ProductPrecision::fastest, ProductPrecision::float32, ProductPrecision::bfloat16});
     if (request.decoder != "mlp") model.decoder_hidden = std::vector<Index>{};
     if (request.decoder == "masked") {
         model.mask = annotated.mask;

@@ -89,7 +89,7 @@ refused 'no log-mean parameter' train good.h5ad --out o --likelihood gaussian --
 refused 'has no parameter spread to share' train good.h5ad --out o --shared spread
 refused '--activation is one of' train good.h5ad --out o --activation gelu
 refused '--normalisation is one of' train good.h5ad --out o --normalisation group
-refused '--products is one of float32, bfloat16; found float16' train good.h5ad --out o --products float16
+refused '--products is one of auto, float32, bfloat16; found float16' train good.h5ad --out o --products float16
 refused '--input is one of' train good.h5ad --out o --input sqrt
 refused 'dropout' train good.h5ad --out o --dropout 1
 refused 'held-out' train good.h5ad --out o --held-out 1

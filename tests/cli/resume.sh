@@ -77,6 +77,7 @@ train batch $batch --threads 2
 cp -r "$folder/batch" "$folder/again"
 train again $batch --threads 1 --resume "$folder/again/model.h5"
 same batch again
+train other_products $batch --products float32 --resume "$folder/batch"  # another machine's may be others
 
 # Stopped after 4 epochs and gone on from to 10, in another process with another number of threads: each prior, sum over
 # clusters, bound and normalisation

@@ -405,7 +405,7 @@ TEST_CASE("a model file with a damaged byte or a missing end is refused or read 
 
 TEST_CASE("the precision of products is among the options that a file holds") {
     // the models of these tests are of double, which have float32 alone
-    const auto precision = GENERATE(ProductPrecision::float32, ProductPrecision::bfloat16);
+    const auto precision = GENERATE(ProductPrecision::float32, ProductPrecision::bfloat16, ProductPrecision::fastest);
     CHECK(through_table(ModelOptions{.products = precision}).products == precision);
 }
 

@@ -186,6 +186,15 @@ TEST_CASE("with products of bfloat16 gradients are the same to its precision, an
     check_output_driver<Zinb, float, OutputDriver::host>(OutputCase(cells, samples, genes, hidden), options, 1e-2, 0.5);
 }
 
+TEST_CASE("the fastest products are of bfloat16 in float on the host, where the processor is faster by them") {
+    OutputOptions options{MeanScale::library, {}};
+    options.products = ProductPrecision::fastest;
+    const OutputCase one(43, 3, 300, 40);
+    check_output_driver<Zinb, float, OutputDriver::host>(one, options, bfloat16_is_faster() ? 1e-2 : 2e-5, 0.5);
+    check_output_driver<Zinb, float, OutputDriver::device>(one, options, 2e-5, 0.5);
+    check_output_layer<Zinb, double>(one, options);
+}
+
 TEMPLATE_TEST_CASE_SIG("beyond a bound only the gradient that would lead further out is zero", "",
                        ((OutputDriver driver), driver), OutputDriver::host, OutputDriver::device) {
     const double weight = GENERATE(1.0, 0.25);

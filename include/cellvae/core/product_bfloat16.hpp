@@ -33,10 +33,31 @@ namespace cellvae {
 enum class ProductPrecision {
     float32,   ///< nothing: the model's own type
     bfloat16,  ///< bfloat16, where it pays and the model is of float: in the output layer, in training
+    fastest,   ///< bfloat16 for a model of float on a processor whose instructions for it are faster, else float32
 };
 
 [[nodiscard]] constexpr std::string_view name_of(ProductPrecision precision) {
-    return precision == ProductPrecision::bfloat16 ? "bfloat16" : "float32";
+    switch (precision) {
+        case ProductPrecision::bfloat16:
+            return "bfloat16";
+        case ProductPrecision::fastest:
+            return "auto";
+        default:
+            return "float32";
+    }
+}
+
+/// Whether products of bfloat16 take less time than float's here: in tiles (product_amx.hpp), and in vectors on a Zen 4
+/// or later. Intel's vectors for them are slower than those for float.
+[[nodiscard]] inline bool bfloat16_is_faster() {
+#ifdef CELLVAE_AMX
+    if (core_detail::has_tiles()) return true;
+#endif
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+    return __builtin_cpu_is("amd") != 0;
+#else
+    return false;
+#endif
 }
 
 namespace core_detail {

@@ -353,7 +353,7 @@ void load_model(const Exec& exec, const std::filesystem::path& path, Model& mode
     const io_detail::ModelFileReader reader(path);
     io_detail::require_type(
         io_detail::read_description(reader), reader.name(), model,
-        {"seed", "dropout", "input_noise", "samples", "bound", "sum", "sum_threshold", "sum_all_every"});
+        {"seed", "dropout", "input_noise", "samples", "bound", "sum", "sum_threshold", "sum_all_every", "products"});
     const auto parameters = io_detail::read_store(reader, "parameters", model.parameters());
     const auto statistics = io_detail::read_store(reader, "statistics", model.state());
     training_detail::put_back<Exec, typename Model::real_type>(exec, model.parameters().values(), parameters);
@@ -364,7 +364,8 @@ void load_model(const Exec& exec, const std::filesystem::path& path, Model& mode
 /// Where the training of the file's model stands, for train() to go on from.
 /// @param model made with the same options @param options of the training, with as many epochs or more (see
 /// what_epochs_change())
-/// @throws as load_model; OptionError also where any other option, of the model or of the training, differs
+/// @throws as load_model; OptionError also where any other option, of the model but its products, or of the training,
+/// differs
 template <class Model>
 [[nodiscard]] TrainingState<typename Model::real_type, Model::term_count> load_training_state(
     const std::filesystem::path& path, const Model& model, const TrainingOptions& options) {
@@ -372,7 +373,7 @@ template <class Model>
     const QuietHdf5 quiet;
     const ModelFileReader reader(path);
     const auto description = read_description(reader);
-    require_type(description, reader.name(), model, {});
+    require_type(description, reader.name(), model, {"products"});
     const auto difference =
         first_difference(table_of(description.training), table_of(options), reader.name(), {"epochs"});
     if (options.epochs < description.training.epochs)

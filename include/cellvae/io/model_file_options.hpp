@@ -122,7 +122,7 @@ inline std::initializer_list<Bound> all_of(Bound) {
     return all;
 }
 inline std::initializer_list<ProductPrecision> all_of(ProductPrecision) {
-    static constexpr auto all = {ProductPrecision::float32, ProductPrecision::bfloat16};
+    static constexpr auto all = {ProductPrecision::float32, ProductPrecision::bfloat16, ProductPrecision::fastest};
     return all;
 }
 inline std::initializer_list<Input> all_of(Input) {

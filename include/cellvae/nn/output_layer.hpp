@@ -94,9 +94,12 @@ public:
             throw OptionError(message("the likelihood ", L::name, " has no log-mean parameter for the scale ",
                                       name_of(options.scale),
                                       ": use the scale none, or a likelihood with log_mean or log_rate"));
-        if (options.products == ProductPrecision::bfloat16 &&
-            (!std::is_same_v<Real, float> || driver != OutputDriver::host))
+        constexpr bool can_round = std::is_same_v<Real, float> && driver == OutputDriver::host;
+        if (options.products == ProductPrecision::bfloat16 && !can_round)
             throw OptionError("products of bfloat16 are for models of float on the host: use float32");
+        if (options.products == ProductPrecision::fastest)
+            options_.products =
+                can_round && bfloat16_is_faster() ? ProductPrecision::bfloat16 : ProductPrecision::float32;
         for (const auto& shared : options.shared)
             if (std::find(L::parameters.begin(), L::parameters.end(), shared) == L::parameters.end())
                 throw OptionError(message("the likelihood ", L::name, " has no parameter ", shared,

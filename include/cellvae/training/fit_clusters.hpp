@@ -28,7 +28,10 @@ using LatentGroups = std::function<std::vector<std::int32_t>(std::span<const flo
 
 /// What fit_clusters() does; what is not said is as in `cellvae train --prior marginal_mixture`.
 struct FitClustersOptions {
-    ModelOptions model{.normalisation = Normalisation::layer, .dropout = 0.1, .scale = MeanScale::library};
+    ModelOptions model{.normalisation = Normalisation::layer,
+                       .dropout = 0.1,
+                       .scale = MeanScale::library,
+                       .products = ProductPrecision::fastest};
     TrainingOptions plain{.epochs = 0};     ///< of the plain model; epochs 0: by the number of cells (epochs.hpp)
     TrainingOptions training{.epochs = 0};  ///< of the mixture, likewise
     double held_out = 0.1;                  ///< share of the cells that is not trained on
