@@ -63,6 +63,23 @@ TEST_CASE("The gradient of t-SNE is that of its divergence", "[t_sne]") {
     }
 }
 
+TEST_CASE("similarities of far groups are zero, not too small for a normal number", "[t_sne]") {
+    auto points = PeerNumbers{}.points();
+    const auto columns = static_cast<std::size_t>(PeerNumbers::columns);
+    for (std::size_t row = 0; row < 30; ++row) points[row * columns] += static_cast<float>(row);
+    for (std::size_t row = 30; row < 60; ++row) points[row * columns] += 60;
+    const evaluation_detail::TSne model(host(), points, 60, columns, 5);
+    double total = 0;
+    int zeros = 0;
+    for (const float p : model.similarities()) {
+        CHECK((p == 0 || p > 1e-31f));
+        zeros += p == 0 ? 1 : 0;
+        total += static_cast<double>(p);
+    }
+    CHECK(zeros > 900);
+    CHECK(total == Approx(1));
+}
+
 TEST_CASE("t-SNE of equal rows and of few rows stays finite", "[t_sne]") {
     std::vector<float> points(40, 1.0f), start{0, 0, 1, 0, 2, 1, 3, 1};
     const auto found = t_sne(host(), points, 4, 10, start, {.perplexity = 1.5, .steps = 300});

@@ -83,8 +83,14 @@ public:
         return total;
     }
 
+    /// P: rows x a multiple of `width`, of which the last ones are zero.
+    [[nodiscard]] std::span<const float> similarities() const { return similarity_; }
+
 private:
     static constexpr std::size_t width = 16;  // columns that are taken at once
+    // A row's are 1 / rows together. Less would be denormal as a float, or become so times w: a step of far groups
+    // took twelve times as long.
+    static constexpr double least_similarity = 1e-30;
     using Lanes = Eigen::Array<float, static_cast<int>(width), 1>;
 
     template <class Work>
@@ -151,10 +157,11 @@ private:
             std::vector<double> distances;
             squared_distances(blocks, point_of(row).data(), distances);
             float* mine = similarity_.data() + row * stride_;
-            for (std::size_t j = 0; j < rows_; ++j)
-                mine[j] = static_cast<float>(
-                    share * (math::exp(-precisions[row] * (distances[j] - nearest[row])) / totals[row] +
-                             math::exp(-precisions[j] * (distances[j] - nearest[j])) / totals[j]));
+            for (std::size_t j = 0; j < rows_; ++j) {
+                const double p = share * (math::exp(-precisions[row] * (distances[j] - nearest[row])) / totals[row] +
+                                          math::exp(-precisions[j] * (distances[j] - nearest[j])) / totals[j]);
+                mine[j] = p < least_similarity ? 0.0f : static_cast<float>(p);
+            }
             mine[row] = 0;
         });
     }
