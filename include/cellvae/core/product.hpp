@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "cellvae/core/launch.hpp"
+#include "cellvae/core/thread_numbers.hpp"
 
 #ifdef KOKKOS_ENABLE_CUDA
 #include <cublas_v2.h>
@@ -91,8 +92,9 @@ public:
 
     explicit Products(const Exec& exec) {
         if constexpr (runs_on_host<Exec>) {
+            threads_ = ThreadNumbers<Exec>(exec, tiles);
             packing_ = Matrix<Real, typename Exec::memory_space>(Kokkos::view_alloc(exec, "cellvae::products::packing"),
-                                                                 tiles, core_detail::packing_size);
+                                                                 threads_.size(), core_detail::packing_size);
         }
 #ifdef KOKKOS_ENABLE_CUDA
         else {
@@ -131,6 +133,7 @@ public:
             const Index tile_rows = std::max<Index>((rows + tiles - 1) / tiles, 8);
             const Index tile_count = (rows + tile_rows - 1) / tile_rows;
             const auto packing = packing_;
+            const auto threads = threads_;
             const Index cost = rows * columns * depth / 16;  // a product of this size does a few dozen a nanosecond
             for_each_index(exec, KernelLabel("cellvae::multiply"), tile_count, cost, [=](const Index tile) {
                 const Index first = tile * tile_rows;
@@ -140,9 +143,11 @@ public:
                 if (!accumulate)
                     for (Index r = 0; r < count; ++r) std::fill_n(target + r * stride, columns, Real(0));
                 const Real* left_start = plain_left ? &left(first, 0) : &left(0, first);
-                multiply_add<left_operand, right_operand, Real>(
-                    count, columns, depth, left_start, static_cast<Index>(left.stride(0)), right.data(),
-                    static_cast<Index>(right.stride(0)), target, stride, &packing(tile, 0));
+                threads.with([&](const Index thread) {
+                    multiply_add<left_operand, right_operand, Real>(
+                        count, columns, depth, left_start, static_cast<Index>(left.stride(0)), right.data(),
+                        static_cast<Index>(right.stride(0)), target, stride, &packing(thread, 0));
+                });
             });
         } else {
             multiply_on_device<left_operand, right_operand>(exec, result, left, right, accumulate);
@@ -183,7 +188,8 @@ private:
 #endif
     }
 
-    Matrix<Real, typename Exec::memory_space> packing_;
+    ThreadNumbers<Exec> threads_;
+    Matrix<Real, typename Exec::memory_space> packing_;  ///< threads x what a product packs
 #ifdef KOKKOS_ENABLE_CUDA
     cublasHandle_t handle_ = nullptr;
 #endif

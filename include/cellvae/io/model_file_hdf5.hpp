@@ -133,11 +133,12 @@ private:
         H5Pset_obj_track_times(properties.get(), false);
         const bool empty = std::find(shape.begin(), shape.end(), hsize_t{0}) != shape.end();
         if (!empty) {
-            // one chunk, or as many rows as HDF5's largest chunk, of 4 GB, can hold
+            // HDF5 writes a chunk by way of two copies of it
+            constexpr hsize_t chunk_bytes = 1 << 20;
             std::vector<hsize_t> chunk(shape);
             hsize_t row = H5Tget_size(file_type);
             for (std::size_t k = 1; k < shape.size(); ++k) row *= shape[k];
-            chunk[0] = std::min(shape[0], std::max<hsize_t>(1, (hsize_t{1} << 31) / row));
+            chunk[0] = std::min(shape[0], std::max<hsize_t>(1, chunk_bytes / row));
             H5Pset_chunk(properties.get(), static_cast<int>(chunk.size()), chunk.data());
             H5Pset_fletcher32(properties.get());
         }

@@ -160,12 +160,14 @@ public:
             lane_d_hidden_ = Kokkos::View<Real***, Kokkos::LayoutRight, Space>(
                 Kokkos::view_alloc(exec, "cellvae::output_layer::lane_d_hidden"), lanes, rows,
                 static_cast<std::size_t>(hidden_));
-            lane_memory_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::lane_memory"), lanes,
-                                               static_cast<std::size_t>(nn_detail::lane_memory_size<Real, count>));
+            threads_ = ThreadNumbers<Exec>(exec, nn_detail::lane_count(genes_));
+            thread_memory_ = Matrix<Real, Space>(Kokkos::view_alloc(exec, "cellvae::output_layer::thread_memory"),
+                                                 static_cast<std::size_t>(threads_.size()),
+                                                 static_cast<std::size_t>(nn_detail::thread_memory_size<Real, count>));
             if (is_share(options_.scale)) share_ = nn_detail::HostShare<Real, Space>(exec, genes_);
             if (options_.products == ProductPrecision::bfloat16)
-                bfloat16_ = nn_detail::Bfloat16Operands<Space>(
-                    exec, nn_detail::lane_count(genes_), static_cast<Index>(count), most_cells * samples, hidden_);
+                bfloat16_ = nn_detail::Bfloat16Operands<Space>(exec, threads_.size(), static_cast<Index>(count),
+                                                               most_cells * samples, hidden_);
         }
     }
 
@@ -240,17 +242,13 @@ private:
         const auto heads = this->heads(*pass.parameters);
         if constexpr (driver == OutputDriver::host) {
             const nn_detail::HostOutputPass<Real, Exec, count> host{
-                *pass.batch,
-                pass.row_cells(),
-                hidden,
-                weights,
-                heads,
-                lane_log_prob_,
-                lane_d_hidden_,
-                lane_memory_,
-                Gradient ? bfloat16_ : nn_detail::Bfloat16Operands<Space>(),
-                genes_,
-                nn_detail::lane_count(genes_)};
+                *pass.batch,    pass.row_cells(),
+                hidden,         weights,
+                heads,          lane_log_prob_,
+                lane_d_hidden_, threads_,
+                thread_memory_, Gradient ? bfloat16_ : nn_detail::Bfloat16Operands<Space>(),
+                genes_,         nn_detail::lane_count(genes_),
+            };
             if (is_share(options_.scale))
                 nn_detail::run_share_on_host<L, Gradient>(
                     pass.exec, host, share_, static_cast<std::size_t>(L::log_mean_parameter), log_prob, d_hidden);
@@ -273,7 +271,8 @@ private:
     Vector<std::uint8_t, Space> mask_;  // genes x hidden
     Matrix<double, Space> lane_log_prob_;
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden_;
-    Matrix<Real, Space> lane_memory_;
+    ThreadNumbers<Exec> threads_;
+    Matrix<Real, Space> thread_memory_;
     nn_detail::HostShare<Real, Space> share_;
     nn_detail::Bfloat16Operands<Space> bfloat16_;
     nn_detail::DevicePanel<Real, Space, count> panel_;

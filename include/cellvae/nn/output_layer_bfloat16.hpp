@@ -20,18 +20,18 @@ struct Bfloat16Operands {
     using Pair = core_detail::Bfloat16Pair;
 
     Vector<Pair, Space> hidden;  ///< blocks of rows, each as a left and as a right operand
-    Matrix<Pair, Space> lane;  ///< each lane's panel: every head's weights as two right operands, one block's gradient
+    Matrix<Pair, Space> thread;  ///< each thread's panel: every head's weights as right operands, a block's gradient
 
     Bfloat16Operands() = default;
 
     template <class Exec>
-    Bfloat16Operands(const Exec& exec, Index lanes, Index heads, Index rows, Index depth)
+    Bfloat16Operands(const Exec& exec, Index threads, Index heads, Index rows, Index depth)
         : hidden(Kokkos::view_alloc(exec, "cellvae::output_layer::bfloat16_hidden"),
                  static_cast<std::size_t>((rows + rows_per_block - 1) / rows_per_block * block_size(depth))),
-          lane(Kokkos::view_alloc(exec, "cellvae::output_layer::bfloat16_lane"), static_cast<std::size_t>(lanes),
-               static_cast<std::size_t>(heads * head_size(depth) + 2 * gradient_size)) {}
+          thread(Kokkos::view_alloc(exec, "cellvae::output_layer::bfloat16_thread"), static_cast<std::size_t>(threads),
+                 static_cast<std::size_t>(heads * head_size(depth) + 2 * gradient_size)) {}
 
-    [[nodiscard]] bool in_use() const { return lane.extent(0) > 0; }
+    [[nodiscard]] bool in_use() const { return thread.extent(0) > 0; }
 
     template <class Exec, class Rows>
     void round_hidden(const Exec& exec, const Rows& rows) const {
@@ -94,7 +94,7 @@ private:
     [[nodiscard]] Pair* hidden_right(Index first_row, Index depth) const {
         return hidden_left(first_row, depth) + rows_per_block * core_detail::pairs_of(depth);
     }
-    [[nodiscard]] Pair* gradient(Index number) const { return &lane(number, 0); }
+    [[nodiscard]] Pair* gradient(Index number) const { return &thread(number, 0); }
     [[nodiscard]] Pair* weight_transposed(Index number, std::size_t head, Index depth) const {
         return gradient(number) + 2 * gradient_size + static_cast<Index>(head) * head_size(depth);
     }

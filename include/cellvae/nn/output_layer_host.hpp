@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cellvae/core/product.hpp"
+#include "cellvae/core/thread_numbers.hpp"
 #include "cellvae/data/minibatch.hpp"
 #include "cellvae/nn/likelihood_pass.hpp"
 #include "cellvae/nn/output_layer_bfloat16.hpp"
@@ -13,8 +14,8 @@
 
 // The output layer on the host. Panels of genes are dealt to a fixed number of lanes, which threads share. A lane works
 // through its panels one after another and adds what it finds to sums of its own, and the lanes' sums are added in the
-// lanes' order: the same bits for any number of threads. What a panel needs stays in the cache of the core that works
-// on it.
+// lanes' order: the same bits for any number of threads. What a panel needs beside is a thread's own memory, and stays
+// in its core's cache.
 
 namespace cellvae::nn_detail {
 
@@ -23,10 +24,15 @@ inline constexpr Index most_lanes = 32;
 
 [[nodiscard]] inline Index lane_count(Index genes) { return std::min(panel_count(genes), most_lanes); }
 
-/// Elements of a lane's own memory: what products pack, and one block's parameters.
+/// A lane that is worked on, and the number of the thread that does.
+struct Lane {
+    Index number, thread;
+};
+
+/// Elements of a thread's own memory: what products pack, and one block's parameters.
 template <class Real, std::size_t Count>
-inline constexpr Index lane_memory_size = core_detail::packing_size +
-                                          static_cast<Index>(Count) * rows_per_block* genes_per_panel;
+inline constexpr Index thread_memory_size = core_detail::packing_size +
+                                            static_cast<Index>(Count) * rows_per_block* genes_per_panel;
 
 /// The sum of a row, in double: sixteen sums side by side, a fixed order. GCC and Clang are told the width of their
 /// registers: left to themselves they make a third of a light likelihood's time of it.
@@ -188,16 +194,17 @@ struct HostOutputPass {
     Heads<Real, Count> heads;
     Matrix<double, Space> lane_log_prob;                              ///< lanes x rows
     Kokkos::View<Real***, Kokkos::LayoutRight, Space> lane_d_hidden;  ///< lanes x rows x hidden
-    Matrix<Real, Space> lane_memory;                                  ///< lanes x lane_memory_size
-    Bfloat16Operands<Space> bfloat16;                                 ///< of products, where they are of bfloat16
+    ThreadNumbers<Exec> threads;
+    Matrix<Real, Space> thread_memory;  ///< threads x thread_memory_size
+    Bfloat16Operands<Space> bfloat16;   ///< of products, where they are of bfloat16
     Index genes = 0;
     Index lanes = 0;
 
-    /// Where a lane keeps one block of each head's parameters: genes_per_panel apart from row to row.
-    [[nodiscard]] Kokkos::Array<Real*, Count> block(Index lane) const {
+    /// Where a thread keeps one block of each head's parameters: genes_per_panel apart from row to row.
+    [[nodiscard]] Kokkos::Array<Real*, Count> block(Lane lane) const {
         Kokkos::Array<Real*, Count> eta{};
         for (std::size_t n = 0; n < Count; ++n)
-            eta[n] = &lane_memory(lane, 0) + core_detail::packing_size +
+            eta[n] = &thread_memory(lane.thread, 0) + core_detail::packing_size +
                      static_cast<Index>(n) * rows_per_block * genes_per_panel;
         return eta;
     }
@@ -209,18 +216,17 @@ struct HostOutputPass {
     }
 
     /// Rounds a head's weights of a panel, where products are of bfloat16, before the panel's products.
-    void round_weights(std::size_t n, Index lane, Index first_gene, Index width) const {
+    void round_weights(std::size_t n, Lane lane, Index first_gene, Index width) const {
         if constexpr (std::is_same_v<Real, float>) {
             const auto depth = static_cast<Index>(hidden.extent(1));
             if (bfloat16.in_use() && heads[n].weight != nullptr)
-                bfloat16.round_weights(n, lane, heads[n].weight + first_gene * depth, width, depth);
+                bfloat16.round_weights(n, lane.thread, heads[n].weight + first_gene * depth, width, depth);
         }
     }
 
     /// One head's parameters of a block: its products plus biases, or shared values, and what is added to each cell.
     /// Of a head that becomes a share they are the logits, to which nothing is added yet.
-    void decode(std::size_t n, Real* eta, Index lane, Index first_row, Index rows, Index first_gene,
-                Index width) const {
+    void decode(std::size_t n, Real* eta, Lane lane, Index first_row, Index rows, Index first_gene, Index width) const {
         const Head<Real>& head = heads[n];
         const auto depth = static_cast<Index>(hidden.extent(1));
         const Real* bias = head.bias + first_gene;
@@ -231,10 +237,10 @@ struct HostOutputPass {
         }
         if (head.weight == nullptr) return;
         if constexpr (std::is_same_v<Real, float>)
-            if (bfloat16.in_use()) return bfloat16.decode(n, lane, first_row, rows, width, depth, eta);
+            if (bfloat16.in_use()) return bfloat16.decode(n, lane.thread, first_row, rows, width, depth, eta);
         multiply_add<Operand::as_is, Operand::transposed, Real>(rows, width, depth, &hidden(first_row, 0), depth,
                                                                 head.weight + first_gene * depth, depth, eta,
-                                                                genes_per_panel, &lane_memory(lane, 0));
+                                                                genes_per_panel, &thread_memory(lane.thread, 0));
     }
 
     void clear_gradient(const Head<Real>& head, Index first_gene, Index width) const {
@@ -248,7 +254,7 @@ struct HostOutputPass {
     /// The likelihood of a block; with `Gradient` eta becomes the gradient, which is added to the biases', but for a
     /// share's: the gradient of its logits is not known yet.
     template <class Likelihood, bool Gradient>
-    void likelihood(Index lane, const Kokkos::Array<Real*, Count>& eta, Index first_row, Index rows, Index panel_number,
+    void likelihood(Lane lane, const Kokkos::Array<Real*, Count>& eta, Index first_row, Index rows, Index panel_number,
                     Index width) const {
         const Index first_gene = panel_number * genes_per_panel;
         const auto row_of = [&](Index r) {
@@ -274,7 +280,7 @@ struct HostOutputPass {
             Index taken = 0;
             for (Index r = first; r < last; ++r) {
                 const auto row = row_of(r);
-                lane_log_prob(lane, first_row + r) +=
+                lane_log_prob(lane.number, first_row + r) +=
                     likelihood_row<Likelihood, Gradient>(row, width, batch.columns.data() + first_nonzero(r),
                                                          nonzeros(r), first_gene, group, taken, heads, weight_of(r));
                 taken += nonzeros(r);
@@ -290,17 +296,17 @@ struct HostOutputPass {
     }
 
     /// From the gradient by one head's parameters of a block to that by its weights and by the hidden rows.
-    void products_backward(std::size_t n, const Real* d, Index lane, Index first_row, Index rows, Index first_gene,
+    void products_backward(std::size_t n, const Real* d, Lane lane, Index first_row, Index rows, Index first_gene,
                            Index width) const {
         const Head<Real>& head = heads[n];
         if (head.weight == nullptr) return;
         const auto depth = static_cast<Index>(hidden.extent(1));
         Real* d_weight = head.d_weight + first_gene * depth;
-        Real* d_hidden = &lane_d_hidden(lane, first_row, 0);
+        Real* d_hidden = &lane_d_hidden(lane.number, first_row, 0);
         if constexpr (std::is_same_v<Real, float>)
             if (bfloat16.in_use())
-                return bfloat16.backward(n, lane, first_row, rows, width, depth, d, d_weight, d_hidden);
-        Real* packing = &lane_memory(lane, 0);
+                return bfloat16.backward(n, lane.thread, first_row, rows, width, depth, d, d_weight, d_hidden);
+        Real* packing = &thread_memory(lane.thread, 0);
         multiply_add<Operand::transposed, Operand::as_is, Real>(width, depth, rows, d, genes_per_panel,
                                                                 &hidden(first_row, 0), depth, d_weight, depth, packing);
         multiply_add<Operand::as_is, Operand::as_is, Real>(
@@ -308,7 +314,7 @@ struct HostOutputPass {
     }
 
     template <class Likelihood, bool Gradient>
-    void panel(Index lane, Index panel_number) const {
+    void panel(Lane lane, Index panel_number) const {
         const Index first_gene = panel_number * genes_per_panel;
         const Index width = std::min(genes_per_panel, genes - first_gene);
         const auto all_rows = static_cast<Index>(hidden.extent(0));
@@ -326,24 +332,29 @@ struct HostOutputPass {
         }
     }
 
-    [[nodiscard]] Index first_panel(Index lane) const { return panel_count(genes) * lane / lanes; }
+    [[nodiscard]] Index first_panel(Lane lane) const { return panel_count(genes) * lane.number / lanes; }
+    [[nodiscard]] Index last_panel(Lane lane) const { return panel_count(genes) * (lane.number + 1) / lanes; }
 
     /// Works through one lane's panels.
     template <class Likelihood, bool Gradient>
-    void lane(Index number) const {
+    void lane(Lane lane) const {
         const auto rows = static_cast<Index>(hidden.extent(0));
-        std::fill_n(&lane_log_prob(number, 0), rows, 0.0);
+        std::fill_n(&lane_log_prob(lane.number, 0), rows, 0.0);
         if constexpr (Gradient)
-            std::fill_n(&lane_d_hidden(number, 0, 0), rows * static_cast<Index>(hidden.extent(1)), Real(0));
-        for (Index p = first_panel(number); p < first_panel(number + 1); ++p) panel<Likelihood, Gradient>(number, p);
+            std::fill_n(&lane_d_hidden(lane.number, 0, 0), rows * static_cast<Index>(hidden.extent(1)), Real(0));
+        for (Index p = first_panel(lane); p < last_panel(lane); ++p) panel<Likelihood, Gradient>(lane, p);
     }
 };
 
-/// Calls work(lane) for every lane; threads take the next lane as they are free.
-template <class Exec, class Work>
-void for_each_lane(const Exec& exec, KernelLabel label, Index lanes, const Work& work) {
+/// Calls work(lane) for every lane of a pass; threads take the next lane as they are free.
+template <class Exec, class OutputPass, class Work>
+void for_each_lane(const Exec& exec, KernelLabel label, const OutputPass& pass, const Work& work) {
+    const auto numbered = [threads = pass.threads, work](const Index number) {
+        threads.with([&](const Index thread) { work(Lane{number, thread}); });
+    };
     Kokkos::parallel_for(
-        label, Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, lanes).set_chunk_size(1), work);
+        label, Kokkos::RangePolicy<Exec, Kokkos::Schedule<Kokkos::Dynamic>>(exec, 0, pass.lanes).set_chunk_size(1),
+        numbered);
 }
 
 /// Adds the lanes' sums in order. Arguments as in run_on_host.
@@ -376,8 +387,8 @@ template <class Likelihood, bool Gradient, class Real, class Exec, std::size_t C
 void run_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>& pass, const LogProbView& log_prob,
                  const HiddenView& d_hidden) {
     pass.round_hidden(exec);
-    for_each_lane(exec, KernelLabel("cellvae::output_layer"), pass.lanes,
-                  [=](const Index lane) { pass.template lane<Likelihood, Gradient>(lane); });
+    for_each_lane(exec, KernelLabel("cellvae::output_layer"), pass,
+                  [=](const Lane lane) { pass.template lane<Likelihood, Gradient>(lane); });
     add_lanes<Gradient>(exec, pass, log_prob, d_hidden);
 }
 

@@ -9,13 +9,13 @@
 
 // The output layer on the host where one head goes through a log-softmax over the genes: that head's values are needed
 // for all genes at once, and its gradient d_g - s_g sum(d) once more. They are kept for one block of rows at a time, so
-// that memory grows with the genes but not with the rows; everything else stays in the lanes' panels. Each block is
+// that memory grows with the genes but not with the rows; everything else is in the threads' own. Each block is
 // three passes over the lanes: logits and their log-sum-exp, the likelihood, and the gradient of the logits.
 
 namespace cellvae::nn_detail {
 
 /// What the passes over one block of rows keep for the head that becomes a share. Panels lie one after another, so that
-/// a block of a panel looks as it does in a lane's memory.
+/// a block of a panel looks as it does in a thread's memory.
 template <class Real, class Space>
 struct HostShare {
     using Panels = Kokkos::View<Real***, Kokkos::LayoutRight, Space>;
@@ -94,12 +94,12 @@ struct HostSharePass {
     }
 
     template <bool Gradient>
-    void logits(Index lane) const {
+    void logits(Lane lane) const {
         const auto depth = static_cast<Index>(all.hidden.extent(1));
-        std::fill_n(&all.lane_log_prob(lane, first_row), rows, 0.0);
-        if constexpr (Gradient) std::fill_n(&all.lane_d_hidden(lane, first_row, 0), rows * depth, Real(0));
+        std::fill_n(&all.lane_log_prob(lane.number, first_row), rows, 0.0);
+        if constexpr (Gradient) std::fill_n(&all.lane_d_hidden(lane.number, first_row, 0), rows * depth, Real(0));
         LogMeanExp sums[rows_per_block];
-        for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
+        for (Index p = all.first_panel(lane); p < all.last_panel(lane); ++p) {
             Real* values = &memory.parameters(p, 0, 0);
             all.round_weights(head, lane, p * genes_per_panel, width(p));
             all.decode(head, values, lane, first_row, rows, p * genes_per_panel, width(p));
@@ -111,8 +111,8 @@ struct HostSharePass {
             }
         }
         for (Index r = 0; r < rows; ++r) {
-            memory.part(lane, r) = sums[r].largest;
-            memory.part(lane, rows_per_block + r) = sums[r].sum;
+            memory.part(lane.number, r) = sums[r].largest;
+            memory.part(lane.number, rows_per_block + r) = sums[r].sum;
         }
     }
 
@@ -124,10 +124,10 @@ struct HostSharePass {
     }
 
     template <class Likelihood, bool Gradient>
-    void likelihood(Index lane) const {
+    void likelihood(Lane lane) const {
         double sums[rows_per_block] = {};
         Kokkos::Array<Real*, Count> eta = all.block(lane);
-        for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
+        for (Index p = all.first_panel(lane); p < all.last_panel(lane); ++p) {
             const Index first_gene = p * genes_per_panel;
             eta[head] = &memory.parameters(p, 0, 0);
             for (Index r = 0; r < rows; ++r) {
@@ -149,7 +149,7 @@ struct HostSharePass {
                     if (n != head) all.products_backward(n, eta[n], lane, first_row, rows, first_gene, width(p));
             }
         }
-        for (Index r = 0; r < rows; ++r) memory.part(lane, 2 * rows_per_block + r) = sums[r];
+        for (Index r = 0; r < rows; ++r) memory.part(lane.number, 2 * rows_per_block + r) = sums[r];
     }
 
     void combine_gradient(Index row) const {
@@ -159,9 +159,9 @@ struct HostSharePass {
     }
 
     /// d_g - s_g sum(d), and from there on as for any head. A share is exp(logit - log_sum_exp).
-    void logits_backward(Index lane) const {
+    void logits_backward(Lane lane) const {
         const Head<Real>& own = all.heads[head];
-        for (Index p = all.first_panel(lane); p < all.first_panel(lane + 1); ++p) {
+        for (Index p = all.first_panel(lane); p < all.last_panel(lane); ++p) {
             const Index first_gene = p * genes_per_panel;
             clear_gradient(head, first_gene, width(p));
             Real* KOKKOS_RESTRICT d_bias = own.d_bias + first_gene;
@@ -192,17 +192,17 @@ void run_share_on_host(const Exec& exec, const HostOutputPass<Real, Exec, Count>
         const HostSharePass<Real, Exec, Count> pass{all, memory, head, first_row,
                                                     std::min(rows_per_block, all_rows - first_row)};
         const Kokkos::RangePolicy<Exec> block(exec, 0, pass.rows);
-        for_each_lane(exec, KernelLabel("cellvae::output_layer::logits"), all.lanes,
-                      [=](const Index lane) { pass.template logits<Gradient>(lane); });
+        for_each_lane(exec, KernelLabel("cellvae::output_layer::logits"), all,
+                      [=](const Lane lane) { pass.template logits<Gradient>(lane); });
         Kokkos::parallel_for(KernelLabel("cellvae::output_layer::combine_logits"), block,
                              [=](const Index row) { pass.combine_logits(row); });
-        for_each_lane(exec, KernelLabel("cellvae::output_layer::share"), all.lanes,
-                      [=](const Index lane) { pass.template likelihood<Likelihood, Gradient>(lane); });
+        for_each_lane(exec, KernelLabel("cellvae::output_layer::share"), all,
+                      [=](const Lane lane) { pass.template likelihood<Likelihood, Gradient>(lane); });
         if constexpr (Gradient) {
             Kokkos::parallel_for(KernelLabel("cellvae::output_layer::combine_gradient"), block,
                                  [=](const Index row) { pass.combine_gradient(row); });
-            for_each_lane(exec, KernelLabel("cellvae::output_layer::logits_backward"), all.lanes,
-                          [=](const Index lane) { pass.logits_backward(lane); });
+            for_each_lane(exec, KernelLabel("cellvae::output_layer::logits_backward"), all,
+                          [=](const Lane lane) { pass.logits_backward(lane); });
         }
     }
     add_lanes<Gradient>(exec, all, log_prob, d_hidden);
