@@ -46,8 +46,8 @@ auto stored(const Matrix<Real, Exec>& all, Index margin) {
 
 template <class Real>
 Matrix<Real, Exec> filled(Index rows, Index columns, Index margin, const std::vector<int>& values, bool transposed) {
-    const Matrix<Real, Exec> all("operand", static_cast<std::size_t>((transposed ? columns : rows) + 2 * margin),
-                                 static_cast<std::size_t>((transposed ? rows : columns) + 2 * margin));
+    Matrix<Real, Exec> all("operand", static_cast<std::size_t>((transposed ? columns : rows) + 2 * margin),
+                           static_cast<std::size_t>((transposed ? rows : columns) + 2 * margin));
     Kokkos::deep_copy(all, Real(99));
     const auto middle = stored(all, margin);
     for (Index r = 0; r < rows; ++r)
