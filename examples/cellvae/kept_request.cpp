@@ -70,8 +70,8 @@ Json options_of(const TrainRequest& request) {
             {"seed", request.seed}};
 }
 
-/// The stage of a model file whose options are those of the request. @param kept what kept_request() gave
-Stage require_same_request(const std::string& kept, const TrainRequest& request, const std::string& file) {
+/// @param kept what kept_request() gave; its options are those of the request
+Json require_same_request(const std::string& kept, const TrainRequest& request, const std::string& file) {
     const auto parsed = Json::parse(kept, nullptr, false);
     if (!parsed.is_object() || !parsed.contains("options") || !parsed.contains("stage"))
         throw InputError(message(file, ": does not have the options of cellvae train; expected a file that it wrote"));
@@ -86,13 +86,15 @@ Stage require_same_request(const std::string& kept, const TrainRequest& request,
             throw OptionError(message("--resume: --", name, " is ", json_text(found), " in ", file, " and ",
                                       json_text(value), " here; expected the same options"));
     }
-    return parsed["stage"] == "start" ? Stage::start : Stage::model;
+    return parsed;
 }
 
 }  // namespace
 
-std::string kept_request(const TrainRequest& request, Stage stage) {
-    return json_text({{"stage", stage == Stage::start ? "start" : "model"}, {"options", options_of(request)}});
+std::string kept_request(const TrainRequest& request, Stage stage, const std::string& started_from) {
+    return json_text({{"stage", stage == Stage::start ? "start" : "model"},
+                      {"started_from", started_from},
+                      {"options", options_of(request)}});
 }
 
 std::optional<KeptModel> kept_model(const TrainRequest& request, const CountMatrix& counts) {
@@ -103,7 +105,10 @@ std::optional<KeptModel> kept_model(const TrainRequest& request, const CountMatr
         throw OptionError(
             message("--resume: there is no ", file.string(), " to go on from; leave --resume out to begin"));
     KeptModel kept{.file = file, .description = read_model_description(file)};
-    kept.stage = require_same_request(kept.description.program, request, file.string());
+    const auto same = require_same_request(kept.description.program, request, file.string());
+    kept.stage = same["stage"] == "start" ? Stage::start : Stage::model;
+    const auto from = same.find("started_from");
+    if (from != same.end() && from->is_string()) kept.started_from = from->get<std::string>();
     require_genes(kept.description, file.string(), counts.var.names, request.counts);
     return kept;
 }

@@ -19,13 +19,15 @@ enum class Stage {
     model,
 };
 
-[[nodiscard]] std::string kept_request(const TrainRequest& request, Stage stage);
+/// @param started_from where a mixture's components were placed
+[[nodiscard]] std::string kept_request(const TrainRequest& request, Stage stage, const std::string& started_from);
 
 /// What --resume goes on from.
 struct KeptModel {
     std::filesystem::path file;
     ModelDescription description;
     Stage stage = Stage::model;
+    std::string started_from;  ///< as kept_request() was told; empty in a file that is too old to say
 };
 
 /// The model file of --resume; nothing without. @param counts with the genes in use

@@ -77,7 +77,10 @@ public:
             if (cells.reader) plan_.training.shuffle = shuffle_for(check.parameters().size());
         }
         plan_.data.standardise_from = split_.train;
-        if (goes_on()) plan_.model.mixture.clusters = kept_->description.options.mixture.clusters;
+        if (goes_on()) {
+            plan_.model.mixture.clusters = kept_->description.options.mixture.clusters;
+            if (!kept_->started_from.empty()) started_from_ = kept_->started_from;
+        }
         set_callbacks();
     }
 
@@ -162,7 +165,7 @@ private:
         description.condition_names = annotated_.condition_names;
         description.condition_column = annotated_.condition_column;
         description.latent_names = annotated_.latent_names;
-        description.program = kept_request(request_, stage);
+        description.program = kept_request(request_, stage, started_from_);
         std::optional<TrainingState<float, Model::term_count>> state;
         if (from) {
             require_cells(kept_->description, kept_->file.string(), description, request_.counts);
@@ -279,7 +282,7 @@ private:
     Plan plan_;  ///< of the mixture where there is one
     std::optional<KeptModel> kept_;
     std::filesystem::path file_;
-    std::string started_from_;  ///< where a mixture's components are placed; of one that goes on, would be placed
+    std::string started_from_;  ///< where a mixture's components are placed, or will be
     Split split_;
     CheckpointClock clock_;
     TrainingCallbacks<Model::term_count> callbacks_;

@@ -99,6 +99,13 @@ train longer_yet --prior mixture --components 4 --start random --sum gumbel_soft
 grep -q 'temperatures of relaxed sums fall until epoch 6 in place of 3' "$folder/longer_yet.err" ||
     fail "the longer plan was not said: $(cat "$folder/longer_yet.err")"
 [ "$(wc -l <"$folder/longer_yet/history.csv")" -eq 7 ] || fail "longer_yet: history.csv has not six epochs"
+# where the components were placed is known to what goes on, also where that was not where they were to be
+"$program" simulate --cells 600 --genes 400 --types 6 --type-sizes 0 --separation 6 --seed 2 --out "$folder/apart.h5ad" >"$folder/simulate.out"
+for on in '--epochs 3' "--epochs 5 --resume $folder/apart"; do
+    "$program" train "$folder/apart.h5ad" --out "$folder/apart" --genes 0 --hidden 32 --latent 4 --samples 2 --components 2 \
+        --start-epochs 40 $on --no-report >"$folder/apart.out" 2>&1 || fail "apart: $(cat "$folder/apart.out")"
+    grep -q '"started_from": "kmeans"' "$folder/apart/scores.json" || fail "apart $on: $(grep started_from "$folder/apart/scores.json")"
+done
 # --save none leaves no model, and all else
 train unsaved --epochs 2 --save none --checkpoint-epochs 1
 if [ -e "$folder/unsaved/model.h5" ] || [ ! -e "$folder/unsaved/cells.h5ad" ]; then fail "--save none: $(ls "$folder/unsaved")"; fi
