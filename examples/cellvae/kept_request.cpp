@@ -2,6 +2,7 @@
 #include "kept_request.hpp"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cellvae/core/error.hpp"
 #include "cellvae/io/model_file.hpp"
@@ -104,11 +105,13 @@ std::optional<KeptModel> kept_model(const TrainRequest& request, const CountMatr
     if (!std::filesystem::exists(file))
         throw OptionError(
             message("--resume: there is no ", file.string(), " to go on from; leave --resume out to begin"));
-    KeptModel kept{.file = file, .description = read_model_description(file)};
-    const auto same = require_same_request(kept.description.program, request, file.string());
-    kept.stage = same["stage"] == "start" ? Stage::start : Stage::model;
+    ModelDescription description = read_model_description(file);
+    const auto same = require_same_request(description.program, request, file.string());
     const auto from = same.find("started_from");
-    if (from != same.end() && from->is_string()) kept.started_from = from->get<std::string>();
+    KeptModel kept{.file = file,
+                   .description = std::move(description),
+                   .stage = same["stage"] == "start" ? Stage::start : Stage::model,
+                   .started_from = from != same.end() && from->is_string() ? from->get<std::string>() : ""};
     require_genes(kept.description, file.string(), counts.var.names, request.counts);
     return kept;
 }
