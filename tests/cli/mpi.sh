@@ -22,7 +22,8 @@ processes() {
 }
 
 "$program" simulate --cells 420 --genes 150 --types 3 --seed 2 --out "$folder/cells.h5ad" >"$folder/out" 2>&1 || fail "no cells are simulated"
-common='--hidden 16 --latent 4 --samples 2 --minibatch 32 --seed 3 --genes 100 --no-report'
+# what is rounded to bfloat16 turns a difference of float's rounding into a larger one, and so is not near
+common='--hidden 16 --latent 4 --samples 2 --minibatch 32 --seed 3 --genes 100 --no-report --products float32'
 train() {
     count=$1 name=$2
     shift 2
